@@ -1,0 +1,59 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func cLibrary(_ name: String, _ pkgConfig: String, _ package: String) -> Target {
+  .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([package])])
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], data: [String] = []) -> Target {
+  .testTarget(
+    name: name, dependencies: dependencies, resources: data.map { .copy($0) }, swiftSettings: settings)
+}
+
+let package = Package(
+  name: "pleat",
+  products: [.executable(name: "pleat", targets: ["pleat"])],
+  targets: [
+    // From the command line down to the bytes: a target imports only what stands below it.
+    .executableTarget(
+      name: "pleat",
+      dependencies: ["Service", "Generator", "Kafka", "Postgres", "Engine", "Projections", "Events"],
+      swiftSettings: settings),
+    library("Service", ["Kafka", "Postgres", "Engine", "Projections", "Events", "CYaml", "CSystemd"]),
+    library("Generator", ["Events"]),
+    library("Kafka", ["Engine", "Events", "CRdkafka"]),
+    library("Postgres", ["Engine", "Projections", "Events", "CLibpq"]),
+    library("Engine", ["Projections", "Events"]),
+    library("Projections", ["Events"]),
+    library("Events", ["CSimdjson", "CZstd", "CCrypto"]),
+
+    .target(
+      name: "CSimdjson", cxxSettings: [.unsafeFlags(["-O2"], .when(configuration: .release))],
+      linkerSettings: [.linkedLibrary("simdjson")]),
+    cLibrary("CRdkafka", "rdkafka", "librdkafka-dev"),
+    cLibrary("CLibpq", "libpq", "libpq-dev"),
+    cLibrary("CZstd", "libzstd", "libzstd-dev"),
+    cLibrary("CYaml", "yaml-0.1", "libyaml-dev"),
+    cLibrary("CSystemd", "libsystemd", "libsystemd-dev"),
+    cLibrary("CCrypto", "libcrypto", "libssl-dev"),
+
+    tests("EventsTests", ["Events"]),
+    tests("ProjectionsTests", ["Projections", "Events"]),
+    tests("EngineTests", ["Engine", "Projections", "Events"]),
+    tests("KafkaTests", ["Kafka", "Engine", "Events"]),
+    tests("PostgresTests", ["Postgres", "Engine", "Projections", "Events"]),
+    tests("ServiceTests", ["Service", "Generator", "Events"]),
+    tests("SystemTests", ["Service", "Kafka", "Postgres", "Generator", "Events"], data: ["Conformance"]),
+  ],
+  cxxLanguageStandard: .cxx17
+)

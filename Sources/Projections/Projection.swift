@@ -1,0 +1,104 @@
+package import Events
+
+/// A fold over the journal: `(state, event, position) → changes`, with no clock, no I/O and no randomness in it.
+///
+/// The engine drives it, always in this order, from one thread:
+/// 1. `wantedRows` names the rows that a range of events cannot be folded without; the engine loads them (`Table.absorb`).
+/// 2. `fold` folds the range. What it touches besides need not be there: a row that is not in memory begins as a partial row,
+///    onto whose stored form it is laid when the engine flushes.
+/// 3. At a flush the engine loads the stored form of partial rows, then writes what changed, with the cursor, in one transaction.
+/// 4. At a turn of the hour the engine flushes, makes versions if the day turned, and runs the rules, all in the transaction
+///    that moves the cursor past the event that turned.
+///
+/// Whatever the borders of batches and flushes, the rows come out the same. After an error the engine throws the projection
+/// away and makes a new one: memory is never repaired.
+package protocol Projection {
+  /// As `freshness` and `rebuild` name it.
+  static var name: String { get }
+  /// Grows with every change of what a row holds.
+  static var version: Int { get }
+
+  /// Every table, in the order in which they are written.
+  var tables: [any Table] { get }
+
+  /// Asks its tables (`RowCache.want`) for the rows that these events cannot be folded without.
+  mutating func wantRows(for events: Range<Int>, of batch: EventBatch)
+
+  /// Folds events of a batch whose first event has the position `firstPosition`.
+  mutating func fold(_ events: Range<Int>, of batch: EventBatch, firstPosition: Int64)
+
+  /// Whether this event may touch more rows than memory holds, and so is folded alone, by `fanOut`.
+  func fansOut(_ index: Int, of batch: EventBatch) -> Bool
+
+  /// Folds one such event: streams the rows behind it from the store, where everything before it is already written, and calls
+  /// `store.flush()` from time to time to keep memory bounded.
+  mutating func fanOut(_ index: Int, of batch: EventBatch, position: Int64, store: any RowStream) throws
+
+  /// Runs the rules at a turn of the hour. What is to be remembered goes into the tables' rows at `turn.position`.
+  mutating func runRules(at turn: Turn, store: any RowStream) throws -> [DerivedEvent]
+
+  /// Gives memory back, if the clean rows hold more than `bytes` together. Called when nothing is dirty.
+  mutating func evict(keeping bytes: Int)
+}
+
+/// The rows of a projection's tables as the store holds them, read inside the transaction of a flush.
+package protocol RowStream {
+  /// Runs one of the projection's own queries (`$1` is the generation, what follows are `parameters`) and hands over its rows
+  /// one after the other.
+  func rows(_ sql: String, _ parameters: [Parameter], _ body: (inout RowReader) throws -> Void) throws
+  /// Writes what changed, inside the same transaction.
+  func flush() throws
+}
+
+/// A query's parameter, in PostgreSQL's types.
+package enum Parameter: Sendable {
+  case bigint(Int64)
+  case text(String)
+  /// Days since 1970-01-01.
+  case date(Int32)
+  case timestamptz(Timestamp)
+}
+
+/// The moment when an event's time moved the watermark into a later hour.
+package struct Turn: Sendable {
+  /// Of the event that turned.
+  package var position: Int64
+  /// The watermark with that event.
+  package var watermark: Timestamp
+  /// The watermark without it.
+  package var previousWatermark: Timestamp
+
+  package init(position: Int64, watermark: Timestamp, previousWatermark: Timestamp) {
+    (self.position, self.watermark, self.previousWatermark) = (position, watermark, previousWatermark)
+  }
+
+  package var dayTurned: Bool { watermark.day != previousWatermark.day }
+  /// The start of the hour that begins: `time` and `as_of` of the derived events.
+  package var hour: Timestamp {
+    Timestamp(microseconds: Int64(watermark.hour) * Timestamp.microsecondsPerHour)
+  }
+}
+
+/// What rules and views call the watermark: how far it lags behind the greatest event time.
+package let watermarkLagMicroseconds: Int64 = 300_000_000
+
+package enum OutputTopic: UInt8, Sendable {
+  /// `kafka.output_topic`, `analytics.events` by default.
+  case events = 0
+  /// `kafka.team_topic`: what concerns one team.
+  case teams = 1
+}
+
+/// An event that follows from the projections: CloudEvents 1.0 JSON, keyed by its subject.
+package struct DerivedEvent: Hashable, Sendable {
+  package var topic: OutputTopic
+  package var subject: String
+  /// UUIDv5, the same from a replay.
+  package var id: String
+  package var asOf: Timestamp
+  /// The whole CloudEvent.
+  package var json: String
+  package init(topic: OutputTopic, subject: String, id: String, asOf: Timestamp, json: String) {
+    (self.topic, self.subject, self.id, self.asOf, self.json) = (topic, subject, id, asOf, json)
+  }
+}

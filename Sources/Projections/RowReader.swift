@@ -1,0 +1,97 @@
+package import Events
+
+/// Reads the fields of one stored row, in PostgreSQL's binary form, in the order of the query's columns.
+///
+/// A field that is not what its reader says is a defect of the query beside it, and stops the program.
+package struct RowReader {
+  /// Each field behind its length (big-endian, 4 bytes; −1 for null).
+  private var bytes: UnsafeRawBufferPointer
+  private var offset = 0
+
+  package init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+
+  @inline(__always)
+  private mutating func load<T: FixedWidthInteger>(_: T.Type) -> T {
+    let value = T(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: T.self))
+    offset += MemoryLayout<T>.size
+    return value
+  }
+
+  /// The next field's bytes; nil for null. Valid while the row is.
+  package mutating func field() -> UnsafeRawBufferPointer? {
+    let length = Int(load(Int32.self))
+    if length < 0 { return nil }
+    defer { offset += length }
+    return UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + length])
+  }
+
+  @inline(__always)
+  private mutating func integer<T: FixedWidthInteger>(_: T.Type) -> T? {
+    guard let field = field() else { return nil }
+    precondition(field.count == MemoryLayout<T>.size, "a field is \(field.count) bytes, not \(MemoryLayout<T>.size)")
+    return T(bigEndian: field.loadUnaligned(as: T.self))
+  }
+
+  package mutating func smallint() -> Int16? { integer(Int16.self) }
+  package mutating func int() -> Int32? { integer(Int32.self) }
+  package mutating func bigint() -> Int64? { integer(Int64.self) }
+  package mutating func bool() -> Bool? { integer(UInt8.self).map { $0 != 0 } }
+  package mutating func double() -> Double? { integer(UInt64.self).map(Double.init(bitPattern:)) }
+  package mutating func text() -> String? { field().map { String(decoding: $0, as: UTF8.self) } }
+  package mutating func bytea() -> [UInt8]? { field().map { Array($0) } }
+  /// Days since 1970-01-01.
+  package mutating func date() -> Int32? { int().map { $0 + PostgresEpoch.days } }
+  package mutating func timestamptz() -> Timestamp? {
+    bigint().map { Timestamp(microseconds: $0 + PostgresEpoch.microseconds) }
+  }
+
+  /// A `numeric` without fractional digits.
+  package mutating func wideInteger() -> Int128? {
+    guard let field = field() else { return nil }
+    func word(_ index: Int) -> UInt16 {
+      UInt16(bigEndian: field.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self))
+    }
+    let digits = Int(word(0))
+    let weight = Int(Int16(bitPattern: word(1)))
+    var value: Int128 = 0
+    var index = 0
+    while index <= weight {
+      value = value * 10_000 + (index < digits ? Int128(word(4 + index)) : 0)
+      index += 1
+    }
+    return word(2) == 0x4000 ? -value : value
+  }
+
+  /// A one-dimensional array of `bigint` without nulls.
+  package mutating func bigints() -> [Int64]? { array(Int64.self) }
+  /// A one-dimensional array of `integer` without nulls.
+  package mutating func ints() -> [Int32]? { array(Int32.self) }
+
+  private mutating func array<T: FixedWidthInteger>(_: T.Type) -> [T]? {
+    guard let field = field() else { return nil }
+    func header(_ at: Int) -> Int32 { Int32(bigEndian: field.loadUnaligned(fromByteOffset: at, as: Int32.self)) }
+    if header(0) == 0 { return [] }
+    let count = Int(header(12))
+    let stride = 4 + MemoryLayout<T>.size
+    return (0..<count).map { T(bigEndian: field.loadUnaligned(fromByteOffset: 20 + $0 * stride + 4, as: T.self)) }
+  }
+
+  /// A one-dimensional array of `text` without nulls.
+  package mutating func texts() -> [String]? {
+    guard let field = field() else { return nil }
+    func header(_ at: Int) -> Int { Int(Int32(bigEndian: field.loadUnaligned(fromByteOffset: at, as: Int32.self))) }
+    if header(0) == 0 { return [] }
+    var at = 20
+    return (0..<header(12)).map { _ in
+      let length = header(at)
+      defer { at += 4 + length }
+      return String(decoding: UnsafeRawBufferPointer(rebasing: field[at + 4..<at + 4 + length]), as: UTF8.self)
+    }
+  }
+}
+
+/// PostgreSQL counts days and microseconds from 2000-01-01.
+package enum PostgresEpoch {
+  package static let days: Int32 = 10_957
+  package static let microseconds: Int64 = 946_684_800_000_000
+}

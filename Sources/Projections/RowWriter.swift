@@ -1,0 +1,126 @@
+package import Events
+
+/// Writes rows as `COPY … (FORMAT binary)` takes them: for each a field count, then each field behind its length.
+package struct RowWriter: Sendable {
+  /// Without the file header and trailer, which belong to the transport.
+  package private(set) var bytes: [UInt8] = []
+  package private(set) var count = 0
+
+  package init() {}
+
+  package mutating func beginRow(fields: Int16) {
+    append(fields)
+    count += 1
+  }
+
+  @inline(__always)
+  private mutating func append<T: FixedWidthInteger>(_ value: T) {
+    withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
+  }
+
+  package mutating func null() { append(Int32(-1)) }
+
+  @inline(__always)
+  private mutating func field<T: FixedWidthInteger>(_ value: T?) {
+    guard let value else { return null() }
+    append(Int32(MemoryLayout<T>.size))
+    append(value)
+  }
+
+  package mutating func smallint(_ value: Int16?) { field(value) }
+  package mutating func int(_ value: Int32?) { field(value) }
+  package mutating func bigint(_ value: Int64?) { field(value) }
+  package mutating func bool(_ value: Bool?) { field(value.map { UInt8($0 ? 1 : 0) }) }
+  package mutating func double(_ value: Double?) { field(value?.bitPattern) }
+  /// Days since 1970-01-01.
+  package mutating func date(_ day: Int32?) { field(day.map { $0 - PostgresEpoch.days }) }
+  package mutating func timestamptz(_ time: Timestamp?) {
+    field(time.map { $0.microseconds - PostgresEpoch.microseconds })
+  }
+
+  package mutating func raw(_ value: UnsafeRawBufferPointer) {
+    append(Int32(value.count))
+    bytes.append(contentsOf: value)
+  }
+  package mutating func bytea(_ value: [UInt8]?) {
+    guard let value else { return null() }
+    value.withUnsafeBytes { raw($0) }
+  }
+  package mutating func text(_ value: String?) {
+    guard var value else { return null() }
+    value.withUTF8 { raw(UnsafeRawBufferPointer($0)) }
+  }
+  package mutating func jsonb(_ value: String?) {
+    guard var value else { return null() }
+    value.withUTF8 {
+      append(Int32($0.count + 1))
+      bytes.append(1)
+      bytes.append(contentsOf: $0)
+    }
+  }
+
+  /// A `numeric` without fractional digits.
+  package mutating func wideInteger(_ value: Int128?) {
+    guard let value else { return null() }
+    var rest = value.magnitude
+    var digits: [UInt16] = []
+    while rest != 0 {
+      let (quotient, remainder) = rest.quotientAndRemainder(dividingBy: 10_000)
+      digits.append(UInt16(remainder))
+      rest = quotient
+    }
+    let weight = Int16(max(digits.count - 1, 0))
+    let trailing = digits.prefix { $0 == 0 }.count
+    append(Int32(8 + 2 * (digits.count - trailing)))
+    append(Int16(digits.count - trailing))
+    append(weight)
+    append(UInt16(value < 0 ? 0x4000 : 0))
+    append(UInt16(0))
+    for digit in digits[trailing...].reversed() { append(digit) }
+  }
+
+  package mutating func bigints(_ values: [Int64]) { array(values, element: 20) }
+  package mutating func ints(_ values: [Int32]) { array(values, element: 23) }
+
+  private mutating func array<T: FixedWidthInteger>(_ values: [T], element: Int32) {
+    if values.isEmpty {
+      append(Int32(12))
+      append(Int32(0))
+      append(Int32(0))
+      append(element)
+      return
+    }
+    append(Int32(20 + values.count * (4 + MemoryLayout<T>.size)))
+    append(Int32(1))
+    append(Int32(0))
+    append(element)
+    append(Int32(values.count))
+    append(Int32(1))
+    for value in values {
+      append(Int32(MemoryLayout<T>.size))
+      append(value)
+    }
+  }
+
+  package mutating func texts(_ values: [String]) {
+    if values.isEmpty {
+      append(Int32(12))
+      append(Int32(0))
+      append(Int32(0))
+      append(Int32(25))
+      return
+    }
+    append(Int32(20 + values.reduce(0) { $0 + 4 + $1.utf8.count }))
+    append(Int32(1))
+    append(Int32(0))
+    append(Int32(25))
+    append(Int32(values.count))
+    append(Int32(1))
+    for value in values { text(value) }
+  }
+
+  package mutating func removeAll() {
+    bytes.removeAll(keepingCapacity: true)
+    count = 0
+  }
+}

@@ -1,0 +1,69 @@
+/// One table of a projection: its rows in memory, and the SQL that moves them. `RowCache` is the implementation.
+package protocol Table: AnyObject {
+  var statements: TableStatements { get }
+
+  /// Keys whose stored row must be read now, as arrays for `$2…` of `statements.load`; nil if there are none.
+  func takeUnknownKeys() -> KeyColumns?
+  /// A row that `statements.load` found.
+  func absorb(_ row: inout RowReader)
+  /// Keys taken and not absorbed have no stored row.
+  func settle()
+
+  /// How many rows changed since the last flush, and about how many bytes they take.
+  var dirtyCount: Int { get }
+  var byteCount: Int { get }
+
+  /// Writes the changed rows, sorted by key: those that the store does not have yet, and those that replace one. All are known
+  /// by then (`takeUnknownKeys` gives nil). `generation` is the first column of each.
+  func writeChanges(generation: Int32, inserts: inout RowWriter, updates: inout RowWriter)
+  /// The changes are written.
+  func markClean()
+}
+
+/// The SQL of one table. `current` names `T_current`; `$1` is the generation everywhere.
+package struct TableStatements: Sendable {
+  /// `team_stats`: the table of versions; `team_stats_current`: the newest state.
+  package var name: String
+  /// Selects stored rows by the key arrays `$2…`; columns as `RowCache` reads them.
+  package var load: String
+  /// `COPY pleat.…_current (…) FROM STDIN (FORMAT binary)`: rows the store does not have yet.
+  package var copy: String
+  /// `CREATE TEMP TABLE stage_… ON COMMIT DELETE ROWS`.
+  package var createStage: String
+  package var copyToStage: String
+  /// `UPDATE … FROM stage_…`.
+  package var update: String
+  /// Inserts a version of every row that changed at or after `$2` (the last turn of the day) at position `$3` (this turn);
+  /// nil for a table of inner state, which keeps none.
+  package var version: String?
+
+  package init(
+    name: String, load: String, copy: String, createStage: String, copyToStage: String, update: String, version: String?
+  ) {
+    (self.name, self.load, self.copy, self.createStage) = (name, load, copy, createStage)
+    (self.copyToStage, self.update, self.version) = (copyToStage, update, version)
+  }
+}
+
+/// Keys as columns, each an array in PostgreSQL's binary form.
+package struct KeyColumns: Sendable {
+  package var count: Int
+  package var arrays: [ArrayParameter]
+  package init(count: Int, arrays: [ArrayParameter]) { (self.count, self.arrays) = (count, arrays) }
+}
+
+/// A one-dimensional array without nulls: its elements, each behind its length (big-endian, 4 bytes).
+package struct ArrayParameter: Sendable {
+  package enum Element: UInt32, Sendable {
+    case bytea = 17
+    case bigint = 20
+    case integer = 23
+    case text = 25
+    case date = 1082
+    case timestamptz = 1184
+  }
+  package var element: Element
+  package var count: Int = 0
+  package var bytes: [UInt8] = []
+  package init(_ element: Element) { self.element = element }
+}
