@@ -58,6 +58,8 @@ package protocol Source: AnyObject {
   func poll(limit: Int, _ body: (SourceEvent) -> Void) throws(SourceError) -> Int
   /// Lowest offset and high watermark, asked from the broker (`read_uncommitted`).
   func watermarks(_ partition: TopicPartition) throws(SourceError) -> (low: Int64, high: Int64)
+  /// The high watermark as the last fetch reported it, without asking; nil if unknown.
+  func cachedEnd(_ partition: TopicPartition) -> Int64?
   /// The fingerprint of the record at `offset`; nil if no record has that offset (compacted, deleted, a marker, beyond the end).
   func fingerprint(_ partition: TopicPartition, at offset: Int64) throws(SourceError) -> RecordFingerprint?
   /// The fingerprint of the last record before `end`, looking back at most a few offsets; nil if there is none.

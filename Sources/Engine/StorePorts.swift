@@ -149,6 +149,8 @@ package struct CursorMove: Sendable {
   package var epoch: Int64
   package var from: Int64
   package var to: Int64
+  /// The partition's high watermark as ingest last saw it, for lag; nil if unknown.
+  package var endOffset: Int64?
   package var duplicates: Int64
   package var deadLetters: Int64
   package var state: PartitionState
@@ -157,11 +159,12 @@ package struct CursorMove: Sendable {
   package var badRecords: [UInt8]
 
   package init(
-    partition: TopicPartition, epoch: Int64, from: Int64, to: Int64, duplicates: Int64, deadLetters: Int64,
+    partition: TopicPartition, epoch: Int64, from: Int64, to: Int64, endOffset: Int64?, duplicates: Int64, deadLetters: Int64,
     state: PartitionState, reason: String?, journaled: RecordFingerprint?, badRecords: [UInt8]
   ) {
     (self.partition, self.epoch, self.from, self.to) = (partition, epoch, from, to)
-    (self.duplicates, self.deadLetters, self.state, self.reason) = (duplicates, deadLetters, state, reason)
+    (self.endOffset, self.duplicates, self.deadLetters) = (endOffset, duplicates, deadLetters)
+    (self.state, self.reason) = (state, reason)
     (self.journaled, self.badRecords) = (journaled, badRecords)
   }
 }

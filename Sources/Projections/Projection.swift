@@ -21,8 +21,9 @@ package protocol Projection {
   /// Every table, in the order in which they are written.
   var tables: [any Table] { get }
 
-  /// Asks its tables (`RowCache.want`) for the rows that these events cannot be folded without.
-  mutating func wantRows(for events: Range<Int>, of batch: EventBatch)
+  /// Asks its tables (`RowCache.want`) for the rows that these events cannot be folded without. Called in rounds, numbered from
+  /// 0, with the wanted rows loaded in between, until it returns false: nothing more is wanted.
+  mutating func wantRows(for events: Range<Int>, of batch: EventBatch, round: Int) -> Bool
 
   /// Folds events of a batch whose first event has the position `firstPosition`.
   mutating func fold(_ events: Range<Int>, of batch: EventBatch, firstPosition: Int64)

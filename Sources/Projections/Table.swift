@@ -2,8 +2,13 @@
 package protocol Table: AnyObject {
   var statements: TableStatements { get }
 
-  /// Keys whose stored row must be read now, as arrays for `$2…` of `statements.load`; nil if there are none.
-  func takeUnknownKeys() -> KeyColumns?
+  /// The store has no row of this table: what is not in memory is nowhere. Called before anything else, at position 0.
+  func assumeEmpty()
+
+  /// Keys that `wantRows` asked for and that are not in memory, as arrays for `$2…` of `statements.load`; nil for none.
+  func takeWantedKeys() -> KeyColumns?
+  /// Keys of changed rows whose stored form is not known yet, likewise; asked for at a flush.
+  func takePartialKeys() -> KeyColumns?
   /// A row that `statements.load` found.
   func absorb(_ row: inout RowReader)
   /// Keys taken and not absorbed have no stored row.
@@ -14,7 +19,7 @@ package protocol Table: AnyObject {
   var byteCount: Int { get }
 
   /// Writes the changed rows, sorted by key: those that the store does not have yet, and those that replace one. All are known
-  /// by then (`takeUnknownKeys` gives nil). `generation` is the first column of each.
+  /// by then (`takePartialKeys` gives nil). `generation` is the first column of each.
   func writeChanges(generation: Int32, inserts: inout RowWriter, updates: inout RowWriter)
   /// The changes are written.
   func markClean()
