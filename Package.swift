@@ -47,7 +47,7 @@ let package = Package(
     cLibrary("CSystemd", "libsystemd", "libsystemd-dev"),
     cLibrary("CCrypto", "libcrypto", "libssl-dev"),
 
-    tests("EventsTests", ["Events"]),
+    tests("EventsTests", ["Events", "CCrypto"]),
     tests("ProjectionsTests", ["Projections", "Events"]),
     tests("EngineTests", ["Engine", "Projections", "Events"]),
     tests("KafkaTests", ["Kafka", "Engine", "Events"]),
