@@ -1,0 +1,20 @@
+import Glibc
+import Service
+
+/// The program: its commands, in the order of help.
+struct Pleat: Command {
+  static var description: CommandDescription {
+    CommandDescription(
+      "pleat", "Folds events from Kafka into projections in PostgreSQL, exactly once.",
+      subcommands: [])
+  }
+}
+
+@main
+enum Program {
+  static func main() {
+    let code = CommandRunner(Pleat.self).run(Array(CommandLine.arguments.dropFirst()))
+    fflush(nil)
+    exit(code.rawValue)
+  }
+}
