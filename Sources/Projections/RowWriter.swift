@@ -119,6 +119,26 @@ package struct RowWriter: Sendable {
     for value in values { text(value) }
   }
 
+  /// Begins an array without nulls; its elements follow as fields, then `endArray` with what this returns.
+  package mutating func beginArray(_ element: ArrayParameter.Element, count elements: Int) -> Int {
+    let start = bytes.count
+    append(Int32(0))
+    append(Int32(elements == 0 ? 0 : 1))
+    append(Int32(0))
+    append(element.rawValue)
+    if elements > 0 {
+      append(Int32(elements))
+      append(Int32(1))
+    }
+    return start
+  }
+
+  package mutating func endArray(_ start: Int) {
+    withUnsafeBytes(of: Int32(bytes.count - start - 4).bigEndian) { length in
+      for index in 0..<4 { bytes[start + index] = length[index] }
+    }
+  }
+
   package mutating func removeAll() {
     bytes.removeAll(keepingCapacity: true)
     count = 0

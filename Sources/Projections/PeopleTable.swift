@@ -1,0 +1,47 @@
+/// Rows whose sketch of people stands in a table of its own, since it is large and changes seldom.
+package protocol PeopledLayout: RowLayout {
+  /// Of the sketches' table; `load` is never run, as `RowLayout.statements` load both.
+  var peopleStatements: TableStatements { get }
+  var peopleFields: Int16 { get }
+  static func people(of row: Row) -> People
+  /// Writes the columns behind `generation`.
+  func writePeople(_ key: RowKey, _ row: Row, to writer: inout RowWriter)
+}
+
+/// Writes the sketches of a cache's rows. Stands before that cache in `Projection.tables`, so that it is written first.
+package final class PeopleTable<Layout: PeopledLayout>: Table {
+  private let cache: RowCache<Layout>
+
+  package init(of cache: RowCache<Layout>) { self.cache = cache }
+
+  package var statements: TableStatements { cache.layout.peopleStatements }
+  package func assumeEmpty() {}
+  package func takeWantedKeys() -> KeyColumns? { nil }
+  package func takePartialKeys() -> KeyColumns? { nil }
+  package func absorb(_ row: inout RowReader) { preconditionFailure("\(statements.name) is not loaded by itself") }
+  package func settle() {}
+
+  /// At most: a partial row tells only when it is whole whether its sketch changed.
+  package var dirtyCount: Int { cache.dirtyCount }
+  package var byteCount: Int { cache.dirtyCount * PeopleSketch.capacity }
+
+  package func writeChanges(generation: Int32, inserts: inout RowWriter, updates: inout RowWriter) {
+    let layout = cache.layout
+    let fields = layout.peopleFields
+    cache.forEachDirty { key, row, _ in
+      let people = Layout.people(of: row)
+      if !people.isChanged { return }
+      if people.isStored {
+        updates.beginRow(fields: fields)
+        updates.int(generation)
+        layout.writePeople(key, row, to: &updates)
+      } else {
+        inserts.beginRow(fields: fields)
+        inserts.int(generation)
+        layout.writePeople(key, row, to: &inserts)
+      }
+    }
+  }
+
+  package func markClean() {}
+}

@@ -1,0 +1,36 @@
+/// A row in memory: what the store holds of a key, or contributions to it.
+///
+/// A *partial* row begins from the zero state without knowledge of the stored one and collects contributions; `merge` then lays
+/// them onto it. Where their order matters (a sketch of people) the row keeps them until then.
+package protocol CachedRow {
+  init(isPartial: Bool)
+  /// Turns the contributions in a partial `self` into the whole row: `stored` (or the whole zero state, where the store has
+  /// none) with them applied in their order.
+  mutating func merge(onto stored: Self)
+  /// The row's changes are in the store.
+  mutating func wasWritten()
+  /// About what the row holds in memory of its own.
+  var heapBytes: Int { get }
+}
+
+extension CachedRow {
+  package mutating func wasWritten() {}
+  package var heapBytes: Int { 0 }
+}
+
+/// How the rows of one table stand in SQL.
+package protocol RowLayout {
+  associatedtype Row: CachedRow
+  var statements: TableStatements { get }
+  /// Columns of a written row, `generation` included.
+  var fields: Int16 { get }
+  /// An empty array for each key column.
+  var keyArrays: [ArrayParameter] { get }
+  func append(_ key: RowKey, to arrays: inout [ArrayParameter])
+  /// Reads the columns that `statements.load` selects, key first.
+  func read(_ reader: inout RowReader) -> (key: RowKey, row: Row)
+  /// Writes the columns behind `generation`.
+  func write(_ key: RowKey, _ row: Row, to writer: inout RowWriter)
+  /// The order of keys by the bytes of their columns.
+  func precedes(_ a: RowKey, _ b: RowKey) -> Bool
+}
