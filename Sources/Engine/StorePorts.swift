@@ -90,7 +90,8 @@ package struct PartitionCursor: Sendable {
   package var badRecords: [UInt8]
 
   package init(
-    partition: TopicPartition, epoch: Int64, incarnation: Int32, nextOffset: Int64, state: PartitionState, reason: String?,
+    partition: TopicPartition, epoch: Int64, incarnation: Int32, nextOffset: Int64, state: PartitionState,
+    reason: String?,
     clusterID: String?, journaled: RecordFingerprint?, checked: RecordFingerprint?, badRecords: [UInt8]
   ) {
     (self.partition, self.epoch, self.incarnation, self.nextOffset) = (partition, epoch, incarnation, nextOffset)
@@ -114,7 +115,8 @@ package struct SegmentDraft: Sendable {
   package var identitiesDigest: [UInt8]
 
   package init(
-    partition: TopicPartition, incarnation: Int32, count: Int32, firstOffset: Int64, nextOffset: Int64, leastTime: Timestamp,
+    partition: TopicPartition, incarnation: Int32, count: Int32, firstOffset: Int64, nextOffset: Int64,
+    leastTime: Timestamp,
     greatestTime: Timestamp, payload: [UInt8], payloadDigest: [UInt8], identities: [UInt8], identitiesDigest: [UInt8]
   ) {
     (self.partition, self.incarnation, self.count) = (partition, incarnation, count)
@@ -159,7 +161,8 @@ package struct CursorMove: Sendable {
   package var badRecords: [UInt8]
 
   package init(
-    partition: TopicPartition, epoch: Int64, from: Int64, to: Int64, endOffset: Int64?, duplicates: Int64, deadLetters: Int64,
+    partition: TopicPartition, epoch: Int64, from: Int64, to: Int64, endOffset: Int64?, duplicates: Int64,
+    deadLetters: Int64,
     state: PartitionState, reason: String?, journaled: RecordFingerprint?, badRecords: [UInt8]
   ) {
     (self.partition, self.epoch, self.from, self.to) = (partition, epoch, from, to)
@@ -268,7 +271,9 @@ package struct TableChanges: Sendable {
 }
 
 package enum ProjectionState: String, Sendable {
-  case live, catchingUp = "catching_up", failed, stopped
+  case live
+  case catchingUp = "catching_up"
+  case failed, stopped
 }
 
 /// One generation of a projection in the database, on a connection of its own.
@@ -297,7 +302,8 @@ package protocol ProjectionStore: AnyObject, RowStream {
 
   /// The same as begin, write and commit, in the background; `finishFlush` waits for its end. One at a time, and nothing else is
   /// asked of the store in between.
-  func startFlush(_ cursor: ProjectionCursor, to place: ProjectionPlace, state: ProjectionState, _ changes: [TableChanges])
+  func startFlush(
+    _ cursor: ProjectionCursor, to place: ProjectionPlace, state: ProjectionState, _ changes: [TableChanges])
     throws(StoreError)
   func flushIsDone() -> Bool
   func finishFlush() throws(StoreError)
@@ -334,7 +340,8 @@ package struct OutboxEntry: Sendable {
   package var asOf: Timestamp
   package var json: String
   package init(
-    projection: String, position: Int64, ordinal: Int32, chain: [UInt8], topic: OutputTopic, subject: String, id: String,
+    projection: String, position: Int64, ordinal: Int32, chain: [UInt8], topic: OutputTopic, subject: String,
+    id: String,
     asOf: Timestamp, json: String
   ) {
     (self.projection, self.position, self.ordinal, self.chain) = (projection, position, ordinal, chain)

@@ -1,0 +1,143 @@
+import Synchronization
+
+/// What this instance holds, between the keeper of leases and the stages.
+///
+/// The keeper enters what the database says; a stage asks before it works, tells of its progress, and lets go when asked to. What
+/// stands here saves contention only: whether a write counts is decided by the epoch in the cursor's row.
+package final class Leases: Sendable {
+  private struct Holding {
+    /// Counts up with every acquisition, so that a stage notices a lease that went and came back.
+    var term: Int
+    var isReleasing = false
+    var progressAt: Int64
+  }
+
+  private struct State {
+    var instance: InstanceID?
+    var instances: [String] = []
+    var held: [String: Holding] = [:]
+    var released: Set<String> = []
+    var terms = 0
+    var isSuperseded = false
+  }
+
+  private let state = Mutex(State())
+
+  package init() {}
+
+  /// nil until registered.
+  package var instance: InstanceID? { state.withLock { $0.instance } }
+  /// The instances alive at the last heartbeat.
+  package var liveInstances: [String] { state.withLock { $0.instances } }
+  /// A younger start has the name: nothing here works again.
+  package var isSuperseded: Bool { state.withLock { $0.isSuperseded } }
+
+  // MARK: Stages
+
+  /// The term under which the resource is held; nil if it is not, or is to be given back.
+  package func term(of resource: String) -> Int? {
+    state.withLock {
+      guard let holding = $0.held[resource], !holding.isReleasing else { return nil }
+      return holding.term
+    }
+  }
+
+  /// Every partition held and not to be given back, with its term.
+  package func partitions() -> [(resource: String, term: Int)] {
+    state.withLock { state in
+      state.held.filter { !$0.value.isReleasing && $0.key.hasPrefix(LeaseResource.partitionPrefix) }
+        .map { ($0.key, $0.value.term) }
+    }
+  }
+
+  package func isReleasing(_ resource: String) -> Bool { state.withLock { $0.held[resource]?.isReleasing ?? false } }
+
+  /// The stage has let go: the keeper gives the lease back.
+  package func release(_ resource: String) {
+    state.withLock {
+      if $0.held.removeValue(forKey: resource) != nil { $0.released.insert(resource) }
+    }
+  }
+
+  /// Lets go of a resource if the keeper asked for it.
+  package func releaseIfAsked(_ resource: String) {
+    if isReleasing(resource) { release(resource) }
+  }
+
+  /// A step that had to do with this resource has returned.
+  package func noteProgress(of resource: String, at now: Instant) {
+    state.withLock { $0.held[resource]?.progressAt = now.monotonicNanoseconds }
+  }
+
+  package func noteProgressOfPartitions(at now: Instant) {
+    state.withLock { state in
+      for key in state.held.keys where key.hasPrefix(LeaseResource.partitionPrefix) {
+        state.held[key]?.progressAt = now.monotonicNanoseconds
+      }
+    }
+  }
+
+  // MARK: The keeper
+
+  func register(_ instance: InstanceID) {
+    state.withLock {
+      $0.instance = instance
+      $0.held = [:]
+      $0.released = []
+    }
+  }
+
+  func supersede() {
+    state.withLock {
+      $0.isSuperseded = true
+      $0.held = [:]
+    }
+  }
+
+  /// Forgets what is held: the database did not renew it in time.
+  func dropAll() {
+    state.withLock { $0.held = [:] }
+  }
+
+  func heldResources() -> [String] { state.withLock { $0.held.keys.sorted() } }
+
+  /// Held, with progress since `deadline`.
+  func progressing(since deadline: Int64) -> [String] {
+    state.withLock { $0.held.filter { $0.value.progressAt >= deadline }.keys.sorted() }
+  }
+
+  func takeReleased() -> [String] {
+    state.withLock { state in
+      defer { state.released = [] }
+      return state.released.sorted()
+    }
+  }
+
+  /// What the database says is held by this instance.
+  func set(held resources: Set<String>, instances: [String], at now: Instant) {
+    state.withLock { state in
+      state.instances = instances
+      for resource in state.held.keys where !resources.contains(resource) { state.held[resource] = nil }
+      for resource in resources where state.held[resource] == nil && !state.released.contains(resource) {
+        state.terms += 1
+        state.held[resource] = Holding(term: state.terms, progressAt: now.monotonicNanoseconds)
+      }
+    }
+  }
+
+  func askToRelease(_ resources: [String]) {
+    state.withLock { state in
+      for resource in resources { state.held[resource]?.isReleasing = true }
+    }
+  }
+}
+
+/// The names of what leases are for.
+package enum LeaseResource {
+  package static let partitionPrefix = "partition/"
+  package static let relay = "relay"
+  package static func partition(_ partition: TopicPartition) -> String {
+    "\(partitionPrefix)\(partition.topic)/\(partition.partition)"
+  }
+  package static func projection(_ name: String) -> String { "projection/\(name)" }
+}

@@ -1,0 +1,19 @@
+/// How a projection's stage works.
+package struct ProjectionSettings: Sendable {
+  /// Memory for rows that are not dirty, in bytes.
+  package var cacheBytes: Int
+  package init(cacheBytes: Int) { self.cacheBytes = cacheBytes }
+
+  /// An event is flushed so long after it was folded, when nothing more comes.
+  static let flushNanoseconds: Int64 = 20_000_000
+  /// Under load a flush waits until so much is dirty, or so long.
+  static let dirtyRows = 150_000
+  static let dirtyBytes = 48 << 20
+  static let loadedFlushNanoseconds: Int64 = 1_000_000_000
+  /// Payload bytes read from the journal at once.
+  static let readBytes = 4 << 20
+  /// How often the journal is asked whether another instance has appended.
+  static let pollNanoseconds: Int64 = 250_000_000
+  static let retryNanoseconds: Int64 = 500_000_000
+  static let longestRetryNanoseconds: Int64 = 30_000_000_000
+}

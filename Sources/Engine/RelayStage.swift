@@ -1,0 +1,213 @@
+import Events
+
+/// Publishes the outbox: derived events and the cursor records behind them in one Kafka transaction.
+///
+/// On the start, and after any doubt, it opens a new producer, which fences every older one, and reads from Kafka how far it had
+/// come; it never sends again from memory. Where the broker has no transactions, PostgreSQL's copy is the cursor, and delivery is
+/// at least once.
+package final class RelayStage: Stage {
+  package let name = "relay"
+  private let store: any OutboxStore
+  private let publisher: any Publisher
+  private let leases: Leases
+  private let projections: [String]
+  private let reporter: any Reporter
+
+  private struct Run {
+    var term: Int
+    var epoch: Int64
+    var places: [String: RelayPlace]
+    var publishAfter: Int64?
+    /// What a restored database may say again: ids that are on the output topics already.
+    var publishedIDs: Set<String>
+  }
+
+  private var run: Run?
+  private var retryAt: Int64 = 0
+  private var outage = Outage()
+  package private(set) var publishedEvents: Int64 = 0
+
+  private static let batchLimit = 500
+  private static let pollNanoseconds: Int64 = 250_000_000
+  private static let retryNanoseconds: Int64 = 1_000_000_000
+  private static let alarmRetryNanoseconds: Int64 = 10_000_000_000
+
+  package init(
+    store: any OutboxStore, publisher: any Publisher, leases: Leases, projections: [String], reporter: any Reporter
+  ) {
+    (self.store, self.publisher, self.leases) = (store, publisher, leases)
+    (self.projections, self.reporter) = (projections, reporter)
+  }
+
+  private var delivery: String { publisher.isTransactional ? "exactly_once" : "at_least_once" }
+
+  package func step(_ now: Instant) -> NextStep {
+    if now.monotonicNanoseconds < retryAt {
+      leases.noteProgress(of: LeaseResource.relay, at: now)
+      return .at(retryAt)
+    }
+    guard let instance = leases.instance, let term = leases.term(of: LeaseResource.relay) else {
+      if run != nil { close() }
+      return .at(now.monotonicNanoseconds + Self.pollNanoseconds)
+    }
+    do {
+      if run?.term != term { try begin(instance, term) }
+      let published = try relay()
+      leases.noteProgress(of: LeaseResource.relay, at: now)
+      outage.end(reporter, "the relay goes on")
+      return published ? .immediately : .at(now.monotonicNanoseconds + Self.pollNanoseconds)
+    } catch {
+      fail(error, now)
+      return .at(retryAt)
+    }
+  }
+
+  // MARK: Starting
+
+  private func begin(_ instance: InstanceID, _ term: Int) throws {
+    close()
+    let cursor = try store.takeOver(instance: instance)
+    try publisher.open()
+    var places = cursor.places
+    var ids: Set<String> = []
+    if publisher.isTransactional {
+      places = try publishedPlaces(copy: cursor.places)
+      ids = try readBackIfRestored(&places, copy: cursor.places)
+    } else {
+      reporter.report(
+        .warning, "the broker has no transactions: derived events are delivered at least once, with stable ids")
+    }
+    run = Run(
+      term: term, epoch: cursor.epoch, places: places, publishAfter: cursor.publishAfter, publishedIDs: ids)
+    try store.move(epoch: cursor.epoch, places: places, state: "running", delivery: delivery)
+    reporter.report(.info, "the relay goes on behind \(Self.describe(places))", [("delivery", delivery)])
+  }
+
+  private func publishedPlaces(copy: [String: RelayPlace]) throws(PublishError) -> [String: RelayPlace] {
+    switch try publisher.readCursor() {
+    case .topicMissing:
+      if let (projection, place) = copy.first(where: { $0.value != .beginning }) {
+        throw .alarm(
+          "the cursor topic is missing, and \(projection) was relayed up to position \(place.position): restore the topic, or "
+            + "point kafka.cursor_topic at it")
+      }
+      try publisher.createCursorTopic()
+      return [:]
+    case .places(let places):
+      for (projection, place) in copy {
+        let published = places[projection] ?? .beginning
+        if (published.position, published.ordinal) < (place.position, place.ordinal) {
+          throw .alarm(
+            "the cursor topic says \(projection) was relayed up to position \(published.position), PostgreSQL says "
+              + "\(place.position): the topic lost records; restore it")
+        }
+      }
+      return places
+    }
+  }
+
+  /// Where the journal lacks what the cursor says was relayed, the database went back: the relay begins at the copy, and skips
+  /// what the output topics hold already.
+  private func readBackIfRestored(
+    _ places: inout [String: RelayPlace], copy: [String: RelayPlace]
+  ) throws -> Set<String> {
+    var isRestored = false
+    for (projection, place) in places where try !store.journalHas(chain: place.chain, at: place.position) {
+      isRestored = true
+      let kept = copy[projection] ?? .beginning
+      reporter.report(
+        .error,
+        "the database went back: \(projection) was relayed up to position \(place.position), which the journal does not have "
+          + "any more; going on at \(kept.position), without what the output topics hold. What they have lost cannot be known"
+      )
+      places[projection] = kept
+    }
+    let pending = places.values.contains { $0.checkedUntil != nil }
+    guard isRestored || pending else { return [] }
+    var from = Timestamp(microseconds: .max)
+    let watermarks = try store.watermarks()
+    for projection in projections {
+      if let first = try store.entries(projection, after: places[projection] ?? .beginning, limit: 1).first {
+        from = min(from, first.asOf)
+      }
+      let watermark = (watermarks[projection] ?? nil) ?? Timestamp(microseconds: 0)
+      let hour = Timestamp(microseconds: Int64(watermark.hour) * Timestamp.microsecondsPerHour)
+      from = min(from, hour)
+    }
+    let (ids, greatest) = try publisher.readBack(from: from)
+    for projection in projections {
+      var place = places[projection] ?? .beginning
+      place.checkedUntil = [place.checkedUntil, greatest].compactMap { $0 }.max()
+      places[projection] = place
+    }
+    return ids
+  }
+
+  // MARK: Running
+
+  /// Publishes what stands in the outbox; returns whether there was anything.
+  private func relay() throws -> Bool {
+    guard var run else { return false }
+    if run.publishAfter == nil {
+      run.publishAfter = try store.publishAfter()
+      self.run = run
+      guard run.publishAfter != nil else { return false }
+    }
+    let floor = RelayPlace(position: run.publishAfter ?? 0, ordinal: .max, chain: [])
+    var batch: [OutboxEntry] = []
+    var moved = run.places
+    for projection in projections {
+      let place = run.places[projection] ?? .beginning
+      let start = (place.position, place.ordinal) < (floor.position, floor.ordinal) ? floor : place
+      let entries = try store.entries(projection, after: start, limit: Self.batchLimit)
+      if let last = entries.last {
+        moved[projection] = RelayPlace(
+          position: last.position, ordinal: last.ordinal, chain: last.chain, checkedUntil: place.checkedUntil)
+      } else if let until = place.checkedUntil, try store.watermarks().values.allSatisfy({ ($0 ?? until) > until }) {
+        moved[projection]?.checkedUntil = nil
+      }
+      batch += entries
+    }
+    guard moved != run.places else { return false }
+    let fresh = run.publishedIDs.isEmpty ? batch : batch.filter { !run.publishedIDs.contains($0.id) }
+    try publisher.publish(fresh, places: moved)
+    publishedEvents += Int64(fresh.count)
+    run.places = moved
+    if moved.values.allSatisfy({ $0.checkedUntil == nil }) { run.publishedIDs = [] }
+    self.run = run
+    try store.move(epoch: run.epoch, places: moved, state: "running", delivery: delivery)
+    return true
+  }
+
+  // MARK: Failing
+
+  private func fail(_ error: any Error, _ now: Instant) {
+    close()
+    var delay = Self.retryNanoseconds
+    switch error {
+    case let error as StoreError:
+      outage.begin(reporter, "the relay waits for the database: \(error.message)")
+      store.reset()
+    case PublishError.inDoubt(let text):
+      outage.begin(reporter, "the relay starts over: \(text)")
+    case PublishError.alarm(let text):
+      outage.begin(reporter, "the relay stands still: \(text)", .error)
+      delay = Self.alarmRetryNanoseconds
+    default:
+      outage.begin(reporter, "the relay starts over: \(error)", .error)
+    }
+    retryAt = now.monotonicNanoseconds + delay
+  }
+
+  private func close() {
+    if run != nil { run = nil }
+    publisher.close()
+  }
+
+  private static func describe(_ places: [String: RelayPlace]) -> String {
+    if places.isEmpty { return "the beginning" }
+    return places.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.position)" }.joined(separator: ", ")
+  }
+
+  package func stop(_ now: Instant) { close() }
+}
