@@ -6,4 +6,13 @@ package struct CommonOptions: OptionGroupContent {
   package var config: String?
 
   package init() {}
+
+  /// The configuration that the command is to work with.
+  package func configuration() throws(CommandFailure) -> Configuration {
+    do throws(ConfigurationError) {
+      return try ConfigurationLoader.load(file: config)
+    } catch {
+      throw error.failure
+    }
+  }
 }

@@ -1,0 +1,66 @@
+/// How a PostgreSQL connection string, a URL or libpq's `key=value` form, is shown: without its passwords.
+package func shownConnection(_ connection: Secret) -> String {
+  let text = connection.reveal()
+  guard let scheme = text.range(of: "://") else { return shownKeywords(text) }
+  var rest = text[scheme.upperBound...]
+  var shown = String(text[..<scheme.upperBound])
+  var query = ""
+  if let mark = rest.firstIndex(of: "?") {
+    query = "?" + shownQuery(rest[rest.index(after: mark)...])
+    rest = rest[..<mark]
+  }
+  // A password may hold any character but those that end it, unescaped by mistake: the last @ ends the user's part.
+  if let at = rest.lastIndex(of: "@") {
+    let user = rest[..<at].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    shown += user[0] + (user.count > 1 ? ":***" : "") + "@"
+    rest = rest[rest.index(after: at)...]
+  }
+  return shown + rest + query
+}
+
+private func isSecretKeyword(_ name: some StringProtocol) -> Bool { name.lowercased().contains("password") }
+
+private func shownQuery(_ query: Substring) -> String {
+  query.split(separator: "&", omittingEmptySubsequences: false).map { part in
+    let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    return isSecretKeyword(pair[0]) ? "\(pair[0])=***" : String(part)
+  }.joined(separator: "&")
+}
+
+/// `host=a password='b c' dbname=d`: values may be quoted, `\` escapes, and white space may stand around `=`.
+private func shownKeywords(_ text: String) -> String {
+  var shown: [String] = []
+  var rest = text[...]
+  while true {
+    rest = rest.drop(while: \.isWhitespace)
+    if rest.isEmpty { return shown.joined(separator: " ") }
+    guard let equals = rest.firstIndex(of: "=") else { return (shown + ["***"]).joined(separator: " ") }
+    let name = rest[..<equals].filter { !$0.isWhitespace }
+    rest = rest[rest.index(after: equals)...].drop(while: \.isWhitespace)
+    var value = ""
+    let isQuoted = rest.first == "'"
+    if isQuoted { value.append(rest.removeFirst()) }
+    while let character = rest.popFirst() {
+      if !isQuoted, character.isWhitespace { break }
+      value.append(character)
+      if character == "\\", let escaped = rest.popFirst() {
+        value.append(escaped)
+      } else if isQuoted, character == "'" {
+        break
+      }
+    }
+    shown.append(isSecretKeyword(name) ? "\(name)=***" : "\(name)=\(value)")
+  }
+}
+
+extension String {
+  /// The first place where `text` stands.
+  fileprivate func range(of text: String) -> Range<String.Index>? {
+    var index = startIndex
+    while index < endIndex {
+      if self[index...].hasPrefix(text) { return index..<self.index(index, offsetBy: text.count) }
+      index = self.index(after: index)
+    }
+    return nil
+  }
+}

@@ -1,0 +1,21 @@
+import Service
+
+struct ConfigCommand: Command {
+  static var description: CommandDescription {
+    CommandDescription(
+      "config", "Show the configuration in force, and where each value comes from.",
+      discussion: """
+        Values come from one YAML file and the environment, which goes before the file: `kafka.bootstrap` is also \
+        PLEAT_KAFKA_BOOTSTRAP, lists are separated by commas, and kafka.properties is name=value,name=value. Secrets are \
+        shown as ***.
+        """)
+  }
+
+  @OptionGroup var common: CommonOptions
+  @Flag(help: "Print one JSON object.") var json: Bool
+
+  func run() throws(CommandFailure) {
+    let report = ConfigurationReport(try common.configuration())
+    print(json ? report.json.description + "\n" : report.text, terminator: "")
+  }
+}

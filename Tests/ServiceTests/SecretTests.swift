@@ -1,0 +1,98 @@
+import Service
+import Testing
+
+@Suite("Secrets")
+struct SecretTests {
+  @Test("a secret prints, logs and reflects as ***")
+  func hidden() {
+    let secret = Secret("hunter2")
+    var dumped = ""
+    dump(secret, to: &dumped)
+    let holder = [secret as Secret?]
+    for text in [
+      "\(secret)", String(reflecting: secret), dumped, "\(holder)",
+      String(describing: Mirror(reflecting: secret).children.count),
+    ] {
+      #expect(!text.contains("hunter2"))
+    }
+    #expect("\(secret)" == "***" && secret.reveal() == "hunter2")
+  }
+
+  @Test(
+    "a connection is shown without its passwords",
+    arguments: [
+      ("postgresql://u:hunter2@h:5432/d", "postgresql://u:***@h:5432/d"),
+      ("postgres://u:hun@ter2@h/d?sslmode=require", "postgres://u:***@h/d?sslmode=require"),
+      ("postgresql://u@h/d", "postgresql://u@h/d"),
+      ("postgresql:///d?host=/run&user=u&password=hunter2&x=1", "postgresql:///d?host=/run&user=u&password=***&x=1"),
+      ("postgresql://h/d?sslpassword=hunter2", "postgresql://h/d?sslpassword=***"),
+      ("host=h password=hunter2 dbname=d", "host=h password=*** dbname=d"),
+      (#"host = h password = 'hunter2 \' dbname=x' user=u"#, "host=h password=*** user=u"),
+      (#"password=hun\ ter2 user=u"#, "password=*** user=u"),
+      ("hunter2", "***"),
+      ("", ""),
+    ])
+  func connections(text: String, shown: String) {
+    #expect(shownConnection(Secret(text)) == shown)
+  }
+
+  @Test("secrets come from files and systemd's credentials, the environment before the file before a credential")
+  func files() throws {
+    let files = [
+      "/url": "postgresql://u:hunter2@h/d\n", "/pw": "hunter2\r\n", "/run/c/pg": "from credential",
+      "/run/c/postgres.admin_password": "hunter2", "/run/c/postgres.url": "host=cred password=hunter2",
+      "/run/c/kafka.sasl.password": "hunter2", "/run/c/kafka.ssl.key.password": "hunter2",
+      "/c": """
+      postgres: {url_file: /url, password_file: pg}
+      kafka: {properties: {sasl.username: me, ssl.key.password_file: /pw, ssl.keystore.password: hunter2}}
+      """,
+    ]
+    func load(_ file: String?, _ environment: [String: String] = [:]) throws -> Configuration {
+      try ConfigurationLoader.load(
+        file: file,
+        sources: sources(environment.merging(["CREDENTIALS_DIRECTORY": "/run/c"]) { $1 }, files: files))
+    }
+    let configuration = try load("/c")
+    #expect(configuration.postgres.url == Secret("postgresql://u:hunter2@h/d"))
+    #expect(configuration.postgres.password == Secret("from credential"))
+    #expect(configuration.postgres.adminPassword == Secret("hunter2"))
+    let properties = Dictionary(
+      uniqueKeysWithValues: configuration.kafka.properties.map { ($0.name, $0.value.reveal()) })
+    #expect(
+      properties == [
+        "sasl.username": "me", "sasl.password": "hunter2", "ssl.key.password": "hunter2",
+        "ssl.keystore.password": "hunter2",
+      ])
+    #expect(try load(nil).postgres.url == Secret("host=cred password=hunter2"))
+    #expect(try load("/c", ["PLEAT_POSTGRES_URL": "host=env"]).postgres.url == Secret("host=env"))
+
+    for configuration in [configuration, try load(nil)] {
+      let report = ConfigurationReport(configuration)
+      #expect(!report.text.contains("hunter2") && !report.json.description.contains("hunter2"))
+      #expect(!"\(configuration)".contains("hunter2"))
+    }
+    let report = ConfigurationReport(configuration)
+    #expect(report.text.contains("postgresql://u:***@h/d"))
+    #expect(report.text.contains("# /url, by /c:1"))
+  }
+
+  @Test("a secret's file that is empty is refused")
+  func emptyFile() {
+    #expect(throws: ConfigurationError(["/pw holds no secret: it is empty"])) {
+      try ConfigurationLoader.load(
+        file: nil, sources: sources(["PLEAT_POSTGRES_PASSWORD_FILE": "/pw"], files: ["/pw": "\n"]))
+    }
+  }
+
+  @Test("pleat config --json says each value and where it comes from")
+  func report() throws {
+    let configuration = try ConfigurationLoader.load(
+      file: "/c", sources: sources(["PLEAT_LOG_LEVEL": "debug"], files: ["/c": "kafka:\n  topics: [a, b]"]))
+    let json = ConfigurationReport(configuration).json.description
+    #expect(json.hasPrefix(#"{"file":"/c","values":{"instance":{"value":"here","origin":"default"},"#))
+    #expect(json.contains(#""kafka.topics":{"value":["a","b"],"origin":"file","file":"/c","line":2}"#))
+    #expect(json.contains(#""log.level":{"value":"debug","origin":"environment","variable":"PLEAT_LOG_LEVEL"}"#))
+    #expect(json.contains(#""ingest.flush_ms":{"value":20,"origin":"default"}"#))
+    #expect(json.contains(#""postgres.url":{"value":null,"origin":"default"}"#))
+  }
+}
