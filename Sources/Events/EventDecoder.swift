@@ -1,13 +1,180 @@
-/// A Kafka record's content, as ingest hands it to the decoder. The memory is the caller's, and valid during the call.
-package struct RecordContent {
-  /// nil for a record without a value (a tombstone).
-  package var value: UnsafeRawBufferPointer?
-  /// In their order; values may be absent.
-  package var headers: [(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?)]
-  package var offset: Int64
-  package init(
-    value: UnsafeRawBufferPointer?, headers: [(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?)], offset: Int64
-  ) {
-    (self.value, self.headers, self.offset) = (value, headers, offset)
+import CSimdjson
+
+/// What the decoder tells of an event that it has appended to a batch.
+package struct DecodedEvent: Sendable {
+  /// Of (source, id); nil for a bare event without an id, which is never a duplicate.
+  package var identity: Digest128?
+  package var time: Timestamp
+}
+
+/// Reads records into event batches, by the contract of the events (docs of the three envelopes, limits, and dead letters).
+///
+/// A refused record leaves its batch as it was. In the steady state nothing is allocated but what the batch needs to grow.
+/// One thread uses a decoder.
+package final class EventDecoder {
+  package static let maximumValueBytes = 1 << 20
+  /// How far an event may be ahead of the clock of the one who ingests, in microseconds.
+  package static let clockToleranceMicroseconds: Int64 = 5 * 60 * 1_000_000
+  /// 2000-01-01T00:00:00Z.
+  package static let earliestTime = Timestamp(microseconds: 946_684_800_000_000)
+
+  private let reader: OpaquePointer
+  private let slots: UnsafeMutablePointer<UInt32>
+  /// For a source, a zero byte and an id.
+  private let identityBytes: UnsafeMutablePointer<UInt8>
+  private let identityKey: HashKey
+
+  /// `identityKey` is the one derived for identities, not the installation's own.
+  package init(identityKey: HashKey) {
+    self.identityKey = identityKey
+    let names = Member.allCases.map {
+      UnsafeRawPointer($0.text.utf8Start).assumingMemoryBound(to: CChar.self) as UnsafePointer<CChar>?
+    }
+    guard let reader = pleat_json_reader_create(names, names.count) else {
+      preconditionFailure("the known member names do not fit the JSON reader")
+    }
+    self.reader = reader
+    slots = .allocate(capacity: Int(PLEAT_JSON_MAX_NAMES) + 1)
+    slots.initialize(repeating: 0, count: Int(PLEAT_JSON_MAX_NAMES) + 1)
+    identityBytes = .allocate(capacity: 2 * Limits.identifierBytes + 1)
+  }
+
+  deinit {
+    pleat_json_reader_destroy(reader)
+    slots.deallocate()
+    identityBytes.deallocate()
+  }
+
+  /// Appends the record's event to the batch. `now` is the clock of the one who ingests.
+  package func decode(
+    _ record: RecordContent, now: Timestamp, into batch: inout EventBatch
+  ) throws(Refusal) -> DecodedEvent {
+    let mark = batch.mark
+    do {
+      return try append(record, now: now, to: &batch)
+    } catch {
+      batch.rollBack(to: mark)
+      throw error
+    }
+  }
+
+  private func append(
+    _ record: RecordContent, now: Timestamp, to batch: inout EventBatch
+  ) throws(Refusal) -> DecodedEvent {
+    var value = try read(record)
+    let isBinary =
+      !record.headers.isEmpty
+      && record.headers.contains { $0.value != nil && bytes($0.name) == "ce_specversion" }
+    var event: Event
+    if isBinary {
+      event = try binaryEnvelope(HeaderReader(record.headers), now: now, &batch)
+      value.open(0, for: event.type.members)
+    } else {
+      value.open(0, for: .envelope)
+      let isStructured = value.isPresent(.specversion)
+      event =
+        isStructured
+        ? try structuredEnvelope(value, now: now, &batch) : try bareEnvelope(value, now: now, &batch)
+      let data = try value.requiredObject(.data)
+      let known: MemberSet = isStructured ? .structuredEnvelope : .bareEnvelope
+      event.attributes = value.keepUnknown(besides: known, &batch)
+      value.open(data, for: event.type.members)
+    }
+    event.row = try value.row(of: event.type, &batch)
+    event.unknown = value.keepUnknown(besides: event.type.members, &batch)
+    event.offset = record.offset
+    batch.events.append(event)
+    return DecodedEvent(identity: identity(of: event, batch), time: event.time)
+  }
+
+  /// The value as a whole, and the headers' names.
+  private func read(_ record: RecordContent) throws(Refusal) -> ObjectReader {
+    guard let value = record.value, value.count > 0 else { throw Refusal(.emptyValue) }
+    if value.count > Self.maximumValueBytes { throw Refusal(.tooLarge) }
+    var document = pleat_json_document()
+    let status = Int(pleat_json_read(reader, value.baseAddress, value.count, &document))
+    switch status {
+    case PLEAT_JSON_OK: break
+    case PLEAT_JSON_INVALID_UTF8: throw Refusal(.invalidUTF8)
+    case PLEAT_JSON_DUPLICATE:
+      let repeated = Int(document.duplicate)
+      throw Refusal(.duplicateMember, at: ObjectReader(document, slots: slots).path(to: repeated))
+    default: throw Refusal(.malformedJSON)
+    }
+    if let name = HeaderReader(record.headers).repeatedName() { throw Refusal(.duplicateMember, at: name) }
+    let reader = ObjectReader(document, slots: slots)
+    if !reader.isObject(0) { throw Refusal(.notAnObject) }
+    return reader
+  }
+
+  private func structuredEnvelope(
+    _ value: ObjectReader, now: Timestamp, _ batch: inout EventBatch
+  ) throws(Refusal) -> Event {
+    guard try value.text(.specversion, otherwise: .unsupportedSpecversion) == "1.0" else {
+      throw value.refusal(.unsupportedSpecversion, .specversion)
+    }
+    let id = try value.identifier(.id, &batch)
+    let source = try value.identifier(.source, &batch)
+    let (type, typeName) = try value.eventType(&batch)
+    guard value.isPresent(.time) else { throw value.refusal(.missingMember, .time) }
+    guard let time = RFC3339.parse(try value.text(.time)) else { throw value.refusal(.invalidValue, .time) }
+    if let reason = Self.refuses(time, now: now) { throw value.refusal(reason, .time) }
+    return Event(
+      type: type, envelope: .structured, row: 0, typeName: typeName, source: source, id: id, time: time, offset: 0,
+      attributes: .none, unknown: .none)
+  }
+
+  private func bareEnvelope(
+    _ value: ObjectReader, now: Timestamp, _ batch: inout EventBatch
+  ) throws(Refusal) -> Event {
+    let (type, typeName) = try value.eventType(&batch)
+    let time = try value.timestamp()
+    if let reason = Self.refuses(time, now: now) { throw value.refusal(reason, .timestamp) }
+    let id = try value.optionalIdentifier(.id, &batch)
+    let source = batch.strings.intern(bytes("bare"))
+    return Event(
+      type: type, envelope: .bare, row: 0, typeName: typeName, source: source, id: id, time: time, offset: 0,
+      attributes: .none, unknown: .none)
+  }
+
+  private func binaryEnvelope(
+    _ headers: HeaderReader, now: Timestamp, _ batch: inout EventBatch
+  ) throws(Refusal) -> Event {
+    guard headers.value(of: "ce_specversion").map({ $0 == "1.0" }) == true else {
+      throw Refusal(.unsupportedSpecversion, at: "ce_specversion")
+    }
+    let id = batch.strings.intern(try headers.identifier("ce_id"))
+    let source = batch.strings.intern(try headers.identifier("ce_source"))
+    let name = try headers.identifier("ce_type")
+    let type = EventType(name)
+    let typeName = type == .other ? batch.strings.intern(name) : .none
+    guard let time = RFC3339.parse(try headers.text("ce_time")) else { throw Refusal(.invalidValue, at: "ce_time") }
+    if let reason = Self.refuses(time, now: now) { throw Refusal(reason, at: "ce_time") }
+    let attributes = try headers.keepAttributes(&batch)
+    return Event(
+      type: type, envelope: .binary, row: 0, typeName: typeName, source: source, id: id, time: time, offset: 0,
+      attributes: attributes, unknown: .none)
+  }
+
+  /// Why an event cannot be of this time, if so.
+  private static func refuses(_ time: Timestamp, now: Timestamp) -> DeadLetterReason? {
+    if time < earliestTime { return .outOfRange }
+    return time.microseconds - clockToleranceMicroseconds > now.microseconds ? .futureTime : nil
+  }
+
+  private func identity(of event: Event, _ batch: EventBatch) -> Digest128? {
+    if event.id.isNone { return nil }
+    var count = 0
+    func add(_ symbol: Symbol) {
+      batch.strings.withBytes(symbol) {
+        (identityBytes + count).update(from: $0.baseAddress!, count: $0.count)
+        count += $0.count
+      }
+    }
+    add(event.source)
+    identityBytes[count] = 0
+    count += 1
+    add(event.id)
+    return sipHash24_128(identityKey, UnsafeBufferPointer(start: identityBytes, count: count))
   }
 }

@@ -1,0 +1,130 @@
+/// Times as text, by RFC 3339: `T` or `t`, `Z`, `z` or an offset, any number of fractional digits, no second 60.
+package enum RFC3339 {
+  /// nil for what is no such time. What is finer than a microsecond is cut off.
+  package static func parse(_ text: UnsafeBufferPointer<UInt8>) -> Timestamp? {
+    let count = text.count
+    // 2026-01-01T00:00:00Z
+    guard count >= 20, let base = text.baseAddress else { return nil }
+    @inline(__always)
+    func two(_ at: Int) -> Int {
+      let a = base[at] &- UInt8(ascii: "0")
+      let b = base[at + 1] &- UInt8(ascii: "0")
+      return a < 10 && b < 10 ? Int(a) * 10 + Int(b) : notANumber
+    }
+    let century = two(0)
+    let yearOfCentury = two(2)
+    let month = two(5)
+    let day = two(8)
+    let hour = two(11)
+    let minute = two(14)
+    let second = two(17)
+    guard century < 100, yearOfCentury < 100, 1...12 ~= month, hour < 24, minute < 60, second < 60,
+      base[4] == UInt8(ascii: "-"), base[7] == UInt8(ascii: "-"), base[10] | 0x20 == UInt8(ascii: "t"),
+      base[13] == UInt8(ascii: ":"), base[16] == UInt8(ascii: ":")
+    else { return nil }
+    let year = century * 100 + yearOfCentury
+    guard day >= 1, day <= daysIn(month: month, year: year) else { return nil }
+
+    var i = 19
+    var fraction = 0
+    if base[i] == UInt8(ascii: ".") {
+      i += 1
+      var unit = 100_000
+      let start = i
+      while i < count, base[i] &- UInt8(ascii: "0") < 10 {
+        fraction += Int(base[i] &- UInt8(ascii: "0")) * unit
+        unit /= 10
+        i += 1
+      }
+      guard i > start, i < count else { return nil }
+    }
+    var offsetMinutes = 0
+    switch base[i] {
+    case UInt8(ascii: "Z"), UInt8(ascii: "z"):
+      guard count == i + 1 else { return nil }
+    case UInt8(ascii: "+"), UInt8(ascii: "-"):
+      guard count == i + 6, base[i + 3] == UInt8(ascii: ":") else { return nil }
+      let hours = two(i + 1)
+      let minutes = two(i + 4)
+      guard hours < 24, minutes < 60 else { return nil }
+      offsetMinutes = (hours * 60 + minutes) * (base[i] == UInt8(ascii: "-") ? -1 : 1)
+    default: return nil
+    }
+    let minutes = (days(year: year, month: month, day: day) * 24 + hour) * 60 + minute - offsetMinutes
+    return Timestamp(microseconds: Int64((minutes * 60 + second) * 1_000_000 + fraction))
+  }
+
+  package static func parse(_ text: String) -> Timestamp? {
+    var copy = text
+    return copy.withUTF8 { parse($0) }
+  }
+
+  /// In UTC, `2026-01-01T00:00:00Z`, with six fractional digits where they are not all 0. Years from 0 to 9999.
+  package static func format(_ time: Timestamp) -> String {
+    let day = floorDivide(time.microseconds, Timestamp.microsecondsPerDay)
+    let rest = Int(time.microseconds - day * Timestamp.microsecondsPerDay)
+    let date = self.date(day: Int(day))
+    var text: [UInt8] = []
+    text.reserveCapacity(27)
+    func append(_ value: Int, digits: Int, then separator: Unicode.Scalar?) {
+      var divisor = 1
+      for _ in 1..<digits { divisor *= 10 }
+      while divisor > 0 {
+        text.append(UInt8(ascii: "0") + UInt8(value / divisor % 10))
+        divisor /= 10
+      }
+      if let separator { text.append(UInt8(ascii: separator)) }
+    }
+    let second = rest / 1_000_000
+    let fraction = rest % 1_000_000
+    append(date.year, digits: 4, then: "-")
+    append(date.month, digits: 2, then: "-")
+    append(date.day, digits: 2, then: "T")
+    append(second / 3600, digits: 2, then: ":")
+    append(second / 60 % 60, digits: 2, then: ":")
+    append(second % 60, digits: 2, then: fraction == 0 ? "Z" : ".")
+    if fraction != 0 { append(fraction, digits: 6, then: "Z") }
+    return String(decoding: text, as: UTF8.self)
+  }
+
+  private static let notANumber = 1000
+
+  private static func isLeap(_ year: Int) -> Bool { year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) }
+
+  private static func daysIn(month: Int, year: Int) -> Int {
+    switch month {
+    case 2: isLeap(year) ? 29 : 28
+    case 4, 6, 9, 11: 30
+    default: 31
+    }
+  }
+
+  private static let daysPer400Years = 146_097
+  /// From 0000-03-01 to 1970-01-01.
+  private static let epochDay = 719_468
+
+  /// Days since 1970-01-01 in the proleptic Gregorian calendar. Years are counted from March, so that a leap day is the last
+  /// of its year; (153 m + 2) / 5 days come before month m of such a year.
+  static func days(year: Int, month: Int, day: Int) -> Int {
+    let marchYear = month > 2 ? year : year - 1
+    let marchMonth = month > 2 ? month - 3 : month + 9
+    let era = (marchYear >= 0 ? marchYear : marchYear - 399) / 400
+    let yearOfEra = marchYear - era * 400
+    let dayOfYear = (153 * marchMonth + 2) / 5 + day - 1
+    return era * daysPer400Years + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - epochDay
+  }
+
+  /// The inverse of `days`.
+  static func date(day: Int) -> (year: Int, month: Int, day: Int) {
+    let shifted = day + epochDay
+    let era = (shifted >= 0 ? shifted : shifted - daysPer400Years + 1) / daysPer400Years
+    let dayOfEra = shifted - era * daysPer400Years
+    // Leap days (the last day of every 1461, 36524 and 146097) taken out, every year has 365.
+    let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+    let marchMonth = (5 * dayOfYear + 2) / 153
+    let month = marchMonth < 10 ? marchMonth + 3 : marchMonth - 9
+    let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+    return (year, month, dayOfYear - (153 * marchMonth + 2) / 5 + 1)
+  }
+}

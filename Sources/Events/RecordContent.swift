@@ -1,0 +1,14 @@
+/// A Kafka record's content, as ingest hands it to the decoder. The memory is the caller's, and valid during the call.
+package struct RecordContent {
+  /// nil for a record without a value (a tombstone).
+  package var value: UnsafeRawBufferPointer?
+  /// In their order; values may be absent.
+  package var headers: [(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?)]
+  package var offset: Int64
+  package init(
+    value: UnsafeRawBufferPointer?, headers: [(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?)],
+    offset: Int64
+  ) {
+    (self.value, self.headers, self.offset) = (value, headers, offset)
+  }
+}
