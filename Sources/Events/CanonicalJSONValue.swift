@@ -1,16 +1,16 @@
 /// A JSON value to be written, as of a derived event.
-package indirect enum JSONValue: Hashable, Sendable {
+package indirect enum CanonicalJSONValue: Hashable, Sendable {
   case null
   case bool(Bool)
   case integer(Int64)
   /// Finite.
   case number(Double)
   case string(String)
-  case array([JSONValue])
+  case array([CanonicalJSONValue])
   /// Each name once; the order does not matter.
-  case object([String: JSONValue])
+  case object([String: CanonicalJSONValue])
 
-  package static func strings(_ strings: [String]) -> JSONValue { .array(strings.map { .string($0) }) }
+  package static func strings(_ strings: [String]) -> CanonicalJSONValue { .array(strings.map { .string($0) }) }
 
   /// The value in the form of RFC 8785: members sorted by the UTF-16 code units of their names.
   package var canonical: String {
