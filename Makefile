@@ -1,0 +1,78 @@
+# Builds, tests, shows and installs Pleat. `make deps` brings what it needs on Debian; Swift comes from swift.org.
+
+SWIFT ?= swift
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+DESTDIR ?=
+
+PACKAGES = librdkafka-dev libpq-dev libzstd-dev libsimdjson-dev libyaml-dev libsystemd-dev libssl-dev postgresql \
+	pkg-config g++
+LIBRARIES = rdkafka libpq libzstd simdjson yaml-0.1 libsystemd libcrypto
+SOURCES = Package.swift Sources Tests
+
+.PHONY: all build test demo format lint install clean deps needs-swift needs-libraries
+
+all: build
+
+# Leaves .build/release/pleat, which needs no Swift runtime beside it.
+build: needs-swift needs-libraries
+	$(SWIFT) build -c release --static-swift-stdlib --product pleat
+
+# Unit tests, tests against a private PostgreSQL, and with KAFKA_HOME set those against a real Kafka.
+test: needs-swift needs-libraries
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build
+
+# A whole pipeline on this machine, with nothing to set up; Ctrl-C leaves nothing behind.
+demo: deps build
+	.build/release/pleat demo
+
+format: needs-swift
+	$(SWIFT) format format --in-place --parallel --recursive $(SOURCES)
+
+lint: needs-swift
+	$(SWIFT) format lint --strict --parallel --recursive $(SOURCES)
+
+install: build
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/share/pleat/Migrations" \
+	  "$(DESTDIR)$(PREFIX)/share/pleat/schemas" "$(DESTDIR)$(PREFIX)/lib/systemd/system" \
+	  "$(DESTDIR)$(PREFIX)/lib/sysusers.d" "$(DESTDIR)$(PREFIX)/lib/tmpfiles.d" "$(DESTDIR)$(SYSCONFDIR)/pleat"
+	install -m 755 .build/release/pleat "$(DESTDIR)$(PREFIX)/bin/pleat"
+	install -m 644 Migrations/*.sql "$(DESTDIR)$(PREFIX)/share/pleat/Migrations"
+	install -m 644 schemas/* "$(DESTDIR)$(PREFIX)/share/pleat/schemas"
+	sed 's|/usr/bin/pleat|$(PREFIX)/bin/pleat|' systemd/pleat.service \
+	  > "$(DESTDIR)$(PREFIX)/lib/systemd/system/pleat.service"
+	chmod 644 "$(DESTDIR)$(PREFIX)/lib/systemd/system/pleat.service"
+	install -m 644 systemd/pleat.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/pleat.conf"
+	install -m 644 systemd/pleat.tmpfiles "$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/pleat.conf"
+	install -m 644 systemd/pleat.example.yaml "$(DESTDIR)$(PREFIX)/share/pleat/pleat.example.yaml"
+	@if [ ! -e "$(DESTDIR)$(SYSCONFDIR)/pleat/pleat.yaml" ]; then \
+	  install -m 640 systemd/pleat.example.yaml "$(DESTDIR)$(SYSCONFDIR)/pleat/pleat.yaml"; \
+	  echo "$(SYSCONFDIR)/pleat/pleat.yaml is the example: say there where Kafka and PostgreSQL are."; fi
+
+clean:
+	rm -rf .build
+
+# Installs what is missing, and nothing else; a second time does nothing.
+deps:
+	@missing=; \
+	for package in $(PACKAGES); do \
+	  dpkg-query -W -f '$${Status}' "$$package" 2>/dev/null | grep -q 'install ok installed' || missing="$$missing $$package"; \
+	done; \
+	if [ -z "$$missing" ]; then echo "The Debian packages are all there."; exit 0; fi; \
+	if ! command -v apt-get >/dev/null; then \
+	  echo "There is no apt-get here; needed are:$$missing (or what they are called here)." >&2; exit 1; fi; \
+	if [ "$$(id -u)" = 0 ]; then as_root=; \
+	elif command -v sudo >/dev/null; then as_root=sudo; \
+	else echo "Missing:$$missing. Run \`make deps\` as root." >&2; exit 1; fi; \
+	echo "Installing:$$missing"; \
+	$$as_root apt-get update -q && \
+	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing
+
+needs-swift:
+	@command -v $(SWIFT) >/dev/null || { \
+	  echo "Swift 6.2 or newer is missing: https://www.swift.org/install" >&2; exit 1; }
+
+needs-libraries:
+	@command -v pkg-config >/dev/null && pkg-config --exists $(LIBRARIES) || { \
+	  echo "Libraries are missing: \`make deps\` installs them." >&2; exit 1; }
