@@ -98,6 +98,15 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     change(&young.rows[index])
   }
 
+  /// Changes a row, whole or partial, if `change` says that it did.
+  @inline(__always)
+  package func touch(_ key: RowKey, _ change: (inout Row) -> Bool) {
+    let hash = key.mixed
+    var index = find(key, hash)
+    if index < 0 { index = young.insert(key, hash, Row(isPartial: !isComplete), isComplete ? .known : []) }
+    if change(&young.rows[index]) { markDirty(index) }
+  }
+
   // MARK: - Loading
 
   private func keys(of indices: [Int]) -> KeyColumns? {

@@ -76,6 +76,20 @@ package struct RowReader {
     return (0..<count).map { T(bigEndian: field.loadUnaligned(fromByteOffset: 20 + $0 * stride + 4, as: T.self)) }
   }
 
+  /// The elements' bytes of a one-dimensional array without nulls; false for null. Each is valid while the row is.
+  package mutating func eachElement(_ body: (UnsafeRawBufferPointer) -> Void) -> Bool {
+    guard let field = field() else { return false }
+    func header(_ at: Int) -> Int { Int(Int32(bigEndian: field.loadUnaligned(fromByteOffset: at, as: Int32.self))) }
+    if header(0) == 0 { return true }
+    var at = 20
+    for _ in 0..<header(12) {
+      let length = header(at)
+      body(UnsafeRawBufferPointer(rebasing: field[at + 4..<at + 4 + length]))
+      at += 4 + length
+    }
+    return true
+  }
+
   /// A one-dimensional array of `text` without nulls.
   package mutating func texts() -> [String]? {
     guard let field = field() else { return nil }

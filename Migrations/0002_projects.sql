@@ -1,0 +1,502 @@
+-- The rows of projection `projects`: the ledger of projects, technologies, stack combinations, teams.
+--
+-- T_current holds each key's newest state, T its versions, one at each turn of the day at which it had changed. `position` is the
+-- last event that changed the row; in T it is the position of the turn. What is inner state has no versions. No index stands on a
+-- column that changes, so that updates stay in their page (HOT).
+
+-- projects ------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE pleat.projects_current (
+  generation            integer NOT NULL,
+  project_id            text COLLATE "C" NOT NULL,
+  generated             boolean NOT NULL,
+  time                  timestamptz,
+  team_id               text COLLATE "C",
+  org_id                text COLLATE "C",
+  project_type          text COLLATE "C",
+  person                bigint,
+  technologies          text[] COLLATE "C",
+  complexity_millionths integer,
+  visibility            smallint,
+  visibility_time       timestamptz,
+  visibility_position   bigint,
+  success               boolean,
+  success_time          timestamptz,
+  success_position      bigint,
+  opening_days          integer[],
+  opening_counts        bigint[],
+  position              bigint NOT NULL,
+  PRIMARY KEY (generation, project_id)
+) WITH (fillfactor = 80);
+CREATE INDEX projects_of_organisation ON pleat.projects_current (generation, org_id, project_id)
+  WHERE org_id IS NOT NULL;
+COMMENT ON TABLE pleat.projects_current IS 'The ledger: what is known of each project id. Inner state: no versions.';
+COMMENT ON COLUMN pleat.projects_current.generated IS
+  'False while only what waits for the project is known: feedback, openings, visibility.';
+COMMENT ON COLUMN pleat.projects_current.time IS 'Event time of the first project_generated.';
+COMMENT ON COLUMN pleat.projects_current.person IS 'Keyed hash of the user_id, in the order of the unsigned hashes.';
+COMMENT ON COLUMN pleat.projects_current.technologies IS 'Canonical names, distinct, sorted by bytes.';
+COMMENT ON COLUMN pleat.projects_current.visibility IS
+  'Of the newest visibility event: 0 none, 1 team, 2 org, 3 public.';
+COMMENT ON COLUMN pleat.projects_current.success IS 'Of the newest feedback.';
+COMMENT ON COLUMN pleat.projects_current.opening_days IS
+  'Days since 1970-01-01, in the order of their first openings; NULL for none.';
+COMMENT ON COLUMN pleat.projects_current.opening_counts IS 'How often the project was opened on each of opening_days.';
+GRANT SELECT, INSERT, UPDATE ON pleat.projects_current TO pleat_writer;
+
+-- organisations -------------------------------------------------------------------------------------------------------
+
+CREATE TABLE pleat.organisations_current (
+  generation        integer NOT NULL,
+  org_id            text COLLATE "C" NOT NULL,
+  learning_enabled  boolean,
+  learning_time     timestamptz,
+  learning_position bigint,
+  sharing           smallint,
+  sharing_time      timestamptz,
+  sharing_position  bigint,
+  position          bigint NOT NULL,
+  PRIMARY KEY (generation, org_id)
+) WITH (fillfactor = 80);
+COMMENT ON TABLE pleat.organisations_current IS 'The newest settings of each organisation, each on its own. Inner state: no versions.';
+COMMENT ON COLUMN pleat.organisations_current.sharing IS
+  'data_sharing_level: 0 none, 1 team, 2 org, 3 public; NULL if it was never set.';
+COMMENT ON COLUMN pleat.organisations_current.learning_enabled IS 'NULL if it was never set.';
+GRANT SELECT, INSERT, UPDATE ON pleat.organisations_current TO pleat_writer;
+
+-- memberships ---------------------------------------------------------------------------------------------------------
+
+CREATE TABLE pleat.memberships_current (
+  generation      integer NOT NULL,
+  team_id         text COLLATE "C" NOT NULL,
+  person          bigint NOT NULL,
+  role            smallint,
+  change_time     timestamptz,
+  change_position bigint,
+  position        bigint NOT NULL,
+  PRIMARY KEY (generation, team_id, person)
+) WITH (fillfactor = 80);
+COMMENT ON TABLE pleat.memberships_current IS 'The newest membership event of each person in each team. Inner state: no versions.';
+COMMENT ON COLUMN pleat.memberships_current.person IS 'Keyed hash of the user_id, in the order of the unsigned hashes.';
+COMMENT ON COLUMN pleat.memberships_current.role IS '0 admin, 1 member, 2 viewer; NULL: removed.';
+GRANT SELECT, INSERT, UPDATE ON pleat.memberships_current TO pleat_writer;
+
+-- technologies --------------------------------------------------------------------------------------------------------
+
+CREATE TABLE pleat.technologies_current (
+  generation          integer NOT NULL,
+  technology          text COLLATE "C" NOT NULL,
+  category            text COLLATE "C" NOT NULL,
+  projects            bigint NOT NULL,
+  selections          bigint NOT NULL,
+  first_seen          timestamptz,
+  last_seen           timestamptz,
+  announced_direction smallint,
+  position            bigint NOT NULL,
+  PRIMARY KEY (generation, technology)
+) WITH (fillfactor = 80);
+CREATE TABLE pleat.technologies (
+  generation          integer NOT NULL,
+  technology          text COLLATE "C" NOT NULL,
+  category            text COLLATE "C" NOT NULL,
+  projects            bigint NOT NULL,
+  selections          bigint NOT NULL,
+  first_seen          timestamptz,
+  last_seen           timestamptz,
+  announced_direction smallint,
+  position            bigint NOT NULL,
+  PRIMARY KEY (generation, technology, position)
+);
+COMMENT ON TABLE pleat.technologies_current IS 'Technologies over all time.';
+COMMENT ON COLUMN pleat.technologies_current.category IS
+  'The catalogs, else that of the first event that named the technology.';
+COMMENT ON COLUMN pleat.technologies_current.projects IS 'Public projects counting now.';
+COMMENT ON COLUMN pleat.technologies_current.selections IS 'stack_selected events that named it.';
+COMMENT ON COLUMN pleat.technologies_current.first_seen IS
+  'Least event time of the projects ever counted; NULL if there were none.';
+COMMENT ON COLUMN pleat.technologies_current.last_seen IS
+  'Greatest event time of the projects ever counted; NULL if there were none.';
+COMMENT ON COLUMN pleat.technologies_current.announced_direction IS
+  'The last direction that the trend rule saw: -1 down, 0 stable, 1 up; NULL before the first.';
+COMMENT ON TABLE pleat.technologies IS 'Technologies over all time: versions.';
+COMMENT ON COLUMN pleat.technologies.category IS
+  'The catalogs, else that of the first event that named the technology.';
+COMMENT ON COLUMN pleat.technologies.projects IS 'Public projects counting now.';
+COMMENT ON COLUMN pleat.technologies.selections IS 'stack_selected events that named it.';
+COMMENT ON COLUMN pleat.technologies.first_seen IS
+  'Least event time of the projects ever counted; NULL if there were none.';
+COMMENT ON COLUMN pleat.technologies.last_seen IS
+  'Greatest event time of the projects ever counted; NULL if there were none.';
+COMMENT ON COLUMN pleat.technologies.announced_direction IS
+  'The last direction that the trend rule saw: -1 down, 0 stable, 1 up; NULL before the first.';
+GRANT SELECT, INSERT, UPDATE ON pleat.technologies_current TO pleat_writer;
+GRANT SELECT, INSERT ON pleat.technologies TO pleat_writer;
+
+-- technology_usage ----------------------------------------------------------------------------------------------------
+
+CREATE TABLE pleat.technology_usage_current (
+  generation       integer NOT NULL,
+  technology       text COLLATE "C" NOT NULL,
+  day              date NOT NULL,
+  projects         bigint NOT NULL,
+  selections       bigint NOT NULL,
+  successes        bigint NOT NULL,
+  failures         bigint NOT NULL,
+  people           bigint NOT NULL,
+  people_taken_out bigint NOT NULL,
+  position         bigint NOT NULL,
+  PRIMARY KEY (generation, technology, day)
+) WITH (fillfactor = 80);
+CREATE TABLE pleat.technology_usage (
+  generation       integer NOT NULL,
+  technology       text COLLATE "C" NOT NULL,
+  day              date NOT NULL,
+  projects         bigint NOT NULL,
+  selections       bigint NOT NULL,
+  successes        bigint NOT NULL,
+  failures         bigint NOT NULL,
+  people           bigint NOT NULL,
+  people_taken_out bigint NOT NULL,
+  position         bigint NOT NULL,
+  PRIMARY KEY (generation, technology, day, position)
+);
+COMMENT ON TABLE pleat.technology_usage_current IS 'Technologies by day.';
+COMMENT ON COLUMN pleat.technology_usage_current.people IS 'Of technology_people: exact, or an estimate.';
+COMMENT ON COLUMN pleat.technology_usage_current.people_taken_out IS
+  'Projects taken out since people stopped being exact.';
+COMMENT ON TABLE pleat.technology_usage IS 'Technologies by day: versions.';
+COMMENT ON COLUMN pleat.technology_usage.people IS 'Of technology_people: exact, or an estimate.';
+COMMENT ON COLUMN pleat.technology_usage.people_taken_out IS 'Projects taken out since people stopped being exact.';
+GRANT SELECT, INSERT, UPDATE ON pleat.technology_usage_current TO pleat_writer;
+GRANT SELECT, INSERT ON pleat.technology_usage TO pleat_writer;
+
+-- technology_people ---------------------------------------------------------------------------------------------------
+
+CREATE TABLE pleat.technology_people_current (
+  generation integer NOT NULL,
+  technology text COLLATE "C" NOT NULL,
+  day        date NOT NULL,
+  hashes     bigint[] NOT NULL,
+  counts     bigint[] NOT NULL,
+  estimate   boolean NOT NULL,
+  position   bigint NOT NULL,
+  PRIMARY KEY (generation, technology, day)
+) WITH (fillfactor = 80);
+CREATE TABLE pleat.technology_people (
+  generation integer NOT NULL,
+  technology text COLLATE "C" NOT NULL,
+  day        date NOT NULL,
+  hashes     bigint[] NOT NULL,
+  counts     bigint[] NOT NULL,
+  estimate   boolean NOT NULL,
+  position   bigint NOT NULL,
+  PRIMARY KEY (generation, technology, day, position)
+);
+COMMENT ON TABLE pleat.technology_people_current IS 'The people behind technology_usage: k minimum values.';
+COMMENT ON COLUMN pleat.technology_people_current.hashes IS
+  'Smallest keyed hashes, at most 256, sorted, in the order of the unsigned hashes.';
+COMMENT ON COLUMN pleat.technology_people_current.counts IS
+  'Contributions behind each of hashes; empty for an estimate, which nobody leaves.';
+COMMENT ON COLUMN pleat.technology_people_current.estimate IS
+  'More than 256 people came: their number is an estimate for good.';
+COMMENT ON TABLE pleat.technology_people IS 'The people behind technology_usage: k minimum values: versions.';
+COMMENT ON COLUMN pleat.technology_people.hashes IS
+  'Smallest keyed hashes, at most 256, sorted, in the order of the unsigned hashes.';
+COMMENT ON COLUMN pleat.technology_people.counts IS
+  'Contributions behind each of hashes; empty for an estimate, which nobody leaves.';
+COMMENT ON COLUMN pleat.technology_people.estimate IS
+  'More than 256 people came: their number is an estimate for good.';
+GRANT SELECT, INSERT, UPDATE ON pleat.technology_people_current TO pleat_writer;
+GRANT SELECT, INSERT ON pleat.technology_people TO pleat_writer;
+
+-- project_days --------------------------------------------------------------------------------------------------------
+
+CREATE TABLE pleat.project_days_current (
+  generation integer NOT NULL,
+  day        date NOT NULL,
+  projects   bigint NOT NULL,
+  successes  bigint NOT NULL,
+  failures   bigint NOT NULL,
+  position   bigint NOT NULL,
+  PRIMARY KEY (generation, day)
+) WITH (fillfactor = 80);
+CREATE TABLE pleat.project_days (
+  generation integer NOT NULL,
+  day        date NOT NULL,
+  projects   bigint NOT NULL,
+  successes  bigint NOT NULL,
+  failures   bigint NOT NULL,
+  position   bigint NOT NULL,
+  PRIMARY KEY (generation, day, position)
+);
+COMMENT ON TABLE pleat.project_days_current IS 'Public projects by day: the whole of the trends.';
+COMMENT ON TABLE pleat.project_days IS 'Public projects by day: the whole of the trends: versions.';
+GRANT SELECT, INSERT, UPDATE ON pleat.project_days_current TO pleat_writer;
+GRANT SELECT, INSERT ON pleat.project_days TO pleat_writer;
+
+-- stack_combinations --------------------------------------------------------------------------------------------------
+
+CREATE TABLE pleat.stack_combinations_current (
+  generation                integer NOT NULL,
+  stack_id                  bytea NOT NULL,
+  technologies              text[] COLLATE "C" NOT NULL,
+  usage_count               bigint NOT NULL,
+  successes                 bigint NOT NULL,
+  failures                  bigint NOT NULL,
+  complexity_sum_millionths bigint NOT NULL,
+  complexity_count          bigint NOT NULL,
+  first_seen                timestamptz,
+  last_seen                 timestamptz,
+  people                    bigint NOT NULL,
+  people_taken_out          bigint NOT NULL,
+  trending_seen_at          timestamptz,
+  position                  bigint NOT NULL,
+  PRIMARY KEY (generation, stack_id)
+) WITH (fillfactor = 80);
+CREATE TABLE pleat.stack_combinations (
+  generation                integer NOT NULL,
+  stack_id                  bytea NOT NULL,
+  technologies              text[] COLLATE "C" NOT NULL,
+  usage_count               bigint NOT NULL,
+  successes                 bigint NOT NULL,
+  failures                  bigint NOT NULL,
+  complexity_sum_millionths bigint NOT NULL,
+  complexity_count          bigint NOT NULL,
+  first_seen                timestamptz,
+  last_seen                 timestamptz,
+  people                    bigint NOT NULL,
+  people_taken_out          bigint NOT NULL,
+  trending_seen_at          timestamptz,
+  position                  bigint NOT NULL,
+  PRIMARY KEY (generation, stack_id, position)
+);
+COMMENT ON TABLE pleat.stack_combinations_current IS 'Combinations of technologies over all time.';
+COMMENT ON COLUMN pleat.stack_combinations_current.stack_id IS
+  'First 16 bytes of SHA-256 over the JSON array of the technologies, in the form of RFC 8785.';
+COMMENT ON COLUMN pleat.stack_combinations_current.technologies IS 'Canonical names, distinct, sorted by bytes.';
+COMMENT ON COLUMN pleat.stack_combinations_current.first_seen IS 'Least event time of the projects ever counted.';
+COMMENT ON COLUMN pleat.stack_combinations_current.last_seen IS 'Greatest event time of the projects ever counted.';
+COMMENT ON COLUMN pleat.stack_combinations_current.complexity_count IS 'Projects with a complexity.';
+COMMENT ON COLUMN pleat.stack_combinations_current.people IS 'Of stack_people: exact, or an estimate.';
+COMMENT ON COLUMN pleat.stack_combinations_current.people_taken_out IS
+  'Projects taken out since people stopped being exact.';
+COMMENT ON COLUMN pleat.stack_combinations_current.trending_seen_at IS
+  'Marked as trending: the watermark when its direction was last seen up; NULL: not marked.';
+COMMENT ON TABLE pleat.stack_combinations IS 'Combinations of technologies over all time: versions.';
+COMMENT ON COLUMN pleat.stack_combinations.stack_id IS
+  'First 16 bytes of SHA-256 over the JSON array of the technologies, in the form of RFC 8785.';
+COMMENT ON COLUMN pleat.stack_combinations.technologies IS 'Canonical names, distinct, sorted by bytes.';
+COMMENT ON COLUMN pleat.stack_combinations.first_seen IS 'Least event time of the projects ever counted.';
+COMMENT ON COLUMN pleat.stack_combinations.last_seen IS 'Greatest event time of the projects ever counted.';
+COMMENT ON COLUMN pleat.stack_combinations.complexity_count IS 'Projects with a complexity.';
+COMMENT ON COLUMN pleat.stack_combinations.people IS 'Of stack_people: exact, or an estimate.';
+COMMENT ON COLUMN pleat.stack_combinations.people_taken_out IS 'Projects taken out since people stopped being exact.';
+COMMENT ON COLUMN pleat.stack_combinations.trending_seen_at IS
+  'Marked as trending: the watermark when its direction was last seen up; NULL: not marked.';
+GRANT SELECT, INSERT, UPDATE ON pleat.stack_combinations_current TO pleat_writer;
+GRANT SELECT, INSERT ON pleat.stack_combinations TO pleat_writer;
+
+-- stack_people --------------------------------------------------------------------------------------------------------
+
+CREATE TABLE pleat.stack_people_current (
+  generation integer NOT NULL,
+  stack_id   bytea NOT NULL,
+  hashes     bigint[] NOT NULL,
+  counts     bigint[] NOT NULL,
+  estimate   boolean NOT NULL,
+  position   bigint NOT NULL,
+  PRIMARY KEY (generation, stack_id)
+) WITH (fillfactor = 80);
+CREATE TABLE pleat.stack_people (
+  generation integer NOT NULL,
+  stack_id   bytea NOT NULL,
+  hashes     bigint[] NOT NULL,
+  counts     bigint[] NOT NULL,
+  estimate   boolean NOT NULL,
+  position   bigint NOT NULL,
+  PRIMARY KEY (generation, stack_id, position)
+);
+COMMENT ON TABLE pleat.stack_people_current IS 'The people behind stack_combinations: k minimum values.';
+COMMENT ON COLUMN pleat.stack_people_current.hashes IS
+  'Smallest keyed hashes, at most 256, sorted, in the order of the unsigned hashes.';
+COMMENT ON COLUMN pleat.stack_people_current.counts IS
+  'Contributions behind each of hashes; empty for an estimate, which nobody leaves.';
+COMMENT ON COLUMN pleat.stack_people_current.estimate IS
+  'More than 256 people came: their number is an estimate for good.';
+COMMENT ON TABLE pleat.stack_people IS 'The people behind stack_combinations: k minimum values: versions.';
+COMMENT ON COLUMN pleat.stack_people.hashes IS
+  'Smallest keyed hashes, at most 256, sorted, in the order of the unsigned hashes.';
+COMMENT ON COLUMN pleat.stack_people.counts IS
+  'Contributions behind each of hashes; empty for an estimate, which nobody leaves.';
+COMMENT ON COLUMN pleat.stack_people.estimate IS 'More than 256 people came: their number is an estimate for good.';
+GRANT SELECT, INSERT, UPDATE ON pleat.stack_people_current TO pleat_writer;
+GRANT SELECT, INSERT ON pleat.stack_people TO pleat_writer;
+
+-- stack_days ----------------------------------------------------------------------------------------------------------
+
+CREATE TABLE pleat.stack_days_current (
+  generation  integer NOT NULL,
+  stack_id    bytea NOT NULL,
+  day         date NOT NULL,
+  usage_count bigint NOT NULL,
+  position    bigint NOT NULL,
+  PRIMARY KEY (generation, stack_id, day)
+) WITH (fillfactor = 80);
+CREATE TABLE pleat.stack_days (
+  generation  integer NOT NULL,
+  stack_id    bytea NOT NULL,
+  day         date NOT NULL,
+  usage_count bigint NOT NULL,
+  position    bigint NOT NULL,
+  PRIMARY KEY (generation, stack_id, day, position)
+);
+COMMENT ON TABLE pleat.stack_days_current IS 'Combinations of technologies by day.';
+COMMENT ON TABLE pleat.stack_days IS 'Combinations of technologies by day: versions.';
+GRANT SELECT, INSERT, UPDATE ON pleat.stack_days_current TO pleat_writer;
+GRANT SELECT, INSERT ON pleat.stack_days TO pleat_writer;
+
+-- team_stats ----------------------------------------------------------------------------------------------------------
+
+CREATE TABLE pleat.team_stats_current (
+  generation                integer NOT NULL,
+  team_id                   text COLLATE "C" NOT NULL,
+  name                      text COLLATE "C",
+  name_time                 timestamptz,
+  name_position             bigint,
+  members                   bigint NOT NULL,
+  projects_generated        bigint NOT NULL,
+  projects_opened           bigint NOT NULL,
+  wizard_steps              bigint NOT NULL,
+  successes                 bigint NOT NULL,
+  failures                  bigint NOT NULL,
+  complexity_sum_millionths bigint NOT NULL,
+  complexity_count          bigint NOT NULL,
+  first_activity            timestamptz NOT NULL,
+  last_activity             timestamptz NOT NULL,
+  position                  bigint NOT NULL,
+  PRIMARY KEY (generation, team_id)
+) WITH (fillfactor = 80);
+CREATE TABLE pleat.team_stats (
+  generation                integer NOT NULL,
+  team_id                   text COLLATE "C" NOT NULL,
+  name                      text COLLATE "C",
+  name_time                 timestamptz,
+  name_position             bigint,
+  members                   bigint NOT NULL,
+  projects_generated        bigint NOT NULL,
+  projects_opened           bigint NOT NULL,
+  wizard_steps              bigint NOT NULL,
+  successes                 bigint NOT NULL,
+  failures                  bigint NOT NULL,
+  complexity_sum_millionths bigint NOT NULL,
+  complexity_count          bigint NOT NULL,
+  first_activity            timestamptz NOT NULL,
+  last_activity             timestamptz NOT NULL,
+  position                  bigint NOT NULL,
+  PRIMARY KEY (generation, team_id, position)
+);
+COMMENT ON TABLE pleat.team_stats_current IS 'Teams over all time.';
+COMMENT ON COLUMN pleat.team_stats_current.name IS 'Of the newest team_created; NULL before the first.';
+COMMENT ON COLUMN pleat.team_stats_current.members IS 'People whose newest membership event is not a removal.';
+COMMENT ON COLUMN pleat.team_stats_current.complexity_count IS 'Projects with a complexity.';
+COMMENT ON COLUMN pleat.team_stats_current.first_activity IS
+  'Least event time of the events that carry the team_id, whatever the sharing.';
+COMMENT ON COLUMN pleat.team_stats_current.last_activity IS
+  'Greatest event time of the events that carry the team_id, whatever the sharing.';
+COMMENT ON TABLE pleat.team_stats IS 'Teams over all time: versions.';
+COMMENT ON COLUMN pleat.team_stats.name IS 'Of the newest team_created; NULL before the first.';
+COMMENT ON COLUMN pleat.team_stats.members IS 'People whose newest membership event is not a removal.';
+COMMENT ON COLUMN pleat.team_stats.complexity_count IS 'Projects with a complexity.';
+COMMENT ON COLUMN pleat.team_stats.first_activity IS
+  'Least event time of the events that carry the team_id, whatever the sharing.';
+COMMENT ON COLUMN pleat.team_stats.last_activity IS
+  'Greatest event time of the events that carry the team_id, whatever the sharing.';
+GRANT SELECT, INSERT, UPDATE ON pleat.team_stats_current TO pleat_writer;
+GRANT SELECT, INSERT ON pleat.team_stats TO pleat_writer;
+
+-- team_activity -------------------------------------------------------------------------------------------------------
+
+CREATE TABLE pleat.team_activity_current (
+  generation         integer NOT NULL,
+  team_id            text COLLATE "C" NOT NULL,
+  day                date NOT NULL,
+  events             bigint NOT NULL,
+  projects_generated bigint NOT NULL,
+  projects_opened    bigint NOT NULL,
+  wizard_steps       bigint NOT NULL,
+  active_members     bigint NOT NULL,
+  successes          bigint NOT NULL,
+  failures           bigint NOT NULL,
+  hashes             bigint[] NOT NULL,
+  counts             bigint[] NOT NULL,
+  estimate           boolean NOT NULL,
+  position           bigint NOT NULL,
+  PRIMARY KEY (generation, team_id, day)
+) WITH (fillfactor = 80);
+CREATE TABLE pleat.team_activity (
+  generation         integer NOT NULL,
+  team_id            text COLLATE "C" NOT NULL,
+  day                date NOT NULL,
+  events             bigint NOT NULL,
+  projects_generated bigint NOT NULL,
+  projects_opened    bigint NOT NULL,
+  wizard_steps       bigint NOT NULL,
+  active_members     bigint NOT NULL,
+  successes          bigint NOT NULL,
+  failures           bigint NOT NULL,
+  hashes             bigint[] NOT NULL,
+  counts             bigint[] NOT NULL,
+  estimate           boolean NOT NULL,
+  position           bigint NOT NULL,
+  PRIMARY KEY (generation, team_id, day, position)
+);
+COMMENT ON TABLE pleat.team_activity_current IS 'Teams by day.';
+COMMENT ON COLUMN pleat.team_activity_current.events IS
+  'Events, projects and openings that count in the row; it is shown while there are any.';
+COMMENT ON COLUMN pleat.team_activity_current.active_members IS
+  'People of the events that carry the team_id: exact, or an estimate.';
+COMMENT ON COLUMN pleat.team_activity_current.hashes IS
+  'Smallest keyed hashes, at most 256, sorted, in the order of the unsigned hashes.';
+COMMENT ON COLUMN pleat.team_activity_current.counts IS
+  'Contributions behind each of hashes; empty for an estimate, which nobody leaves.';
+COMMENT ON COLUMN pleat.team_activity_current.estimate IS
+  'More than 256 people came: their number is an estimate for good.';
+COMMENT ON TABLE pleat.team_activity IS 'Teams by day: versions.';
+COMMENT ON COLUMN pleat.team_activity.events IS
+  'Events, projects and openings that count in the row; it is shown while there are any.';
+COMMENT ON COLUMN pleat.team_activity.active_members IS
+  'People of the events that carry the team_id: exact, or an estimate.';
+COMMENT ON COLUMN pleat.team_activity.hashes IS
+  'Smallest keyed hashes, at most 256, sorted, in the order of the unsigned hashes.';
+COMMENT ON COLUMN pleat.team_activity.counts IS
+  'Contributions behind each of hashes; empty for an estimate, which nobody leaves.';
+COMMENT ON COLUMN pleat.team_activity.estimate IS 'More than 256 people came: their number is an estimate for good.';
+GRANT SELECT, INSERT, UPDATE ON pleat.team_activity_current TO pleat_writer;
+GRANT SELECT, INSERT ON pleat.team_activity TO pleat_writer;
+
+-- team_technologies ---------------------------------------------------------------------------------------------------
+
+CREATE TABLE pleat.team_technologies_current (
+  generation  integer NOT NULL,
+  team_id     text COLLATE "C" NOT NULL,
+  technology  text COLLATE "C" NOT NULL,
+  usage_count bigint NOT NULL,
+  successes   bigint NOT NULL,
+  failures    bigint NOT NULL,
+  position    bigint NOT NULL,
+  PRIMARY KEY (generation, team_id, technology)
+) WITH (fillfactor = 80);
+CREATE TABLE pleat.team_technologies (
+  generation  integer NOT NULL,
+  team_id     text COLLATE "C" NOT NULL,
+  technology  text COLLATE "C" NOT NULL,
+  usage_count bigint NOT NULL,
+  successes   bigint NOT NULL,
+  failures    bigint NOT NULL,
+  position    bigint NOT NULL,
+  PRIMARY KEY (generation, team_id, technology, position)
+);
+COMMENT ON TABLE pleat.team_technologies_current IS 'Technologies of a teams projects.';
+COMMENT ON TABLE pleat.team_technologies IS 'Technologies of a teams projects: versions.';
+GRANT SELECT, INSERT, UPDATE ON pleat.team_technologies_current TO pleat_writer;
+GRANT SELECT, INSERT ON pleat.team_technologies TO pleat_writer;

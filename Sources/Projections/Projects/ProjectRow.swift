@@ -1,0 +1,193 @@
+import Events
+
+/// What is known of a project id: the project, and what came before it and waits.
+struct ProjectRow: CachedRow {
+  /// False while there are only waiting facts, and nothing else but them is set.
+  var isGenerated = false
+  var time = Timestamp(microseconds: 0)
+  var team = NameID.none
+  var org = NameID.none
+  var type = NameID.none
+  var person: UInt64 = 0
+  var stack = StackID.none
+  var complexityMillionths: Int32?
+  /// Of the newest visibility event, if there is one.
+  var visibility = Sharing.public
+  var visibilityMoment = Moment.never
+  /// Of the newest feedback, if there is one.
+  var success = false
+  var outcomeMoment = Moment.never
+  var openings = Openings()
+  var position: Int64 = 0
+
+  init(isPartial: Bool) {}
+
+  mutating func merge(onto stored: Self) {
+    preconditionFailure("a project is folded without its row")
+  }
+
+  var heapBytes: Int { openings.heapBytes }
+
+  var outcome: Bool? { outcomeMoment.isNever ? nil : success }
+}
+
+/// How often a project was opened on each day, in the order of the first openings.
+struct Openings {
+  struct Day {
+    var day: Int32
+    var count: Int64
+  }
+  /// Most projects have no second day, and need no array.
+  private var first: Day?
+  private var more: [Day] = []
+
+  mutating func add(_ day: Int32, _ count: Int64 = 1) {
+    if first == nil {
+      first = Day(day: day, count: count)
+    } else if first!.day == day {
+      first!.count += count
+    } else if let index = more.firstIndex(where: { $0.day == day }) {
+      more[index].count += count
+    } else {
+      more.append(Day(day: day, count: count))
+    }
+  }
+
+  var dayCount: Int { first == nil ? 0 : 1 + more.count }
+
+  func forEach(_ body: (Day) -> Void) {
+    if let first { body(first) }
+    for day in more { body(day) }
+  }
+
+  var heapBytes: Int { more.isEmpty ? 0 : 32 + more.capacity * MemoryLayout<Day>.stride }
+}
+
+struct ProjectLayout: RowLayout {
+  typealias Row = ProjectRow
+
+  /// Of the project ids, which come and go; they have a `Names` of their own.
+  let projects: Names
+  let names: Names
+  let stacks: StackTable
+
+  let statements = TableStatements(
+    name: "projects",
+    load: """
+      SELECT c.project_id, c.generated, c.time, c.team_id, c.org_id, c.project_type, c.person, c.technologies,
+        c.complexity_millionths, c.visibility, c.visibility_time, c.visibility_position, c.success,
+        c.success_time, c.success_position, c.opening_days, c.opening_counts, c.position
+      FROM unnest($2::text[]) AS k (project_id)
+      JOIN pleat.projects_current AS c ON c.generation = $1 AND c.project_id = k.project_id
+      """,
+    copy: """
+      COPY pleat.projects_current (
+        generation, project_id, generated, time, team_id, org_id, project_type, person, technologies,
+        complexity_millionths, visibility, visibility_time, visibility_position, success, success_time,
+        success_position, opening_days, opening_counts, position)
+      FROM STDIN (FORMAT binary)
+      """,
+    createStage: "CREATE TEMP TABLE stage_projects (LIKE pleat.projects_current) ON COMMIT DELETE ROWS",
+    copyToStage: """
+      COPY stage_projects (
+        generation, project_id, generated, time, team_id, org_id, project_type, person, technologies,
+        complexity_millionths, visibility, visibility_time, visibility_position, success, success_time,
+        success_position, opening_days, opening_counts, position)
+      FROM STDIN (FORMAT binary)
+      """,
+    update: """
+      UPDATE pleat.projects_current AS c
+      SET generated = s.generated, time = s.time, team_id = s.team_id, org_id = s.org_id,
+        project_type = s.project_type, person = s.person, technologies = s.technologies,
+        complexity_millionths = s.complexity_millionths, visibility = s.visibility,
+        visibility_time = s.visibility_time, visibility_position = s.visibility_position,
+        success = s.success, success_time = s.success_time, success_position = s.success_position,
+        opening_days = s.opening_days, opening_counts = s.opening_counts, position = s.position
+      FROM stage_projects AS s
+      WHERE c.generation = s.generation AND c.project_id = s.project_id
+      """,
+    version: nil)
+
+  /// A page of an organisation's projects, in key order, behind the project id `$3`: what `read` reads, without waiting facts.
+  static let ofOrganisation = """
+    SELECT c.project_id, c.generated, c.time, c.team_id, c.org_id, c.project_type, c.person, c.technologies,
+      c.complexity_millionths, c.visibility, c.visibility_time, c.visibility_position, c.success, c.success_time,
+      c.success_position, c.opening_days, c.opening_counts, c.position
+    FROM pleat.projects_current AS c
+    WHERE c.generation = $1 AND c.org_id = $2 AND c.project_id > $3
+    ORDER BY c.project_id
+    LIMIT 1000
+    """
+  static let pageRows = 1000
+
+  var fields: Int16 { 19 }
+  var keyArrays: [ArrayParameter] { [ArrayParameter(.text)] }
+
+  func append(_ key: RowKey, to arrays: inout [ArrayParameter]) { arrays[0].append(key.name, projects) }
+
+  func precedes(_ a: RowKey, _ b: RowKey) -> Bool { projects.compare(a.name, b.name) < 0 }
+
+  func read(_ reader: inout RowReader) -> (key: RowKey, row: ProjectRow) {
+    let key = RowKey(reader.name(projects))
+    return (key, readValues(&reader))
+  }
+
+  /// The columns behind the key.
+  func readValues(_ reader: inout RowReader) -> ProjectRow {
+    var row = ProjectRow(isPartial: false)
+    row.isGenerated = reader.bool() ?? false
+    row.time = reader.timestamptz() ?? row.time
+    row.team = reader.name(names)
+    row.org = reader.name(names)
+    row.type = reader.name(names)
+    row.person = reader.bigint().map(hash(stored:)) ?? 0
+    row.stack = reader.stack(stacks, names)
+    row.complexityMillionths = reader.int()
+    row.visibility = reader.sharing() ?? .public
+    row.visibilityMoment = reader.moment()
+    row.success = reader.bool() ?? false
+    row.outcomeMoment = reader.moment()
+    let (days, counts) = (reader.ints() ?? [], reader.bigints() ?? [])
+    for (day, count) in zip(days, counts) { row.openings.add(day, count) }
+    row.position = reader.bigint() ?? 0
+    return row
+  }
+
+  func write(_ key: RowKey, _ row: ProjectRow, to writer: inout RowWriter) {
+    writer.name(key.name, projects)
+    writer.bool(row.isGenerated)
+    writer.timestamptz(row.isGenerated ? row.time : nil)
+    writer.name(row.team, names)
+    writer.name(row.org, names)
+    writer.name(row.type, names)
+    writer.bigint(row.isGenerated ? storedHash(row.person) : nil)
+    writer.stack(row.stack, stacks, names)
+    writer.int(row.complexityMillionths)
+    writer.smallint(row.visibilityMoment.isNever ? nil : Int16(row.visibility.rawValue))
+    writer.moment(row.visibilityMoment)
+    writer.bool(row.outcome)
+    writer.moment(row.outcomeMoment)
+    if row.openings.dayCount == 0 {
+      writer.null()
+      writer.null()
+    } else {
+      let days = writer.beginArray(.integer, count: row.openings.dayCount)
+      row.openings.forEach { writer.int($0.day) }
+      writer.endArray(days)
+      let counts = writer.beginArray(.bigint, count: row.openings.dayCount)
+      row.openings.forEach { writer.bigint($0.count) }
+      writer.endArray(counts)
+    }
+    writer.bigint(row.position)
+  }
+}
+
+extension RowReader {
+  mutating func sharing() -> Sharing? {
+    guard let value = smallint() else { return nil }
+    guard let sharing = Sharing(rawValue: UInt8(value)) else {
+      preconditionFailure("no sharing has the number \(value)")
+    }
+    return sharing
+  }
+}

@@ -1,0 +1,333 @@
+import Events
+
+/// A team over all time.
+struct TeamRow: CachedRow {
+  /// Of the newest `team_created`; `.none` before the first.
+  var name = NameID.none
+  var nameMoment = Moment.never
+  var members: Int64 = 0
+  var projectsGenerated: Int64 = 0
+  var projectsOpened: Int64 = 0
+  var wizardSteps: Int64 = 0
+  var successes: Int64 = 0
+  var failures: Int64 = 0
+  var complexitySumMillionths: Int64 = 0
+  var complexityCount: Int64 = 0
+  /// Of the events that carry the team's id.
+  var activity = Extremes()
+  var position: Int64 = 0
+
+  init(isPartial: Bool) {}
+
+  mutating func merge(onto stored: Self) {
+    if stored.nameMoment > nameMoment { (name, nameMoment) = (stored.name, stored.nameMoment) }
+    members += stored.members
+    projectsGenerated += stored.projectsGenerated
+    projectsOpened += stored.projectsOpened
+    wizardSteps += stored.wizardSteps
+    successes += stored.successes
+    failures += stored.failures
+    complexitySumMillionths += stored.complexitySumMillionths
+    complexityCount += stored.complexityCount
+    activity.include(stored.activity)
+  }
+}
+
+struct TeamLayout: RowLayout {
+  typealias Row = TeamRow
+
+  let names: Names
+
+  let statements = TableStatements(
+    name: "team_stats",
+    load: """
+      SELECT c.team_id, c.name, c.name_time, c.name_position, c.members, c.projects_generated,
+        c.projects_opened, c.wizard_steps, c.successes, c.failures, c.complexity_sum_millionths,
+        c.complexity_count, c.first_activity, c.last_activity, c.position
+      FROM unnest($2::text[]) AS k (team_id)
+      JOIN pleat.team_stats_current AS c ON c.generation = $1 AND c.team_id = k.team_id
+      """,
+    copy: """
+      COPY pleat.team_stats_current (
+        generation, team_id, name, name_time, name_position, members, projects_generated, projects_opened,
+        wizard_steps, successes, failures, complexity_sum_millionths, complexity_count, first_activity,
+        last_activity, position)
+      FROM STDIN (FORMAT binary)
+      """,
+    createStage: "CREATE TEMP TABLE stage_team_stats (LIKE pleat.team_stats_current) ON COMMIT DELETE ROWS",
+    copyToStage: """
+      COPY stage_team_stats (
+        generation, team_id, name, name_time, name_position, members, projects_generated, projects_opened,
+        wizard_steps, successes, failures, complexity_sum_millionths, complexity_count, first_activity,
+        last_activity, position)
+      FROM STDIN (FORMAT binary)
+      """,
+    update: """
+      UPDATE pleat.team_stats_current AS c
+      SET name = s.name, name_time = s.name_time, name_position = s.name_position, members = s.members,
+        projects_generated = s.projects_generated, projects_opened = s.projects_opened,
+        wizard_steps = s.wizard_steps, successes = s.successes, failures = s.failures,
+        complexity_sum_millionths = s.complexity_sum_millionths, complexity_count = s.complexity_count,
+        first_activity = s.first_activity, last_activity = s.last_activity, position = s.position
+      FROM stage_team_stats AS s
+      WHERE c.generation = s.generation AND c.team_id = s.team_id
+      """,
+    version: """
+      INSERT INTO pleat.team_stats (
+        generation, team_id, name, name_time, name_position, members, projects_generated, projects_opened,
+        wizard_steps, successes, failures, complexity_sum_millionths, complexity_count, first_activity,
+        last_activity, position)
+      SELECT generation, team_id, name, name_time, name_position, members, projects_generated, projects_opened,
+        wizard_steps, successes, failures, complexity_sum_millionths, complexity_count, first_activity,
+        last_activity, $3
+      FROM pleat.team_stats_current
+      WHERE generation = $1 AND position >= $2
+      """)
+
+  var fields: Int16 { 16 }
+  var keyArrays: [ArrayParameter] { [ArrayParameter(.text)] }
+
+  func append(_ key: RowKey, to arrays: inout [ArrayParameter]) { arrays[0].append(key.name, names) }
+
+  func precedes(_ a: RowKey, _ b: RowKey) -> Bool { names.compare(a.name, b.name) < 0 }
+
+  func read(_ reader: inout RowReader) -> (key: RowKey, row: TeamRow) {
+    let key = RowKey(reader.name(names))
+    var row = TeamRow(isPartial: false)
+    row.name = reader.name(names)
+    row.nameMoment = reader.moment()
+    row.members = reader.bigint() ?? 0
+    row.projectsGenerated = reader.bigint() ?? 0
+    row.projectsOpened = reader.bigint() ?? 0
+    row.wizardSteps = reader.bigint() ?? 0
+    row.successes = reader.bigint() ?? 0
+    row.failures = reader.bigint() ?? 0
+    row.complexitySumMillionths = reader.bigint() ?? 0
+    row.complexityCount = reader.bigint() ?? 0
+    row.activity = Extremes(first: reader.timestamptz(), last: reader.timestamptz())
+    row.position = reader.bigint() ?? 0
+    return (key, row)
+  }
+
+  func write(_ key: RowKey, _ row: TeamRow, to writer: inout RowWriter) {
+    writer.name(key.name, names)
+    writer.name(row.name, names)
+    writer.moment(row.nameMoment)
+    writer.bigint(row.members)
+    writer.bigint(row.projectsGenerated)
+    writer.bigint(row.projectsOpened)
+    writer.bigint(row.wizardSteps)
+    writer.bigint(row.successes)
+    writer.bigint(row.failures)
+    writer.bigint(row.complexitySumMillionths)
+    writer.bigint(row.complexityCount)
+    writer.timestamptz(row.activity.first)
+    writer.timestamptz(row.activity.last)
+    writer.bigint(row.position)
+  }
+}
+
+/// A team on a day.
+struct TeamDayRow: CachedRow {
+  /// How many events and projects count in the row; it is shown while there are any.
+  var events: Int64 = 0
+  var projectsGenerated: Int64 = 0
+  var projectsOpened: Int64 = 0
+  var wizardSteps: Int64 = 0
+  var successes: Int64 = 0
+  var failures: Int64 = 0
+  var people: People
+  var position: Int64 = 0
+
+  init(isPartial: Bool) { people = People(isPartial: isPartial) }
+
+  mutating func merge(onto stored: Self) {
+    events += stored.events
+    projectsGenerated += stored.projectsGenerated
+    projectsOpened += stored.projectsOpened
+    wizardSteps += stored.wizardSteps
+    successes += stored.successes
+    failures += stored.failures
+    people.merge(onto: stored.people)
+  }
+
+  var heapBytes: Int { people.heapBytes }
+}
+
+struct TeamDayLayout: RowLayout {
+  typealias Row = TeamDayRow
+
+  let names: Names
+
+  let statements = TableStatements(
+    name: "team_activity",
+    load: """
+      SELECT c.team_id, c.day, c.events, c.projects_generated, c.projects_opened, c.wizard_steps,
+        c.active_members, c.successes, c.failures, c.hashes, c.counts, c.estimate, c.position
+      FROM unnest($2::text[], $3::date[]) AS k (team_id, day)
+      JOIN pleat.team_activity_current AS c ON c.generation = $1 AND c.team_id = k.team_id AND c.day = k.day
+      """,
+    copy: """
+      COPY pleat.team_activity_current (
+        generation, team_id, day, events, projects_generated, projects_opened, wizard_steps,
+        active_members, successes, failures, hashes, counts, estimate, position)
+      FROM STDIN (FORMAT binary)
+      """,
+    createStage: "CREATE TEMP TABLE stage_team_activity (LIKE pleat.team_activity_current) ON COMMIT DELETE ROWS",
+    copyToStage: """
+      COPY stage_team_activity (
+        generation, team_id, day, events, projects_generated, projects_opened, wizard_steps,
+        active_members, successes, failures, hashes, counts, estimate, position)
+      FROM STDIN (FORMAT binary)
+      """,
+    update: """
+      UPDATE pleat.team_activity_current AS c
+      SET events = s.events, projects_generated = s.projects_generated, projects_opened = s.projects_opened,
+        wizard_steps = s.wizard_steps, active_members = s.active_members, successes = s.successes,
+        failures = s.failures, hashes = s.hashes, counts = s.counts, estimate = s.estimate,
+        position = s.position
+      FROM stage_team_activity AS s
+      WHERE c.generation = s.generation AND c.team_id = s.team_id AND c.day = s.day
+      """,
+    version: """
+      INSERT INTO pleat.team_activity (
+        generation, team_id, day, events, projects_generated, projects_opened, wizard_steps,
+        active_members, successes, failures, hashes, counts, estimate, position)
+      SELECT generation, team_id, day, events, projects_generated, projects_opened, wizard_steps,
+        active_members, successes, failures, hashes, counts, estimate, $3
+      FROM pleat.team_activity_current
+      WHERE generation = $1 AND position >= $2
+      """)
+
+  var fields: Int16 { 14 }
+  var keyArrays: [ArrayParameter] { [ArrayParameter(.text), ArrayParameter(.date)] }
+
+  func append(_ key: RowKey, to arrays: inout [ArrayParameter]) {
+    arrays[0].append(key.name, names)
+    arrays[1].append(date: key.day)
+  }
+
+  func precedes(_ a: RowKey, _ b: RowKey) -> Bool {
+    let order = names.compare(a.name, b.name)
+    return order == 0 ? a.day < b.day : order < 0
+  }
+
+  func read(_ reader: inout RowReader) -> (key: RowKey, row: TeamDayRow) {
+    let name = reader.name(names)
+    let key = RowKey(name, day: reader.date() ?? 0)
+    var row = TeamDayRow(isPartial: false)
+    row.events = reader.bigint() ?? 0
+    row.projectsGenerated = reader.bigint() ?? 0
+    row.projectsOpened = reader.bigint() ?? 0
+    row.wizardSteps = reader.bigint() ?? 0
+    _ = reader.bigint()  // active_members, which the sketch tells
+    row.successes = reader.bigint() ?? 0
+    row.failures = reader.bigint() ?? 0
+    let sketch = PeopleSketch(&reader)
+    row.position = reader.bigint() ?? 0
+    row.people = People(stored: sketch, takenOut: 0, position: row.position)
+    return (key, row)
+  }
+
+  func write(_ key: RowKey, _ row: TeamDayRow, to writer: inout RowWriter) {
+    writer.name(key.name, names)
+    writer.date(key.day)
+    writer.bigint(row.events)
+    writer.bigint(row.projectsGenerated)
+    writer.bigint(row.projectsOpened)
+    writer.bigint(row.wizardSteps)
+    writer.bigint(row.people.count)
+    writer.bigint(row.successes)
+    writer.bigint(row.failures)
+    row.people.sketch.write(to: &writer)
+    writer.bigint(row.position)
+  }
+}
+
+/// A technology in a team's projects.
+struct TeamTechnologyRow: CachedRow {
+  var usageCount: Int64 = 0
+  var successes: Int64 = 0
+  var failures: Int64 = 0
+  var position: Int64 = 0
+
+  init(isPartial: Bool) {}
+
+  mutating func merge(onto stored: Self) {
+    usageCount += stored.usageCount
+    successes += stored.successes
+    failures += stored.failures
+  }
+}
+
+struct TeamTechnologyLayout: RowLayout {
+  typealias Row = TeamTechnologyRow
+
+  let names: Names
+
+  let statements = TableStatements(
+    name: "team_technologies",
+    load: """
+      SELECT c.team_id, c.technology, c.usage_count, c.successes, c.failures, c.position
+      FROM unnest($2::text[], $3::text[]) AS k (team_id, technology)
+      JOIN pleat.team_technologies_current AS c ON c.generation = $1 AND c.team_id = k.team_id AND c.technology = k.technology
+      """,
+    copy: """
+      COPY pleat.team_technologies_current (
+        generation, team_id, technology, usage_count, successes, failures, position)
+      FROM STDIN (FORMAT binary)
+      """,
+    createStage:
+      "CREATE TEMP TABLE stage_team_technologies (LIKE pleat.team_technologies_current) ON COMMIT DELETE ROWS",
+    copyToStage: """
+      COPY stage_team_technologies (
+        generation, team_id, technology, usage_count, successes, failures, position)
+      FROM STDIN (FORMAT binary)
+      """,
+    update: """
+      UPDATE pleat.team_technologies_current AS c
+      SET usage_count = s.usage_count, successes = s.successes, failures = s.failures, position = s.position
+      FROM stage_team_technologies AS s
+      WHERE c.generation = s.generation AND c.team_id = s.team_id AND c.technology = s.technology
+      """,
+    version: """
+      INSERT INTO pleat.team_technologies (
+        generation, team_id, technology, usage_count, successes, failures, position)
+      SELECT generation, team_id, technology, usage_count, successes, failures, $3
+      FROM pleat.team_technologies_current
+      WHERE generation = $1 AND position >= $2
+      """)
+
+  var fields: Int16 { 7 }
+  var keyArrays: [ArrayParameter] { [ArrayParameter(.text), ArrayParameter(.text)] }
+
+  func append(_ key: RowKey, to arrays: inout [ArrayParameter]) {
+    arrays[0].append(key.name, names)
+    arrays[1].append(key.secondName, names)
+  }
+
+  func precedes(_ a: RowKey, _ b: RowKey) -> Bool {
+    let order = names.compare(a.name, b.name)
+    return (order == 0 ? names.compare(a.secondName, b.secondName) : order) < 0
+  }
+
+  func read(_ reader: inout RowReader) -> (key: RowKey, row: TeamTechnologyRow) {
+    let team = reader.name(names)
+    let key = RowKey(team, reader.name(names))
+    var row = TeamTechnologyRow(isPartial: false)
+    row.usageCount = reader.bigint() ?? 0
+    row.successes = reader.bigint() ?? 0
+    row.failures = reader.bigint() ?? 0
+    row.position = reader.bigint() ?? 0
+    return (key, row)
+  }
+
+  func write(_ key: RowKey, _ row: TeamTechnologyRow, to writer: inout RowWriter) {
+    writer.name(key.name, names)
+    writer.name(key.secondName, names)
+    writer.bigint(row.usageCount)
+    writer.bigint(row.successes)
+    writer.bigint(row.failures)
+    writer.bigint(row.position)
+  }
+}

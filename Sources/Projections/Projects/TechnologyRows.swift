@@ -1,0 +1,258 @@
+import Events
+
+/// A technology over all time, and what the trend rule remembers of it.
+struct TechnologyRow: CachedRow {
+  /// Of its first event; `.none` where that had no category.
+  var category = NameID.none
+  var projects: Int64 = 0
+  var selections: Int64 = 0
+  /// Of the projects ever counted.
+  var seen = Extremes()
+  var announcedDirection: TrendDirection?
+  /// In a partial row: the rule has set `announcedDirection`.
+  var isAnnounced = false
+  /// A position at which the row was there: in a row that nothing is known of yet, its first event's.
+  var origin: Int64 = 0
+  /// The last event that changed what counts; 0 for none.
+  private var changed: Int64 = 0
+
+  init(isPartial: Bool) {}
+
+  init(category: NameID, position: Int64) { (self.category, origin) = (category, position) }
+
+  var position: Int64 {
+    get { max(origin, changed) }
+    set { changed = newValue }
+  }
+
+  mutating func merge(onto stored: Self) {
+    // What only was there, as every project's technologies are, changes no row that the store has.
+    if stored.origin != 0 { (category, origin) = (stored.category, stored.position) }
+    projects += stored.projects
+    selections += stored.selections
+    seen.include(stored.seen)
+    if !isAnnounced { announcedDirection = stored.announcedDirection }
+  }
+}
+
+struct TechnologyLayout: RowLayout {
+  typealias Row = TechnologyRow
+
+  let names: Names
+
+  let statements = TableStatements(
+    name: "technologies",
+    load: """
+      SELECT c.technology, c.category, c.projects, c.selections, c.first_seen, c.last_seen,
+        c.announced_direction, c.position
+      FROM unnest($2::text[]) AS k (technology)
+      JOIN pleat.technologies_current AS c ON c.generation = $1 AND c.technology = k.technology
+      """,
+    copy: """
+      COPY pleat.technologies_current (
+        generation, technology, category, projects, selections, first_seen, last_seen,
+        announced_direction, position)
+      FROM STDIN (FORMAT binary)
+      """,
+    createStage: "CREATE TEMP TABLE stage_technologies (LIKE pleat.technologies_current) ON COMMIT DELETE ROWS",
+    copyToStage: """
+      COPY stage_technologies (
+        generation, technology, category, projects, selections, first_seen, last_seen,
+        announced_direction, position)
+      FROM STDIN (FORMAT binary)
+      """,
+    update: """
+      UPDATE pleat.technologies_current AS c
+      SET category = s.category, projects = s.projects, selections = s.selections,
+        first_seen = s.first_seen, last_seen = s.last_seen, announced_direction = s.announced_direction,
+        position = s.position
+      FROM stage_technologies AS s
+      WHERE c.generation = s.generation AND c.technology = s.technology
+      """,
+    version: """
+      INSERT INTO pleat.technologies (
+        generation, technology, category, projects, selections, first_seen, last_seen,
+        announced_direction, position)
+      SELECT generation, technology, category, projects, selections, first_seen, last_seen,
+        announced_direction, $3
+      FROM pleat.technologies_current
+      WHERE generation = $1 AND position >= $2
+      """)
+
+  var fields: Int16 { 9 }
+  var keyArrays: [ArrayParameter] { [ArrayParameter(.text)] }
+
+  func append(_ key: RowKey, to arrays: inout [ArrayParameter]) { arrays[0].append(key.name, names) }
+
+  func precedes(_ a: RowKey, _ b: RowKey) -> Bool { names.compare(a.name, b.name) < 0 }
+
+  func read(_ reader: inout RowReader) -> (key: RowKey, row: TechnologyRow) {
+    let key = RowKey(reader.name(names))
+    var row = TechnologyRow(category: reader.name(names), position: 0)
+    row.projects = reader.bigint() ?? 0
+    row.selections = reader.bigint() ?? 0
+    row.seen = Extremes(first: reader.timestamptz(), last: reader.timestamptz())
+    row.announcedDirection = reader.smallint().flatMap(TrendDirection.init(rawValue:))
+    row.origin = reader.bigint() ?? 0
+    return (key, row)
+  }
+
+  func write(_ key: RowKey, _ row: TechnologyRow, to writer: inout RowWriter) {
+    writer.name(key.name, names)
+    if row.category.isNone { writer.text("other") } else { writer.name(row.category, names) }
+    writer.bigint(row.projects)
+    writer.bigint(row.selections)
+    writer.timestamptz(row.seen.first)
+    writer.timestamptz(row.seen.last)
+    writer.smallint(row.announcedDirection?.rawValue)
+    writer.bigint(row.position)
+  }
+}
+
+/// A technology on a day.
+struct TechnologyUsageRow: CachedRow {
+  var projects: Int64 = 0
+  var selections: Int64 = 0
+  var successes: Int64 = 0
+  var failures: Int64 = 0
+  var people: People
+  var position: Int64 = 0
+
+  init(isPartial: Bool) { people = People(isPartial: isPartial) }
+
+  mutating func merge(onto stored: Self) {
+    projects += stored.projects
+    selections += stored.selections
+    successes += stored.successes
+    failures += stored.failures
+    people.merge(onto: stored.people)
+  }
+
+  mutating func wasWritten() { people.wasWritten() }
+  var heapBytes: Int { people.heapBytes }
+}
+
+struct TechnologyUsageLayout: PeopledLayout {
+  typealias Row = TechnologyUsageRow
+
+  let names: Names
+
+  let statements = TableStatements(
+    name: "technology_usage",
+    load: """
+      SELECT c.technology, c.day, c.projects, c.selections, c.successes, c.failures, c.people_taken_out, c.position,
+        p.hashes, p.counts, p.estimate, p.position
+      FROM unnest($2::text[], $3::date[]) AS k (technology, day)
+      JOIN pleat.technology_usage_current AS c ON c.generation = $1 AND c.technology = k.technology AND c.day = k.day
+      LEFT JOIN pleat.technology_people_current AS p
+        ON p.generation = $1 AND p.technology = k.technology AND p.day = k.day
+      """,
+    copy: """
+      COPY pleat.technology_usage_current (
+        generation, technology, day, projects, selections, successes, failures, people, people_taken_out,
+        position)
+      FROM STDIN (FORMAT binary)
+      """,
+    createStage: "CREATE TEMP TABLE stage_technology_usage (LIKE pleat.technology_usage_current) ON COMMIT DELETE ROWS",
+    copyToStage: """
+      COPY stage_technology_usage (
+        generation, technology, day, projects, selections, successes, failures, people, people_taken_out,
+        position)
+      FROM STDIN (FORMAT binary)
+      """,
+    update: """
+      UPDATE pleat.technology_usage_current AS c
+      SET projects = s.projects, selections = s.selections, successes = s.successes, failures = s.failures,
+        people = s.people, people_taken_out = s.people_taken_out, position = s.position
+      FROM stage_technology_usage AS s
+      WHERE c.generation = s.generation AND c.technology = s.technology AND c.day = s.day
+      """,
+    version: """
+      INSERT INTO pleat.technology_usage (
+        generation, technology, day, projects, selections, successes, failures, people, people_taken_out,
+        position)
+      SELECT generation, technology, day, projects, selections, successes, failures, people, people_taken_out,
+        $3
+      FROM pleat.technology_usage_current
+      WHERE generation = $1 AND position >= $2
+      """)
+
+  let peopleStatements = TableStatements(
+    name: "technology_people",
+    load: "",
+    copy: """
+      COPY pleat.technology_people_current (
+        generation, technology, day, hashes, counts, estimate, position)
+      FROM STDIN (FORMAT binary)
+      """,
+    createStage:
+      "CREATE TEMP TABLE stage_technology_people (LIKE pleat.technology_people_current) ON COMMIT DELETE ROWS",
+    copyToStage: """
+      COPY stage_technology_people (
+        generation, technology, day, hashes, counts, estimate, position)
+      FROM STDIN (FORMAT binary)
+      """,
+    update: """
+      UPDATE pleat.technology_people_current AS c
+      SET hashes = s.hashes, counts = s.counts, estimate = s.estimate, position = s.position
+      FROM stage_technology_people AS s
+      WHERE c.generation = s.generation AND c.technology = s.technology AND c.day = s.day
+      """,
+    version: """
+      INSERT INTO pleat.technology_people (
+        generation, technology, day, hashes, counts, estimate, position)
+      SELECT generation, technology, day, hashes, counts, estimate, $3
+      FROM pleat.technology_people_current
+      WHERE generation = $1 AND position >= $2
+      """)
+
+  var fields: Int16 { 10 }
+  var peopleFields: Int16 { 7 }
+  var keyArrays: [ArrayParameter] { [ArrayParameter(.text), ArrayParameter(.date)] }
+
+  func append(_ key: RowKey, to arrays: inout [ArrayParameter]) {
+    arrays[0].append(key.name, names)
+    arrays[1].append(date: key.day)
+  }
+
+  func precedes(_ a: RowKey, _ b: RowKey) -> Bool {
+    let order = names.compare(a.name, b.name)
+    return order == 0 ? a.day < b.day : order < 0
+  }
+
+  func read(_ reader: inout RowReader) -> (key: RowKey, row: TechnologyUsageRow) {
+    let name = reader.name(names)
+    let key = RowKey(name, day: reader.date() ?? 0)
+    var row = TechnologyUsageRow(isPartial: false)
+    row.projects = reader.bigint() ?? 0
+    row.selections = reader.bigint() ?? 0
+    row.successes = reader.bigint() ?? 0
+    row.failures = reader.bigint() ?? 0
+    let takenOut = reader.bigint() ?? 0
+    row.position = reader.bigint() ?? 0
+    let sketch = PeopleSketch(&reader)
+    row.people = People(stored: sketch, takenOut: takenOut, position: reader.bigint() ?? 0)
+    return (key, row)
+  }
+
+  func write(_ key: RowKey, _ row: TechnologyUsageRow, to writer: inout RowWriter) {
+    writer.name(key.name, names)
+    writer.date(key.day)
+    writer.bigint(row.projects)
+    writer.bigint(row.selections)
+    writer.bigint(row.successes)
+    writer.bigint(row.failures)
+    writer.bigint(row.people.count)
+    writer.bigint(row.people.takenOut)
+    writer.bigint(row.position)
+  }
+
+  static func people(of row: TechnologyUsageRow) -> People { row.people }
+
+  func writePeople(_ key: RowKey, _ row: TechnologyUsageRow, to writer: inout RowWriter) {
+    writer.name(key.name, names)
+    writer.date(key.day)
+    row.people.sketch.write(to: &writer)
+    writer.bigint(row.people.position)
+  }
+}
