@@ -29,6 +29,8 @@ package struct EventBatch: Sendable {
   package var technologies: [TechnologyMention] = []
   /// Symbols that stand for a person's keyed hash (8 bytes, little-endian) since an erasure, not for an id.
   package var erasedPeople: Set<Symbol> = []
+  /// Symbols of ids that stand for their identity's digest (16 bytes: low, then high, little-endian) since an erasure.
+  package var erasedIdentities: Set<Symbol> = []
 
   package init() {}
 

@@ -126,6 +126,26 @@ package struct SymbolTable: Sendable {
     return try arena.withUnsafeBufferPointer { try body(UnsafeBufferPointer(rebasing: $0[from..<to])) }
   }
 
+  /// The bytes of all strings, for loops over many of them.
+  struct Storage {
+    fileprivate let arena: UnsafeBufferPointer<UInt8>
+    fileprivate let ends: UnsafeBufferPointer<UInt32>
+
+    @inline(__always)
+    func bytes(_ symbol: Symbol) -> UnsafeBufferPointer<UInt8> {
+      let index = Int(symbol.index)
+      let from = index == 0 ? 0 : Int(ends[index - 1])
+      return UnsafeBufferPointer(rebasing: arena[from..<Int(ends[index])])
+    }
+  }
+
+  /// The storage is valid within the call.
+  func withStorage<R>(_ body: (Storage) -> R) -> R {
+    arena.withUnsafeBufferPointer { arena in
+      ends.withUnsafeBufferPointer { ends in body(Storage(arena: arena, ends: ends)) }
+    }
+  }
+
   package func string(_ symbol: Symbol) -> String {
     withBytes(symbol) { String(decoding: $0, as: UTF8.self) }
   }

@@ -1,0 +1,225 @@
+/// Writes the columns of a batch, in the forms that `BatchForm` lists. Valid while the batch's strings are.
+struct ColumnWriter {
+  private(set) var columns = FormWriter()
+  private(set) var strings: StringWriter
+  private var freeText = FormWriter()
+  private let texts: [UInt8]
+
+  /// For each symbol the domain in which it was met last, and its number there, in one word.
+  private var numbers: [UInt64]
+  private var domain: UInt32 = 0
+  private var domainCount: UInt32 = 0
+  private var integers: [Int64] = []
+
+  init(_ storage: SymbolTable.Storage, of batch: EventBatch) {
+    strings = StringWriter(storage, of: batch)
+    texts = batch.texts
+    numbers = Array(repeating: 0, count: batch.strings.count)
+  }
+
+  /// The columns of symbols that follow number their strings anew.
+  mutating func beginDomain() {
+    domain += 1
+    domainCount = 0
+  }
+
+  mutating func count(_ count: Int) { columns.varint(UInt64(count)) }
+
+  // MARK: - Symbols
+
+  @inline(__always)
+  mutating func symbols<Row>(_ rows: [Row], _ member: (Row) -> Symbol) {
+    if rows.isEmpty { return }
+    guard rows.contains(where: { !member($0).isNone }) else { return columns.byte(0) }
+    columns.byte(1)
+    for row in rows { symbol(member(row)) }
+  }
+
+  /// As `symbols`, of a member that every event of its type has.
+  @inline(__always)
+  mutating func requiredSymbols<Row>(_ rows: [Row], _ member: (Row) -> Symbol) {
+    precondition(rows.allSatisfy { !member($0).isNone }, "a required member is missing")
+    symbols(rows, member)
+  }
+
+  @inline(__always)
+  private mutating func symbol(_ symbol: Symbol) {
+    if symbol.isNone { return columns.byte(UInt8(BatchForm.SymbolCode.none)) }
+    let entry = numbers[Int(symbol.index)]
+    if entry &>> 32 == UInt64(domain) {
+      columns.varint(BatchForm.SymbolCode.first + entry & 0xFFFF_FFFF)
+    } else {
+      numbers[Int(symbol.index)] = UInt64(domain) &<< 32 | UInt64(domainCount)
+      domainCount += 1
+      columns.byte(UInt8(BatchForm.SymbolCode.new))
+      strings.append(symbol)
+    }
+  }
+
+  /// Strings of their own for each row, not numbered.
+  @inline(__always)
+  mutating func distinct<Row>(_ rows: [Row], _ member: (Row) -> Symbol) {
+    for row in rows {
+      let symbol = member(row)
+      if symbol.isNone { strings.appendNone() } else { strings.append(symbol) }
+    }
+  }
+
+  // MARK: - Numbers
+
+  @inline(__always)
+  mutating func integers<Row>(_ rows: [Row], _ member: (Row) -> Int64?) {
+    if rows.isEmpty { return }
+    integers.removeAll(keepingCapacity: true)
+    var least: Int64 = 0
+    for row in rows {
+      guard let value = member(row) else { continue }
+      integers.append(value)
+      least = min(least, value)
+    }
+    let exponent = commonExponent()
+    var mode = UInt8(exponent)
+    if least < 0 { mode |= BatchForm.IntegerMode.zigzag }
+    if integers.count < rows.count { mode |= BatchForm.IntegerMode.optional }
+    columns.byte(mode)
+    if integers.count < rows.count { bitmap(rows) { member($0) != nil } }
+    let unit = BatchForm.powersOfTen[exponent]
+    if least < 0 {
+      for value in integers { columns.varint(zigzag(value / unit)) }
+    } else if unit == 1 {
+      for value in integers { columns.varint(UInt64(bitPattern: value)) }
+    } else {
+      for value in integers { columns.varint(UInt64(bitPattern: value / unit)) }
+    }
+  }
+
+  /// Integers each of which is near the one before: the differences, in zigzag form, of what is left over the common power of
+  /// ten; `step` is the difference that costs nothing.
+  @inline(__always)
+  mutating func differences<Row>(_ rows: [Row], step: Int64, _ member: (Row) -> Int64) {
+    if rows.isEmpty { return }
+    integers.removeAll(keepingCapacity: true)
+    for row in rows { integers.append(member(row)) }
+    let exponent = commonExponent()
+    columns.byte(UInt8(exponent))
+    let unit = BatchForm.powersOfTen[exponent]
+    var previous: Int64 = 0
+    for value in integers {
+      let scaled = value / unit
+      columns.varint(zigzag(scaled &- previous &- step))
+      previous = scaled
+    }
+  }
+
+  /// The greatest exponent (9 at most) of a power of ten that divides all of `integers`.
+  private func commonExponent() -> Int {
+    var exponent = BatchForm.IntegerMode.greatestExponent
+    for value in integers {
+      while exponent > 0, value % BatchForm.powersOfTen[exponent] != 0 { exponent -= 1 }
+      if exponent == 0 { break }
+    }
+    return exponent
+  }
+
+  @inline(__always)
+  private mutating func bitmap<Row>(_ rows: [Row], _ bit: (Row) -> Bool) {
+    var byte: UInt8 = 0
+    for (i, row) in rows.enumerated() {
+      if bit(row) { byte |= 1 &<< UInt8(i & 7) }
+      if i & 7 == 7 {
+        columns.byte(byte)
+        byte = 0
+      }
+    }
+    if rows.count & 7 != 0 { columns.byte(byte) }
+  }
+
+  // MARK: - Small values
+
+  @inline(__always)
+  mutating func small<Row>(_ rows: [Row], _ member: (Row) -> UInt8) {
+    guard let first = rows.first.map(member) else { return }
+    if rows.allSatisfy({ member($0) == first }) {
+      columns.byte(0)
+      columns.byte(first)
+    } else {
+      columns.byte(1)
+      for row in rows { columns.byte(member(row)) }
+    }
+  }
+
+  @inline(__always)
+  mutating func optionalSmall<Row>(_ rows: [Row], _ member: (Row) -> UInt8?) {
+    small(rows) { row in member(row).map { $0 + 1 } ?? 0 }
+  }
+
+  // MARK: - Text
+
+  @inline(__always)
+  mutating func texts<Row>(_ rows: [Row], _ member: (Row) -> Text) {
+    if rows.isEmpty { return }
+    guard rows.contains(where: { !member($0).isNone }) else { return columns.byte(0) }
+    columns.byte(1)
+    for row in rows {
+      let text = member(row)
+      if text.isNone {
+        columns.byte(0)
+      } else {
+        columns.varint(1 + UInt64(text.count))
+        texts.withUnsafeBufferPointer { texts in
+          freeText.append(UnsafeBufferPointer(rebasing: texts[Int(text.offset)..<Int(text.offset) + Int(text.count)]))
+        }
+      }
+    }
+  }
+
+  // MARK: - The whole
+
+  /// The streams in their container.
+  func finish(magic: [UInt8]) -> [UInt8] {
+    let streams = [columns, strings.controls, strings.numbers, strings.text]
+    var body = FormWriter()
+    body.reserve(streams.reduce(64 + freeText.count) { $0 + $1.count })
+    for stream in streams { body.varint(UInt64(stream.count)) }
+    for stream in streams { body.append(stream.bytes) }
+    body.append(freeText.bytes)
+    precondition(body.count <= BatchForm.maximumBytes, "a batch holds \(BatchForm.maximumBytes) bytes at most")
+
+    let planes = uuidPlanes()
+    let (uuids, uuidsCompressed) = Self.smaller(planes)
+    let (packed, bodyCompressed) = Self.smaller(body.bytes)
+    var form = FormWriter()
+    form.reserve(16 + uuids.count + packed.count)
+    form.append(magic)
+    form.byte(BatchForm.version)
+    form.byte((uuidsCompressed ? BatchForm.uuidsCompressed : 0) | (bodyCompressed ? BatchForm.bodyCompressed : 0))
+    form.varint(UInt64(strings.uuids.count))
+    if uuidsCompressed { form.varint(UInt64(uuids.count)) }
+    form.append(uuids)
+    form.append(packed)
+    return form.bytes
+  }
+
+  private func uuidPlanes() -> [UInt8] {
+    let uuids = strings.uuids
+    let total = uuids.count * PackedUUID.byteCount
+    return [UInt8](unsafeUninitializedCapacity: total) { planes, count in
+      for (i, uuid) in uuids.enumerated() {
+        let first = UInt64(littleEndian: uuid.first)
+        let last = UInt64(littleEndian: uuid.last)
+        for plane in 0..<8 {
+          planes[plane &* uuids.count &+ i] = UInt8(truncatingIfNeeded: first &>> UInt64(8 &* plane))
+          planes[(plane &+ 8) &* uuids.count &+ i] = UInt8(truncatingIfNeeded: last &>> UInt64(8 &* plane))
+        }
+      }
+      count = total
+    }
+  }
+
+  private static func smaller(_ bytes: [UInt8]) -> (bytes: [UInt8], compressed: Bool) {
+    if bytes.count < BatchForm.leastCompressed { return (bytes, false) }
+    var frame: [UInt8] = []
+    bytes.withUnsafeBytes { Zstd.compress($0, level: BatchForm.compressionLevel, onto: &frame) }
+    return frame.count < bytes.count ? (frame, true) : (bytes, false)
+  }
+}
