@@ -52,6 +52,7 @@ let package = Package(
     tests("EngineTests", ["Engine", "Projections", "Events"]),
     tests("KafkaTests", ["Kafka", "Engine", "Events"]),
     tests("PostgresTests", ["Postgres", "Engine", "Projections", "Events"]),
+    tests("GeneratorTests", ["Generator", "Events"]),
     tests("ServiceTests", ["Service", "Generator", "Engine", "Events"]),
     tests("SystemTests", ["Service", "Kafka", "Postgres", "Generator", "Events"], data: ["Conformance"]),
   ],
