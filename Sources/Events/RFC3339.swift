@@ -115,7 +115,7 @@ package enum RFC3339 {
   }
 
   /// The inverse of `days`.
-  static func date(day: Int) -> (year: Int, month: Int, day: Int) {
+  package static func date(day: Int) -> (year: Int, month: Int, day: Int) {
     let shifted = day + epochDay
     let era = (shifted >= 0 ? shifted : shifted - daysPer400Years + 1) / daysPer400Years
     let dayOfEra = shifted - era * daysPer400Years

@@ -66,7 +66,7 @@ struct ByteWriter {
     let local = time.microseconds + Int64(offsetMinutes) * 60_000_000
     let day = floorDivide(local, Timestamp.microsecondsPerDay)
     let ofDay = local - day * Timestamp.microsecondsPerDay
-    let date = CivilDate(day: day)
+    let date = RFC3339.date(day: Int(day))
     putDigits(UInt64(date.year), width: 4)
     put(UInt8(ascii: "-"))
     putDigits(UInt64(date.month), width: 2)
@@ -120,25 +120,5 @@ struct ByteWriter {
       bytes.append(alphabet.utf8Start[Int(value >> shift & 15)])
       shift &-= 4
     }
-  }
-}
-
-/// A date of the Gregorian calendar, from days since 1970-01-01 (algorithm: Hinnant, "chrono-compatible low-level date
-/// algorithms", `civil_from_days`).
-struct CivilDate {
-  var year: Int64
-  var month: Int64
-  var day: Int64
-
-  init(day days: Int64) {
-    let z = days + 719_468
-    let era = floorDivide(z, 146_097)
-    let ofEra = z - era * 146_097
-    let yearOfEra = (ofEra - ofEra / 1460 + ofEra / 36_524 - ofEra / 146_096) / 365
-    let ofYear = ofEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-    let shiftedMonth = (5 * ofYear + 2) / 153
-    day = ofYear - (153 * shiftedMonth + 2) / 5 + 1
-    month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-    year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
   }
 }

@@ -1,7 +1,7 @@
 import Events
 
-/// Puts one event together: envelope, data, key, headers. The data's members are written by the caller, each with its comma
-/// in front, but for the first.
+/// Puts one event together: envelope, data, key, headers. The data's members are written by the caller, each with its
+/// comma in front, but for the first.
 struct EventWriter {
   enum Form { case structured, binary, bare, bareWithoutID }
 

@@ -1,4 +1,5 @@
-/// What the world takes to at a time: the appeal of each technology and the demand for each blueprint, as they rise and fall.
+/// What the world takes to at a time: the appeal of each technology and the demand for each blueprint, as they rise and
+/// fall.
 ///
 /// Reckoned anew once an hour of the world's time, so that an event only looks it up.
 struct Fashion {

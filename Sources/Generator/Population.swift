@@ -1,7 +1,7 @@
 /// Who lives in the world: teams with their members, some of them in organisations, and people on their own.
 ///
-/// A place is one seat of a team (or of nobody's); a person holds it until somebody else does. Almost everything about a
-/// team or person is fixed by the seed and needs no memory.
+/// A place is one seat of a team (or of nobody's); a person holds it until somebody else does. Almost everything about
+/// a team or person is fixed by the seed and needs no memory.
 struct Population {
   let seed: UInt64
   /// First place of each team; the last entry is the first place of those without a team.
@@ -120,7 +120,8 @@ struct Population {
     team < 0 ? -0.02 : 0.24 * fixedUnit(seed, .teamSkill, UInt64(team)) - 0.12
   }
 
-  /// A blueprint that the team likes, as a place in [0, 1) of the demand. It changes now and then, each team in its own time.
+  /// A blueprint that the team likes, as a place in [0, 1) of the demand. It changes now and then, each team in its own
+  /// time.
   func taste(of team: Int32, rank: Int, progress: Double) -> Double {
     let phase = fixedUnit(seed, .tastePhase, UInt64(team))
     let era = UInt64(progress * 2.5 + phase)

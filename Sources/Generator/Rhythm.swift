@@ -2,8 +2,8 @@ import Events
 
 /// When things happen: more by day than by night, little at weekends, slowly growing, no two weeks alike.
 ///
-/// The span is cut into hours; an hour's weight says how much happens in it. The nth of N events stands where the nth part
-/// of all the weight is used up, so times never go back, and N events fill the span whatever N is.
+/// The span is cut into hours; an hour's weight says how much happens in it. The nth of N events stands where the nth
+/// part of all the weight is used up, so times never go back, and N events fill the span whatever N is.
 struct Rhythm {
   private let seed: UInt64
   private let start: Int64

@@ -246,7 +246,8 @@ extension World {
     Int64(min(random.logNormal(median: 30_000_000, sigma: 1.1) * patience, 1_200_000_000)) + 1000
   }
 
-  /// Somebody opens the project, says how it went, or shows it to others. Emits nothing else; nil when this was the last.
+  /// Somebody opens the project, says how it went, or shows it to others. Emits nothing else; nil when this was the
+  /// last.
   private mutating func live(_ index: Int32, at now: Int64) -> Int64? {
     let journey = journeys[index]
     let all = Int(journey.openings) + Int(journey.feedbacks) + Int(journey.visibilityChanges)

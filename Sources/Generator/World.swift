@@ -2,13 +2,14 @@ package import Events
 
 /// A credible world of teams that build things, as the events it emits.
 ///
-/// The same settings give the same records, byte for byte, in the same order. Teams are founded, people join, leave and move;
-/// tastes drift, technologies rise and fall, a release goes wrong, a model gets slower and a new one comes; feedback follows
-/// the stack, the complexity and the team; organisations opt out, and some change their mind. Times follow the rhythm of days
-/// and weeks. Some events come late, by seconds to days, some twice, some overtaken; every one is valid.
+/// The same settings give the same records, byte for byte, in the same order. Teams are founded, people join, leave and
+/// move; tastes drift, technologies rise and fall, a release goes wrong, a model gets slower and a new one comes;
+/// feedback follows the stack, the complexity and the team; organisations opt out, and some change their mind. Times
+/// follow the rhythm of days and weeks. Some events come late, by seconds to days, some twice, some overtaken; every
+/// one is valid.
 ///
-/// Records are made one by one as they are asked for, in memory that does not grow with their number: `next` for the span of
-/// the settings, then, if wanted, `next(at:)` for ever.
+/// Records are made one by one as they are asked for, in memory that does not grow with their number: `next` for the
+/// span of the settings, then, if wanted, `next(at:)` for ever.
 package struct World {
   package let settings: WorldSettings
   /// The record that the last call of `next` made.
@@ -153,8 +154,8 @@ package struct World {
     writer.begin(type, source: source, at: now, micros: fraction, form: form, random: &random)
   }
 
-  /// Emits what must come before the holder of a place can act for its team: the team's founding, or the joining. False if
-  /// there is nothing of the kind.
+  /// Emits what must come before the holder of a place can act for its team: the team's founding, or the joining. False
+  /// if there is nothing of the kind.
   mutating func settle(team: Int32, place: Int32, at now: Int64) -> Bool {
     if team < 0 { return false }
     let person = population.personAt[Int(place)]

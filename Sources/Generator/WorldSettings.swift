@@ -9,8 +9,8 @@ package struct WorldSettings: Sendable, Hashable {
   package var days: Int
   /// No event is later.
   package var end: Timestamp
-  /// Whether some events come in the binary envelope, whose attributes are headers. Where records have none these events are
-  /// structured ones, and nothing else differs.
+  /// Whether some events come in the binary envelope, whose attributes are headers. Where records have none these
+  /// events are structured ones, and nothing else differs.
   package var headers: Bool
 
   package static let mostDays = 36_500

@@ -58,7 +58,8 @@ func finalize(_ value: UInt64) -> UInt64 {
   return z ^ (z >> 31)
 }
 
-/// A fixed random number for a thing of the world: the same seed, kind and index give the same one, and nothing is stored.
+/// A fixed random number for a thing of the world: the same seed, kind and index give the same one, and nothing is
+/// stored.
 func fixedRandom(_ seed: UInt64, _ kind: Trait, _ index: UInt64) -> UInt64 {
   finalize(seed &+ finalize(index &+ kind.rawValue &* 0xD6E8_FEB8_6659_FD93))
 }
@@ -75,7 +76,8 @@ enum Trait: UInt64 {
     favourite, habit, technologyMidpoint, hourNoise, incident, incidentComponent, strategy
 }
 
-/// e^x out of IEEE 754 operations that are exact everywhere, so that a world does not depend on the C library; |x| ≤ 50.
+/// e^x out of IEEE 754 operations that are exact everywhere, so that a world does not depend on the C library; |x| ≤
+/// 50.
 func exponential(_ x: Double) -> Double {
   let power = (x * 1.4426950408889634).rounded()
   let r = x - power * 0.6931471805599453
