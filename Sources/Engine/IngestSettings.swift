@@ -1,0 +1,27 @@
+/// What ingest is told by the configuration.
+package struct IngestSettings: Sendable {
+  package var topics: [String]
+  package var flushNanoseconds: Int64
+  package var flushEvents: Int
+  /// `relay.publish: all`.
+  package var publishAll: Bool
+
+  package init(topics: [String], flushMilliseconds: Int, flushEvents: Int, publishAll: Bool) {
+    self.topics = topics
+    self.flushNanoseconds = Int64(flushMilliseconds) * 1_000_000
+    self.flushEvents = flushEvents
+    self.publishAll = publishAll
+  }
+
+  /// While a flush is on its way, at most so many flushes' worth of events wait for the next.
+  static let pendingFlushes = 4
+  /// Dead letters and events that wait for a flush hold about so many bytes at most.
+  static let pendingBytes = 16 << 20
+  /// Events asked of the source at once.
+  static let pollLimit = 2_000
+  /// How often a partition's fingerprints are checked, and how often the topics are looked at for new partitions.
+  static let checkNanoseconds: Int64 = 60_000_000_000
+  /// How often an alarmed or paused partition's row is looked at for `skip` and `resume`.
+  static let decisionNanoseconds: Int64 = 1_000_000_000
+  static let retryNanoseconds: Int64 = 500_000_000
+}

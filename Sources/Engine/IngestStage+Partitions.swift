@@ -1,0 +1,187 @@
+import Events
+
+/// Taking partitions over, checking that they are still what they were, and stopping at an alarm.
+extension IngestStage {
+  /// Brings what is read in line with the leases.
+  func syncPartitions(_ now: Instant) throws {
+    guard let instance = leases.instance else {
+      if !reading.isEmpty { try dropUnheld([:]) }
+      return
+    }
+    let held = Dictionary(uniqueKeysWithValues: leases.partitions())
+    try dropUnheld(held)
+    let known = directory.all
+    for partition in known {
+      let resource = LeaseResource.partition(partition)
+      guard let term = held[resource] else { continue }
+      if reading.values.contains(where: { $0.resource == resource && $0.term == term }) { continue }
+      if let halt = halted[resource], halt.term == term {
+        guard now.monotonicNanoseconds >= halt.lookAt else { continue }
+        halted[resource]?.lookAt = now.monotonicNanoseconds + IngestSettings.decisionNanoseconds
+        try settle()
+        guard let cursor = try store.cursor(partition), cursor.state == .running else { continue }
+        halted[resource] = nil
+        reporter.report(.notice, "\(partition) goes on at offset \(cursor.nextOffset)")
+      }
+      try takeOver(partition, resource: resource, term: term, instance: instance, now)
+    }
+  }
+
+  private func dropUnheld(_ held: [String: Int]) throws {
+    for (handle, partition) in reading where held[partition.resource] != partition.term {
+      try settle()
+      removeFromSource(partition.partition)
+      reading[handle] = nil
+      dropDeadLetters(of: partition.partition)
+      forgetLastPartition()
+      leases.releaseIfAsked(partition.resource)
+      reporter.report(.info, "\(partition.partition) is given up at offset \(partition.cursor.nextOffset)")
+    }
+    for (resource, halt) in halted where held[resource] != halt.term {
+      halted[resource] = nil
+      leases.releaseIfAsked(resource)
+    }
+  }
+
+  private func takeOver(
+    _ partition: TopicPartition, resource: String, term: Int, instance: InstanceID, _ now: Instant
+  ) throws {
+    try settle()
+    let clusterID = self.clusterID ?? ""
+    let first: Int64
+    if let existing = try store.cursor(partition) {
+      first = existing.nextOffset
+    } else {
+      first = try source.watermarks(partition).low
+    }
+    let cursor: PartitionCursor
+    do throws(StoreError) {
+      cursor = try store.takeOver(partition, instance: instance, firstOffset: first, clusterID: clusterID)
+    } catch {
+      // The lease ended in between; the keeper will notice.
+      guard case .lost(let text) = error else { throw error }
+      reporter.report(.debug, "\(partition) is not taken over: \(text)")
+      return
+    }
+    nextHandle += 1
+    let taken = IngestPartition(partition, resource: resource, term: term, handle: nextHandle, cursor: cursor)
+    guard cursor.state == .running else {
+      reporter.report(.warning, "\(partition) stands still: \(cursor.reason ?? cursor.state.rawValue)")
+      halt(taken, lookAt: now.monotonicNanoseconds + IngestSettings.decisionNanoseconds)
+      return
+    }
+    guard try check(taken, now) else { return }
+    let from = cursor.nextOffset - DuplicateWindow.span
+    let key = identityKey(of: try store.hashKey())
+    for column in try store.identities(partition, incarnation: cursor.incarnation, from: from) {
+      for (offset, digest) in try IdentityColumn.digests(of: column, key: key)
+      where offset >= from && offset < cursor.nextOffset {
+        taken.window.insert(digest, at: offset)
+      }
+    }
+    try source.add(partition, from: cursor.nextOffset, handle: taken.handle)
+    reading[taken.handle] = taken
+    reporter.report(
+      .info, "\(partition) is read from offset \(cursor.nextOffset)",
+      [("epoch", "\(cursor.epoch)"), ("incarnation", "\(cursor.incarnation)")])
+  }
+
+  // MARK: Checks
+
+  /// Checks what is due: each minute, after an error of the partition, and where an offset was not there.
+  func checkPartitions(_ now: Instant) throws {
+    for partition in Array(reading.values) {
+      if partition.isOutOfRange {
+        try flushNow(now)
+        partition.isOutOfRange = false
+        guard try check(partition, now) else { continue }
+        // Nothing is wrong with it any more: read on.
+        removeFromSource(partition.partition)
+        reading[partition.handle] = nil
+        forgetLastPartition()
+      } else if partition.mustCheck || now.monotonicNanoseconds >= partition.checkAt {
+        try settle()
+        _ = try check(partition, now)
+      }
+    }
+  }
+
+  /// Whether the partition still is what it was; else it stands still with an alarm.
+  private func check(_ partition: IngestPartition, _ now: Instant) throws -> Bool {
+    let (low, high) = try source.watermarks(partition.partition)
+    let name = partition.partition
+    let wayOut =
+      "decide with `pleat skip \(name.topic) \(name.partition) --to OFFSET --reason TEXT` (low watermark \(low), end \(high))"
+    if let known = partition.cursor.clusterID, let clusterID, known != clusterID {
+      try alarm(partition, "the cluster is \(clusterID), and was \(known): these are other topics; \(wayOut)", now)
+      return false
+    }
+    if partition.nextOffset > high {
+      try alarm(
+        partition,
+        "the topic was truncated or recreated: it ends at \(high), and \(partition.nextOffset) was read up to; \(wayOut)",
+        now)
+      return false
+    }
+    for fingerprint in [partition.cursor.journaled, partition.cursor.checked].compactMap({ $0 }) {
+      if fingerprint.offset >= high {
+        try alarm(
+          partition,
+          "the topic was truncated or recreated: it ends at \(high), and had a record at \(fingerprint.offset); \(wayOut)",
+          now)
+        return false
+      }
+      if let found = try source.fingerprint(name, at: fingerprint.offset), found != fingerprint {
+        try alarm(
+          partition,
+          "the topic was recreated: offset \(fingerprint.offset) holds another record than it did; \(wayOut)", now)
+        return false
+      }
+    }
+    if partition.nextOffset < low {
+      try alarm(
+        partition,
+        "offsets \(partition.nextOffset) to \(low - 1) are gone (\(low - partition.nextOffset) of them): retention was faster; \(wayOut)",
+        now)
+      return false
+    }
+    let last = try source.lastFingerprint(name, before: high)
+    if last != partition.cursor.checked || partition.cursor.clusterID == nil {
+      try store.note(
+        name, epoch: partition.cursor.epoch, state: .running, reason: nil, clusterID: clusterID, checked: last)
+      partition.cursor.checked = last
+      partition.cursor.clusterID = clusterID
+    }
+    partition.mustCheck = false
+    partition.checkAt = now.monotonicNanoseconds + IngestSettings.checkNanoseconds
+    return true
+  }
+
+  private func alarm(_ partition: IngestPartition, _ reason: String, _ now: Instant) throws {
+    try settle()
+    reporter.report(
+      .error, "\(partition.partition) stands still: \(reason)",
+      [("topic", partition.partition.topic), ("partition", "\(partition.partition.partition)")])
+    try store.note(
+      partition.partition, epoch: partition.cursor.epoch, state: .alarm, reason: reason, clusterID: nil, checked: nil)
+    halt(partition, lookAt: now.monotonicNanoseconds + IngestSettings.decisionNanoseconds)
+  }
+
+  /// Stops reading; the lease stays, and the cursor's row tells when to go on.
+  func halt(_ partition: IngestPartition, lookAt: Int64) {
+    removeFromSource(partition.partition)
+    reading[partition.handle] = nil
+    dropDeadLetters(of: partition.partition)
+    forgetLastPartition()
+    halted[partition.resource] = (partition.partition, partition.term, lookAt)
+  }
+
+  func removeFromSource(_ partition: TopicPartition) {
+    do throws(SourceError) {
+      try source.remove(partition)
+    } catch {
+      // What still arrives carries an old handle and is ignored.
+      reporter.report(.debug, "\(partition) could not be removed from the consumer: \(error)")
+    }
+  }
+}

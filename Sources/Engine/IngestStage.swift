@@ -1,0 +1,337 @@
+import Events
+
+/// Reads the partitions it has leases for, decodes and checks every record, drops duplicates, and appends to the journal.
+///
+/// A flush is one call of the store: segments, dead letters, counts and cursors in one transaction. It is on its way while the
+/// next records are read. After any doubt about it everything in memory is dropped, the duplicates windows included, and each
+/// partition begins again from its cursor.
+package final class IngestStage: Stage {
+  package let name = "ingest"
+  let source: any Source
+  let store: any JournalStore
+  let leases: Leases
+  let tail: JournalTail
+  let directory: PartitionDirectory
+  let settings: IngestSettings
+  let reporter: any Reporter
+  private let onDirectoryChange: @Sendable () -> Void
+
+  var decoder: EventDecoder?
+  var clusterID: String?
+  /// By handle.
+  var reading: [Int: IngestPartition] = [:]
+  /// Held but not read: an alarm, or paused; by resource, with the term and when to look at the row again.
+  var halted: [String: (partition: TopicPartition, term: Int, lookAt: Int64)] = [:]
+  var nextHandle = 0
+  private var lastHandle = -1
+  private var lastPartition: IngestPartition?
+
+  private var deadLetters: [DeadLetter] = []
+  private var pendingEvents = 0
+  private var pendingBytes = 0
+  private var pendingSince: Int64?
+  private var inFlight: [(segment: SegmentDraft, batch: EventBatch)]?
+  private var inFlightOffsets: [(TopicPartition, Int64)] = []
+  private var offsetsToPublish: [TopicPartition: Int64] = [:]
+  private var publishOffsetsAt: Int64 = 0
+
+  private var discoverAt: Int64 = 0
+  private var isInitialized = false
+  private var retryAt: Int64 = 0
+  private var storeOutage = Outage()
+  private var sourceOutage = Outage()
+
+  /// Counted since the start, for metrics.
+  package private(set) var counters = IngestCounters()
+
+  package init(
+    source: any Source, store: any JournalStore, leases: Leases, tail: JournalTail, directory: PartitionDirectory,
+    settings: IngestSettings, reporter: any Reporter, onDirectoryChange: @escaping @Sendable () -> Void
+  ) {
+    (self.source, self.store, self.leases, self.tail) = (source, store, leases, tail)
+    (self.directory, self.settings, self.reporter) = (directory, settings, reporter)
+    self.onDirectoryChange = onDirectoryChange
+  }
+
+  package func step(_ now: Instant) -> NextStep {
+    if now.monotonicNanoseconds < retryAt { return .at(retryAt) }
+    do {
+      try discover(now)
+      try syncPartitions(now)
+      let next = try work(now)
+      leases.noteProgressOfPartitions(at: now)
+      sourceOutage.end(reporter, "Kafka answers again")
+      storeOutage.end(reporter, "the database answers again: reading goes on")
+      return next
+    } catch let error as StoreError {
+      doubt(error, now)
+    } catch let error as SourceError {
+      fail(error, now)
+    } catch {
+      doubt(.refused("\(error)"), now)
+    }
+    return .at(retryAt)
+  }
+
+  private func work(_ now: Instant) throws -> NextStep {
+    if inFlight != nil, store.appendIsDone() { try completeFlush() }
+    let isFull =
+      pendingEvents >= settings.flushEvents * IngestSettings.pendingFlushes
+      || pendingBytes >= IngestSettings.pendingBytes
+    var count = 0
+    if isFull {
+      if inFlight != nil { try completeFlush() }
+    } else if tail.mustWait(at: now) {
+      try flushIfDue(now)
+      return .at(now.monotonicNanoseconds + 1_000_000)
+    } else {
+      count = try read(now)
+    }
+    try checkPartitions(now)
+    try flushIfDue(now)
+    if count > 0 || isFull { return .immediately }
+    if inFlight != nil {
+      try completeFlush()
+      return .immediately
+    }
+    publishOffsets(now)
+    let idle = now.monotonicNanoseconds + 250_000_000
+    return .at(pendingSince.map { min(idle, $0 + settings.flushNanoseconds) } ?? idle)
+  }
+
+  // MARK: Reading
+
+  private func read(_ now: Instant) throws(SourceError) -> Int {
+    guard decoder != nil, !reading.isEmpty else { return 0 }
+    var outOfRange: [Int] = []
+    let limit = min(
+      IngestSettings.pollLimit, settings.flushEvents * IngestSettings.pendingFlushes - pendingEvents)
+    let count = try source.poll(limit: max(limit, 1)) { event in
+      switch event {
+      case .record(let handle, let record):
+        accept(record, handle, now)
+      case .endReached(let handle, let offset):
+        if let partition = reading[handle], offset > partition.nextOffset {
+          partition.nextOffset = offset
+          if pendingSince == nil { pendingSince = now.monotonicNanoseconds }
+        }
+      case .offsetOutOfRange(let handle):
+        outOfRange.append(handle)
+      case .partitionError(let handle, let text):
+        if let partition = reading[handle] {
+          partition.mustCheck = true
+          reporter.report(.warning, "\(partition.partition): \(text)")
+        }
+      }
+    }
+    for handle in outOfRange { reading[handle]?.isOutOfRange = true }
+    return count
+  }
+
+  @inline(__always)
+  private func partition(_ handle: Int) -> IngestPartition? {
+    if handle == lastHandle { return lastPartition }
+    guard let partition = reading[handle] else { return nil }
+    lastHandle = handle
+    lastPartition = partition
+    return partition
+  }
+
+  private func accept(_ record: SourceRecord, _ handle: Int, _ now: Instant) {
+    guard let partition = partition(handle), !partition.isPausing else { return }
+    let offset = record.content.offset
+    guard offset >= partition.nextOffset else { return }
+    partition.nextOffset = offset + 1
+    if pendingSince == nil { pendingSince = now.monotonicNanoseconds }
+    let mark = partition.batch.mark
+    do throws(Refusal) {
+      let event = try decoder!.decode(record.content, now: now.wall, into: &partition.batch)
+      partition.badRecords.record(isBad: false)
+      if let identity = event.identity {
+        if partition.window.contains(identity, before: offset) {
+          partition.batch.rollBack(to: mark)
+          partition.duplicates += 1
+          counters.duplicates += 1
+          return
+        }
+        partition.window.insert(identity, at: offset)
+      }
+      partition.noteEvent(record, time: event.time)
+      pendingEvents += 1
+      pendingBytes += record.content.value?.count ?? 0
+      counters.events += 1
+    } catch {
+      refuse(record, error, of: partition)
+    }
+  }
+
+  private func refuse(_ record: SourceRecord, _ refusal: Refusal, of partition: IngestPartition) {
+    partition.deadLetters += 1
+    counters.deadLetters += 1
+    let letter = deadLetter(record, refusal, of: partition)
+    pendingBytes += (letter.value?.count ?? 0) + 256
+    pendingEvents += 1
+    deadLetters.append(letter)
+    partition.badRecords.record(isBad: true)
+    if partition.badRecords.tooMany {
+      partition.isPausing = true
+      reporter.report(.error, "\(partition.partition) pauses: more than half of its last records are bad")
+    }
+  }
+
+  private func deadLetter(_ record: SourceRecord, _ refusal: Refusal, of partition: IngestPartition) -> DeadLetter {
+    DeadLetter(
+      partition: partition.partition, incarnation: partition.cursor.incarnation, offset: record.content.offset,
+      refusal: refusal, key: record.key.map { Array($0) }, value: record.content.value.map { Array($0) },
+      headers: record.content.headers.map { (Array($0.name), $0.value.map { Array($0) }) },
+      timestampMilliseconds: record.timestampMilliseconds)
+  }
+
+  // MARK: Flushing
+
+  private func flushIfDue(_ now: Instant) throws {
+    guard let pendingSince, inFlight == nil else { return }
+    guard
+      pendingEvents >= settings.flushEvents || pendingBytes >= IngestSettings.pendingBytes
+        || now.monotonicNanoseconds >= pendingSince + settings.flushNanoseconds
+    else { return }
+    try startFlush(now)
+  }
+
+  private func startFlush(_ now: Instant) throws(StoreError) {
+    var flush = JournalFlush()
+    var sent: [(segment: SegmentDraft, batch: EventBatch)] = []
+    var offsets: [(TopicPartition, Int64)] = []
+    for partition in reading.values.sorted(by: { $0.partition < $1.partition }) where partition.isDirty {
+      let taken = partition.takeFlush(endOffset: source.cachedEnd(partition.partition))
+      flush.moves.append(taken.move)
+      offsets.append((partition.partition, taken.move.to))
+      if let segment = taken.segment {
+        flush.segments.append(segment)
+        sent.append((segment, taken.batch))
+      }
+    }
+    flush.deadLetters = deadLetters
+    deadLetters = []
+    pendingEvents = 0
+    pendingBytes = 0
+    pendingSince = nil
+    if flush.moves.isEmpty { return }
+    try store.startAppend(flush)
+    inFlight = sent
+    inFlightOffsets = offsets
+  }
+
+  private func completeFlush() throws(StoreError) {
+    guard let sent = inFlight else { return }
+    inFlight = nil
+    let appended = try store.finishAppend()
+    guard appended.count == sent.count else {
+      throw .refused("the journal answered for \(appended.count) segments of \(sent.count)")
+    }
+    counters.flushes += 1
+    tail.publish(
+      zip(sent, appended).map { draft, place in
+        JournalBatch(
+          firstPosition: place.firstPosition, chain: place.chain, partition: draft.segment.partition,
+          events: draft.batch,
+          byteCount: draft.batch.byteCount)
+      })
+    for (partition, offset) in inFlightOffsets { offsetsToPublish[partition] = offset }
+    for partition in reading.values where partition.isPausing { halt(partition, lookAt: 0) }
+  }
+
+  /// Everything read so far, written: before something that must not come in between.
+  func flushNow(_ now: Instant) throws {
+    try completeFlush()
+    if reading.values.contains(where: \.isDirty) {
+      try startFlush(now)
+      try completeFlush()
+    }
+  }
+
+  /// No flush is on its way afterwards.
+  func settle() throws(StoreError) { try completeFlush() }
+
+  private func publishOffsets(_ now: Instant) {
+    guard !offsetsToPublish.isEmpty, now.monotonicNanoseconds >= publishOffsetsAt else { return }
+    publishOffsetsAt = now.monotonicNanoseconds + 1_000_000_000
+    source.publish(offsets: offsetsToPublish.map { ($0.key, $0.value) })
+    offsetsToPublish = [:]
+  }
+
+  // MARK: Starting and failing
+
+  /// Finds the partitions of the topics, at the start and once a minute.
+  private func discover(_ now: Instant) throws {
+    guard now.monotonicNanoseconds >= discoverAt else { return }
+    if clusterID == nil { clusterID = try source.clusterID() }
+    let partitions = try source.partitions(of: settings.topics)
+    if !isInitialized {
+      if decoder == nil { decoder = EventDecoder(identityKey: identityKey(of: try store.hashKey())) }
+      var ends: [(TopicPartition, Int64)] = []
+      for partition in partitions { ends.append((partition, try source.watermarks(partition).high)) }
+      try store.initialize(publishAll: settings.publishAll, ends: ends)
+      isInitialized = true
+    }
+    discoverAt = now.monotonicNanoseconds + IngestSettings.checkNanoseconds
+    if directory.set(partitions) { onDirectoryChange() }
+  }
+
+  /// Whether the last flush happened is not known, or it did not: nothing in memory counts.
+  private func doubt(_ error: StoreError, _ now: Instant) {
+    storeOutage.begin(
+      reporter, "reading stops until the database takes what was read: \(error.message)",
+      { if case .refused = error { .error } else { .warning } }())
+    dropEverything()
+    store.reset()
+    retryAt = now.monotonicNanoseconds + IngestSettings.retryNanoseconds
+  }
+
+  private func fail(_ error: SourceError, _ now: Instant) {
+    switch error {
+    case .unavailable(let text): sourceOutage.begin(reporter, "Kafka does not answer: \(text); trying again")
+    case .unknownTopic(let topic):
+      sourceOutage.begin(reporter, "the topic \(topic) does not exist; create it, or change kafka.topics", .error)
+    }
+    retryAt = now.monotonicNanoseconds + IngestSettings.retryNanoseconds
+  }
+
+  private func dropEverything() {
+    for partition in reading.values { removeFromSource(partition.partition) }
+    reading = [:]
+    halted = [:]
+    lastHandle = -1
+    lastPartition = nil
+    deadLetters = []
+    pendingEvents = 0
+    pendingBytes = 0
+    pendingSince = nil
+    inFlight = nil
+    tail.clear()
+  }
+
+  func forgetLastPartition() {
+    lastHandle = -1
+    lastPartition = nil
+  }
+
+  func dropDeadLetters(of partition: TopicPartition) { deadLetters.removeAll { $0.partition == partition } }
+
+  package func stop(_ now: Instant) {
+    do {
+      try flushNow(now)
+      source.publish(offsets: offsetsToPublish.map { ($0.key, $0.value) })
+    } catch {
+      reporter.report(.warning, "the last flush did not succeed; its records will be read again: \(error)")
+    }
+    source.close()
+  }
+}
+
+package struct IngestCounters: Sendable {
+  package var events: Int64 = 0
+  package var duplicates: Int64 = 0
+  package var deadLetters: Int64 = 0
+  package var flushes: Int64 = 0
+}

@@ -1,0 +1,122 @@
+import Events
+
+@testable import Engine
+
+/// Topics in memory, delivered in small polls: a source as the engine sees it.
+final class FakeSource: Source {
+  struct Record {
+    var key: String
+    var value: String
+    /// A transaction's marker: takes an offset and is never delivered.
+    var isMarker = false
+  }
+
+  var wake: (@Sendable () -> Void)?
+  var topics: [TopicPartition: (low: Int64, records: [Record])] = [:]
+  var cluster = "cluster"
+  /// Thrown by every call while set.
+  var outage: SourceError?
+  private var reading: [TopicPartition: (handle: Int, offset: Int64, saidEnd: Bool)] = [:]
+  private var turn = 0
+  private(set) var published: [TopicPartition: Int64] = [:]
+
+  func append(_ partition: TopicPartition, _ records: [Record]) {
+    topics[partition, default: (0, [])].records += records
+  }
+
+  private func high(_ partition: TopicPartition) -> Int64 {
+    let topic = topics[partition] ?? (0, [])
+    return topic.low + Int64(topic.records.count)
+  }
+
+  private func check() throws(SourceError) { if let outage { throw outage } }
+
+  func clusterID() throws(SourceError) -> String {
+    try check()
+    return cluster
+  }
+  func partitions(of topics: [String]) throws(SourceError) -> [TopicPartition] {
+    try check()
+    return self.topics.keys.filter { topics.contains($0.topic) }.sorted()
+  }
+  func add(_ partition: TopicPartition, from offset: Int64, handle: Int) throws(SourceError) {
+    try check()
+    reading[partition] = (handle, offset, false)
+  }
+  func remove(_ partition: TopicPartition) throws(SourceError) { reading[partition] = nil }
+  func setPaused(_ paused: Bool) {}
+
+  func poll(limit: Int, _ body: (SourceEvent) -> Void) throws(SourceError) -> Int {
+    try check()
+    let partitions = reading.keys.sorted()
+    guard !partitions.isEmpty else { return 0 }
+    turn += 1
+    let partition = partitions[turn % partitions.count]
+    var state = reading[partition]!
+    let topic = topics[partition] ?? (0, [])
+    if state.offset < topic.low || state.offset > high(partition) {
+      body(.offsetOutOfRange(handle: state.handle))
+      reading[partition] = nil
+      return 1
+    }
+    var count = 0
+    while count < min(limit, 7), state.offset < high(partition) {
+      let record = topic.records[Int(state.offset - topic.low)]
+      if !record.isMarker {
+        deliver(record, at: state.offset, handle: state.handle, body)
+        count += 1
+      }
+      state.offset += 1
+      state.saidEnd = false
+    }
+    if state.offset == high(partition), !state.saidEnd {
+      state.saidEnd = true
+      body(.endReached(handle: state.handle, offset: state.offset))
+      count += 1
+    }
+    reading[partition] = state
+    return count
+  }
+
+  private func deliver(_ record: Record, at offset: Int64, handle: Int, _ body: (SourceEvent) -> Void) {
+    var (key, value) = (record.key, record.value)
+    key.withUTF8 { key in
+      value.withUTF8 { value in
+        body(
+          .record(
+            handle: handle,
+            SourceRecord(
+              content: RecordContent(value: UnsafeRawBufferPointer(value), headers: [], offset: offset),
+              key: UnsafeRawBufferPointer(key), timestampMilliseconds: offset)))
+      }
+    }
+  }
+
+  func watermarks(_ partition: TopicPartition) throws(SourceError) -> (low: Int64, high: Int64) {
+    try check()
+    return (topics[partition]?.low ?? 0, high(partition))
+  }
+  func cachedEnd(_ partition: TopicPartition) -> Int64? { high(partition) }
+  func fingerprint(_ partition: TopicPartition, at offset: Int64) throws(SourceError) -> RecordFingerprint? {
+    try check()
+    guard let topic = topics[partition], offset >= topic.low, offset < high(partition) else { return nil }
+    let record = topic.records[Int(offset - topic.low)]
+    if record.isMarker { return nil }
+    return RecordFingerprint(
+      offset: offset,
+      digest: recordDigest(
+        timestampMilliseconds: offset, key: Array(record.key.utf8), value: Array(record.value.utf8)))
+  }
+  func lastFingerprint(_ partition: TopicPartition, before end: Int64) throws(SourceError) -> RecordFingerprint? {
+    var offset = end - 1
+    while offset >= 0, offset >= end - 5 {
+      if let found = try fingerprint(partition, at: offset) { return found }
+      offset -= 1
+    }
+    return nil
+  }
+  func publish(offsets: [(TopicPartition, Int64)]) {
+    for (partition, offset) in offsets { published[partition] = offset }
+  }
+  func close() { reading = [:] }
+}

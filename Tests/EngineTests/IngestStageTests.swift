@@ -1,0 +1,182 @@
+import Events
+import Testing
+
+@testable import Engine
+
+@Suite("Ingest")
+struct IngestStageTests {
+  /// One instance over a shared journal; the test is its lease keeper and its clock.
+  final class Instance {
+    let source: FakeSource
+    let store: FakeJournalStore
+    let leases = Leases()
+    let tail = JournalTail(capacity: 1 << 20) {}
+    let reporter = SilentReporter()
+    let stage: IngestStage
+    private var nanoseconds: Int64 = 0
+
+    init(_ name: String, _ source: FakeSource, _ journal: FakeJournal, flushEvents: Int = 20) {
+      self.source = source
+      store = FakeJournalStore(journal)
+      stage = IngestStage(
+        source: source, store: store, leases: leases, tail: tail, directory: PartitionDirectory(),
+        settings: IngestSettings(topics: ["t"], flushMilliseconds: 20, flushEvents: flushEvents, publishAll: true),
+        reporter: reporter, onDirectoryChange: {})
+      leases.register(InstanceID(name: name, start: 1))
+    }
+
+    func hold(_ partitions: [TopicPartition]) {
+      leases.set(held: Set(partitions.map(LeaseResource.partition)), instances: ["a"], at: now)
+    }
+
+    var now: Instant {
+      Instant(monotonicNanoseconds: nanoseconds, wall: Timestamp(microseconds: 1_800_000_000_000_000))
+    }
+
+    func steps(_ count: Int) {
+      for _ in 0..<count {
+        nanoseconds += 30_000_000
+        _ = stage.step(now)
+      }
+    }
+  }
+
+  private let partition = TopicPartition("t", 0)
+  private let other = TopicPartition("t", 1)
+
+  private func record(_ id: String) -> FakeSource.Record {
+    FakeSource.Record(
+      key: "k",
+      value:
+        #"{"specversion":"1.0","id":"\#(id)","source":"s","type":"x","time":"2026-10-01T00:00:00Z","data":{"n":1}}"#)
+  }
+
+  @Test("what arrives is journaled in order, and the cursor reaches the end behind a marker")
+  func order() throws {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    source.append(
+      partition, (0..<100).map { record("e\($0)") } + [FakeSource.Record(key: "", value: "", isMarker: true)])
+    let instance = Instance("a", source, journal)
+    instance.hold([partition])
+    instance.steps(60)
+    #expect(try journal.ids() == (0..<100).map { "e\($0)" })
+    #expect(journal.cursors[partition]?.nextOffset == 101)
+    #expect(source.published[partition] == 101)
+  }
+
+  @Test("a duplicate is counted and not journaled, also across a restart")
+  func duplicates() throws {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    source.append(partition, ["a", "b", "a", "c"].map(record))
+    let first = Instance("a", source, journal)
+    first.hold([partition])
+    first.steps(20)
+    source.append(partition, ["b", "d", "d"].map(record))
+    let second = Instance("b", source, journal)
+    second.hold([partition])
+    second.steps(20)
+    #expect(try journal.ids() == ["a", "b", "c", "d"])
+    #expect(journal.duplicates == 3)
+  }
+
+  @Test("a bad record becomes a dead letter, and the rest goes on")
+  func deadLetters() throws {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    source.append(partition, [record("a"), FakeSource.Record(key: "k", value: "{"), record("b")])
+    let instance = Instance("a", source, journal)
+    instance.hold([partition])
+    instance.steps(20)
+    #expect(try journal.ids() == ["a", "b"])
+    #expect(journal.deadLetters.map(\.refusal) == [Refusal(.malformedJSON)])
+    #expect(journal.deadLetters[0].offset == 1)
+  }
+
+  @Test(
+    "whatever becomes of appends and replies, every event is journaled once", arguments: 1...40 as ClosedRange<UInt64>)
+  func onceThroughDoubt(seed: UInt64) throws {
+    var random = SplitMix64(seed: seed)
+    let (source, journal) = (FakeSource(), FakeJournal())
+    var produced: [String] = []
+    func produce(_ count: Int) {
+      for _ in 0..<count {
+        if random.next() % 5 == 0, let again = produced.suffix(50).randomElement(using: &random) {
+          // A repeat meets its original: same partition.
+          source.append(Int(again.dropFirst())! % 2 == 0 ? partition : other, [record(again)])
+        } else {
+          produced.append("e\(produced.count)")
+          source.append(produced.count % 2 == 1 ? partition : other, [record(produced.last!)])
+        }
+      }
+    }
+    var instances = [Instance("a", source, journal, flushEvents: 11)]
+    for round in 0..<30 {
+      produce(Int(random.next() % 40))
+      let instance = instances.last!
+      var fates = random
+      instance.store.fate = { [.happens, .happens, .isLost, .happensAndTheReplyIsLost].randomElement(using: &fates)! }
+      instance.hold([partition, other])
+      instance.steps(Int(random.next() % 30))
+      _ = random.next()
+      // Sometimes another takes over while the first still has something in memory; later the first wakes up, and writes nothing.
+      if round % 7 == 3 { instances.append(Instance("i\(round)", source, journal, flushEvents: 9)) }
+      if round % 7 == 6, instances.count > 1 {
+        let before = journal.position
+        instances.removeFirst().steps(1)
+        #expect(journal.position == before || instances.isEmpty)
+      }
+    }
+    instances.last!.store.fate = { .happens }
+    instances.last!.hold([partition, other])
+    instances.last!.steps(400)
+    let ids = try journal.ids()
+    #expect(ids.count == Set(ids).count)
+    #expect(Set(ids) == Set(produced))
+  }
+
+  @Test("offsets that are gone are an alarm with the exact gap, and nothing is skipped")
+  func gap() throws {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    source.append(partition, (0..<10).map { record("e\($0)") })
+    let first = Instance("a", source, journal)
+    first.hold([partition])
+    first.steps(20)
+    source.append(partition, (10..<30).map { record("e\($0)") })
+    source.topics[partition]!.records.removeFirst(15)
+    source.topics[partition]!.low = 15
+    let second = Instance("b", source, journal)
+    second.hold([partition])
+    second.steps(20)
+    #expect(journal.cursors[partition]?.state == .alarm)
+    #expect(journal.cursors[partition]?.reason?.contains("offsets 10 to 14 are gone (5 of them)") == true)
+    #expect(journal.position == 10)
+  }
+
+  @Test("a topic made anew is an alarm, whether it is shorter or has grown past the cursor", arguments: [5, 10, 40])
+  func recreated(length: Int) throws {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    source.append(partition, (0..<10).map { record("e\($0)") })
+    let first = Instance("a", source, journal)
+    first.hold([partition])
+    first.steps(20)
+    source.topics[partition] = (0, (0..<length).map { record("new\($0)") })
+    let second = Instance("b", source, journal)
+    second.hold([partition])
+    second.steps(20)
+    #expect(journal.cursors[partition]?.state == .alarm)
+    #expect(journal.position == 10)
+  }
+
+  @Test("Kafka away is said once, and reading goes on by itself")
+  func outage() throws {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    source.append(partition, [record("a")])
+    let instance = Instance("a", source, journal)
+    instance.hold([partition])
+    source.outage = .unavailable("no broker")
+    instance.steps(100)
+    #expect(instance.reporter.messages.filter { $0.contains("no broker") }.count == 1)
+    source.outage = nil
+    instance.steps(60)
+    #expect(try journal.ids() == ["a"])
+  }
+}
