@@ -15,6 +15,8 @@ namespace {
 
 using Node = pleat_json_node;
 
+#define PLEAT_INLINE inline __attribute__((always_inline))
+
 // Objects with at most so many unknown names compare each with each; larger ones sort.
 constexpr uint32_t pairwise_limit = 8;
 
@@ -26,7 +28,7 @@ inline uint64_t load8(const void *at) {
 
 // The first byte at or behind `p` that a string cannot just go on with: a control character, a quote, a backslash, DEL, or
 // the lead byte of U+0080-BF. The zeros behind the text end every search.
-inline const uint8_t *skip_plain(const uint8_t *p) {
+PLEAT_INLINE const uint8_t *skip_plain(const uint8_t *p) {
 #if defined(__SSE2__)
   const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), below = _mm_set1_epi8(0x1f);
   const __m128i del = _mm_set1_epi8(0x7f), lead = _mm_set1_epi8(static_cast<char>(0xc2));
@@ -89,12 +91,11 @@ const uint8_t *skip_escape(const uint8_t *p) {
 }
 
 // `p` stands behind the opening quote; returns the closing one, or NULL.
-inline const uint8_t *scan_string(const uint8_t *p, uint8_t &flags) {
+PLEAT_INLINE const uint8_t *scan_string(const uint8_t *p, uint8_t &flags) {
   for (;;) {
     p = skip_plain(p);
+    if (__builtin_expect(*p == '"', 1)) return p;
     switch (*p) {
-    case '"':
-      return p;
     case '\\':
       flags |= PLEAT_JSON_ESCAPED;
       p = skip_escape(p);

@@ -23,6 +23,7 @@ package final class EventDecoder {
   /// For a source, a zero byte and an id.
   private let identityBytes: UnsafeMutablePointer<UInt8>
   private let identityKey: HashKey
+  private let known = KnownMembers()
 
   /// `identityKey` is the one derived for identities, not the installation's own.
   package init(identityKey: HashKey) {
@@ -68,20 +69,20 @@ package final class EventDecoder {
     var event: Event
     if isBinary {
       event = try binaryEnvelope(HeaderReader(record.headers), now: now, &batch)
-      value.open(0, for: event.type.members)
+      value.open(0, for: known.of(event.type))
     } else {
-      value.open(0, for: .envelope)
+      value.open(0, for: known.envelope)
       let isStructured = value.isPresent(.specversion)
       event =
         isStructured
         ? try structuredEnvelope(value, now: now, &batch) : try bareEnvelope(value, now: now, &batch)
       let data = try value.requiredObject(.data)
-      let known: MemberSet = isStructured ? .structuredEnvelope : .bareEnvelope
-      event.attributes = value.keepUnknown(besides: known, &batch)
-      value.open(data, for: event.type.members)
+      let members = isStructured ? known.structuredEnvelope : known.bareEnvelope
+      event.attributes = value.keepUnknown(besides: members, &batch)
+      value.open(data, for: known.of(event.type))
     }
-    event.row = try value.row(of: event.type, &batch)
-    event.unknown = value.keepUnknown(besides: event.type.members, &batch)
+    event.row = try value.row(of: event.type, entries: known.technology, &batch)
+    event.unknown = value.keepUnknown(besides: known.of(event.type), &batch)
     event.offset = record.offset
     batch.events.append(event)
     return DecodedEvent(identity: identity(of: event, batch), time: event.time)
@@ -162,19 +163,20 @@ package final class EventDecoder {
     return time.microseconds - clockToleranceMicroseconds > now.microseconds ? .futureTime : nil
   }
 
-  private func identity(of event: Event, _ batch: EventBatch) -> Digest128? {
+  private func identity(of event: Event, _ batch: borrowing EventBatch) -> Digest128? {
     if event.id.isNone { return nil }
-    var count = 0
-    func add(_ symbol: Symbol) {
-      batch.strings.withBytes(symbol) {
-        (identityBytes + count).update(from: $0.baseAddress!, count: $0.count)
-        count += $0.count
-      }
+    let sourceCount = copy(event.source, of: batch, to: identityBytes)
+    identityBytes[sourceCount] = 0
+    let idCount = copy(event.id, of: batch, to: identityBytes + sourceCount + 1)
+    return sipHash24_128(identityKey, Bytes(start: identityBytes, count: sourceCount + 1 + idCount))
+  }
+
+  @inline(__always)
+  private func copy(_ symbol: Symbol, of batch: borrowing EventBatch, to place: UnsafeMutablePointer<UInt8>) -> Int {
+    batch.strings.withBytes(symbol) {
+      // Identifiers have at least one byte, and at most Limits.identifierBytes.
+      place.update(from: $0.baseAddress!, count: $0.count)
+      return $0.count
     }
-    add(event.source)
-    identityBytes[count] = 0
-    count += 1
-    add(event.id)
-    return sipHash24_128(identityKey, UnsafeBufferPointer(start: identityBytes, count: count))
   }
 }

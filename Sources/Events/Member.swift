@@ -84,17 +84,22 @@ struct MemberSet: ExpressibleByArrayLiteral {
   func contains(number: UInt8) -> Bool { bits & Self.bit(number) != 0 }
 }
 
-extension MemberSet {
-  /// Of either envelope in a value.
-  static let envelope: MemberSet = [.specversion, .id, .source, .type, .time, .timestamp, .data]
-  static let structuredEnvelope: MemberSet = [.specversion, .id, .source, .type, .time, .data]
-  static let bareEnvelope: MemberSet = [.specversion, .type, .timestamp, .id, .data]
-  static let technology: MemberSet = [.name, .category]
+/// The sets that decoding asks for with every event, made once.
+struct KnownMembers {
+  let envelope: MemberSet = [.specversion, .id, .source, .type, .time, .timestamp, .data]
+  let structuredEnvelope: MemberSet = [.specversion, .id, .source, .type, .time, .data]
+  let bareEnvelope: MemberSet = [.specversion, .type, .timestamp, .id, .data]
+  let technology: MemberSet = [.name, .category]
+  private let ofType = EventType.allCases.map(\.members)
+
+  /// Those of `data`.
+  @inline(__always)
+  func of(_ type: EventType) -> MemberSet { ofType[Int(type.rawValue)] }
 }
 
 extension EventType {
   /// The members of `data` that the type has; every other one is kept as JSON text.
-  var members: MemberSet {
+  fileprivate var members: MemberSet {
     switch self {
     case .other: []
     case .wizardStepCompleted: [.userID, .sessionID, .step, .stepName, .durationMs, .teamID, .projectID]

@@ -1,13 +1,13 @@
 // Each type's members of `data`, in the order of the contract's table: the first that breaks a rule is the one reported.
 
 extension ObjectReader {
-  /// Appends the event's data to the array of its type, and returns where.
-  func row(of type: EventType, _ batch: inout EventBatch) throws(Refusal) -> UInt32 {
+  /// Appends the event's data to the array of its type, and returns where. `entries` are the members of a technology.
+  func row(of type: EventType, entries: MemberSet, _ batch: inout EventBatch) throws(Refusal) -> UInt32 {
     switch type {
     case .other: return 0
     case .wizardStepCompleted: return try wizardStepCompleted(&batch)
-    case .stackSelected: return try stackSelected(&batch)
-    case .projectGenerated: return try projectGenerated(&batch)
+    case .stackSelected: return try stackSelected(entries, &batch)
+    case .projectGenerated: return try projectGenerated(entries, &batch)
     case .projectOpened: return try projectOpened(&batch)
     case .feedbackSubmitted: return try feedbackSubmitted(&batch)
     case .teamCreated: return try teamCreated(&batch)
@@ -43,10 +43,10 @@ extension ObjectReader {
       to: &batch.wizardStepsCompleted)
   }
 
-  private func stackSelected(_ batch: inout EventBatch) throws(Refusal) -> UInt32 {
+  private func stackSelected(_ entries: MemberSet, _ batch: inout EventBatch) throws(Refusal) -> UInt32 {
     let userID = try identifier(.userID, &batch)
     let sessionID = try optionalIdentifier(.sessionID, &batch)
-    let technologies = try technologies(&batch)
+    let technologies = try technologies(entries, &batch)
     let projectType = try optionalName(.projectType, &batch)
     let teamID = try optionalIdentifier(.teamID, &batch)
     return append(
@@ -55,10 +55,10 @@ extension ObjectReader {
       to: &batch.stacksSelected)
   }
 
-  private func projectGenerated(_ batch: inout EventBatch) throws(Refusal) -> UInt32 {
+  private func projectGenerated(_ entries: MemberSet, _ batch: inout EventBatch) throws(Refusal) -> UInt32 {
     let projectID = try identifier(.projectID, &batch)
     let userID = try identifier(.userID, &batch)
-    let technologies = try technologies(&batch)
+    let technologies = try technologies(entries, &batch)
     let projectType = try name(.projectType, &batch)
     let teamID = try optionalIdentifier(.teamID, &batch)
     let orgID = try optionalIdentifier(.orgID, &batch)

@@ -309,7 +309,7 @@ extension ObjectReader {
 // MARK: - Lists, and what is not known
 
 extension ObjectReader {
-  func technologies(_ batch: inout EventBatch) throws(Refusal) -> Range<UInt32> {
+  func technologies(_ members: MemberSet, _ batch: inout EventBatch) throws(Refusal) -> Range<UInt32> {
     let list = try required(.technologies)
     guard Int(nodes[list].kind) == PLEAT_JSON_ARRAY else { throw refusal(.wrongType, .technologies) }
     let end = Int(nodes[list].next)
@@ -325,10 +325,10 @@ extension ObjectReader {
     while i < end {
       if isObject(i) {
         var entry = self
-        entry.open(i, for: .technology)
+        entry.open(i, for: members)
         let name = try entry.name(.name, &batch)
         let category = try entry.optionalName(.category, &batch)
-        let unknown = entry.keepUnknown(besides: .technology, &batch)
+        let unknown = entry.keepUnknown(besides: members, &batch)
         batch.technologies.append(TechnologyMention(name: name, category: category, unknown: unknown, isObject: true))
       } else {
         let name = batch.strings.intern(try nameText(i))
@@ -339,7 +339,7 @@ extension ObjectReader {
     return from..<UInt32(batch.technologies.count)
   }
 
-  /// Keeps every member besides the known ones, null or not, as JSON text without braces.
+  /// Keeps every member besides the known ones, null or not, as JSON text without braces and without white space.
   func keepUnknown(besides known: MemberSet, _ batch: inout EventBatch) -> Text {
     let from = batch.texts.count
     let end = Int(nodes[object].next)
@@ -348,17 +348,45 @@ extension ObjectReader {
       let node = nodes[i]
       if !known.contains(number: node.name) {
         if batch.texts.count > from { batch.texts.append(UInt8(ascii: ",")) }
-        batch.texts.append(UInt8(ascii: "\""))
-        batch.texts.append(contentsOf: Bytes(start: text + Int(node.key_start), count: Int(node.key_length)))
-        batch.texts.append(UInt8(ascii: "\""))
-        batch.texts.append(UInt8(ascii: ":"))
-        let quote = Int(node.kind) == PLEAT_JSON_STRING ? 1 : 0
-        batch.texts.append(
-          contentsOf: Bytes(start: text + Int(node.start) - quote, count: Int(node.length) + 2 * quote))
+        write(member: i, to: &batch.texts)
       }
       i = Int(node.next)
     }
     if batch.texts.count == from { return .none }
     return Text(offset: UInt32(from), count: UInt32(batch.texts.count - from))
+  }
+
+  private func write(member index: Int, to out: inout [UInt8]) {
+    let node = nodes[index]
+    // With the quotes.
+    let name = Bytes(start: text + Int(node.key_start) - 1, count: Int(node.key_length) + 2)
+    let quote = Int(node.kind) == PLEAT_JSON_STRING ? 1 : 0
+    let valueStart = Int(node.start) - quote
+    if Int(node.kind) < PLEAT_JSON_ARRAY, valueStart == Int(node.key_start) + name.count {
+      out.append(contentsOf: Bytes(start: name.baseAddress, count: name.count + 1 + Int(node.length) + 2 * quote))
+      return
+    }
+    out.append(contentsOf: name)
+    out.append(UInt8(ascii: ":"))
+    write(value: index, to: &out)
+  }
+
+  /// Recursion ends at PLEAT_JSON_MAX_DEPTH.
+  private func write(value index: Int, to out: inout [UInt8]) {
+    let node = nodes[index]
+    let isObject = isObject(index)
+    guard isObject || Int(node.kind) == PLEAT_JSON_ARRAY else {
+      let quote = Int(node.kind) == PLEAT_JSON_STRING ? 1 : 0
+      out.append(contentsOf: Bytes(start: text + Int(node.start) - quote, count: Int(node.length) + 2 * quote))
+      return
+    }
+    out.append(UInt8(ascii: isObject ? "{" : "["))
+    var i = index + 1
+    while i < Int(node.next) {
+      if i > index + 1 { out.append(UInt8(ascii: ",")) }
+      if isObject { write(member: i, to: &out) } else { write(value: i, to: &out) }
+      i = Int(nodes[i].next)
+    }
+    out.append(UInt8(ascii: isObject ? "}" : "]"))
   }
 }

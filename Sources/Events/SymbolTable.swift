@@ -1,3 +1,5 @@
+import Glibc
+
 /// A string of one batch: an index into its `SymbolTable`.
 package struct Symbol: Hashable, Sendable {
   package var index: UInt32
@@ -33,21 +35,27 @@ package struct SymbolTable: Sendable {
   /// A hash for this table alone: fast, and without any promise to the outside.
   @inline(__always)
   private static func hash(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt32 {
-    var h: UInt64 = 0x9E37_79B9_7F4A_7C15 ^ UInt64(truncatingIfNeeded: bytes.count)
+    let count = bytes.count
+    var h: UInt64 = 0x9E37_79B9_7F4A_7C15 ^ UInt64(truncatingIfNeeded: count)
     guard let base = bytes.baseAddress else { return UInt32(truncatingIfNeeded: h >> 32) }
     let raw = UnsafeRawPointer(base)
     var i = 0
-    while i + 8 <= bytes.count {
+    while i &+ 8 <= count {
       h = (h ^ raw.loadUnaligned(fromByteOffset: i, as: UInt64.self)) &* 0xD6E8_FEB8_6659_FD93
       h ^= h >> 32
-      i += 8
+      i &+= 8
     }
     var tail: UInt64 = 0
-    var shift: UInt64 = 0
-    while i < bytes.count {
-      tail |= UInt64(bytes[i]) << shift
-      shift += 8
-      i += 1
+    if i < count {
+      if count >= 8 {
+        // The last eight bytes, some of them a second time.
+        tail = raw.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
+      } else {
+        while i < count {
+          tail = tail << 8 | UInt64(base[i])
+          i &+= 1
+        }
+      }
     }
     h = (h ^ tail) &* 0xD6E8_FEB8_6659_FD93
     h ^= h >> 29
@@ -82,14 +90,8 @@ package struct SymbolTable: Sendable {
     let from = start(index)
     let length = Int(ends[index]) - from
     if length != bytes.count { return false }
-    return arena.withUnsafeBufferPointer { a in
-      var i = 0
-      while i < length {
-        if a[from + i] != bytes[i] { return false }
-        i += 1
-      }
-      return true
-    }
+    if length == 0 { return true }
+    return arena.withUnsafeBufferPointer { memcmp($0.baseAddress! + from, bytes.baseAddress!, length) == 0 }
   }
 
   private mutating func grow() {
