@@ -6,7 +6,7 @@ struct Pleat: Command {
   static var description: CommandDescription {
     CommandDescription(
       "pleat", "Folds events from Kafka into projections in PostgreSQL, exactly once.",
-      subcommands: [GenerateCommand.self])
+      subcommands: [])
   }
 }
 
