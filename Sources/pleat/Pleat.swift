@@ -6,7 +6,11 @@ struct Pleat: Command {
   static var description: CommandDescription {
     CommandDescription(
       "pleat", "Folds events from Kafka into projections in PostgreSQL, exactly once.",
-      subcommands: [])
+      subcommands: [
+        RunCommand.self, MigrateCommand.self, CheckCommand.self, ConfigCommand.self, StatusCommand.self,
+        JournalCommand.self, DeadLettersCommand.self, SkipCommand.self, ResumeCommand.self,
+        DemoCommand.self, GenerateCommand.self, BrokerCommand.self,
+      ])
   }
 }
 

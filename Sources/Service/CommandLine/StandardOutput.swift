@@ -14,6 +14,19 @@ package struct StandardOutput: ~Copyable {
     if buffer.count >= Self.capacity { try flush() }
   }
 
+  /// UTF-8 text, for those who make very many lines.
+  package mutating func line(_ text: [UInt8]) throws(CommandFailure) {
+    buffer.append(contentsOf: text)
+    buffer.append(UInt8(ascii: "\n"))
+    if buffer.count >= Self.capacity { try flush() }
+  }
+
+  /// What the next line begins with, up to and with a separator.
+  package mutating func begin(_ text: [UInt8], separator: UInt8) {
+    buffer.append(contentsOf: text)
+    buffer.append(separator)
+  }
+
   /// Writes what is there; to be called at the end.
   package mutating func flush() throws(CommandFailure) {
     var rest = buffer[...]

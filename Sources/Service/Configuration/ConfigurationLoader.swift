@@ -192,8 +192,8 @@ package struct ConfigurationLoader {
 
   private mutating func only() -> [String]? {
     let names = list(.projectionsOnly)
-    for name in names ?? [] where !ProjectionNames.all.contains(name) {
-      let nearest = nearestName(to: name, among: ProjectionNames.all) ?? ""
+    for name in names ?? [] where !ProjectionRegistry.names.contains(name) {
+      let nearest = nearestName(to: name, among: ProjectionRegistry.names) ?? ""
       wrong(.projectionsOnly, "there is no projection \"\(name)\"; the nearest is \"\(nearest)\"")
     }
     return names

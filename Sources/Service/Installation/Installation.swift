@@ -28,6 +28,9 @@ package struct Installation: Sendable {
       "\(name) is missing from the installation; looked for \(candidates.joined(separator: ", "))")
   }
 
+  /// The directory of `NNNN_name.sql`.
+  package func migrations() throws(ConfigurationError) -> String { try find("Migrations") }
+
   private var candidates: [String] {
     var directory = Self.parent(executable)
     var result: [String] = []

@@ -1,0 +1,49 @@
+package import Engine
+import Postgres
+import Projections
+
+/// Whether a stage whose step takes long is at work in the database: its backend is active, and not waiting for its client. A
+/// fan-out may take longer than any limit, and is no reason to be restarted.
+package final class BackendActivity {
+  private let target: ConnectionTarget
+  private var connection: Connection?
+
+  /// The resource of a stage's lease; a prefix for ingest, which has one for each partition.
+  private static let query = """
+    SELECT EXISTS (
+      SELECT FROM pleat.leases l
+      JOIN pg_stat_activity a ON a.pid = l.backend_pid AND a.backend_start = l.backend_start
+      WHERE l.owner = $1 AND l.owner_start = $2 AND starts_with(l.resource, $3)
+        AND a.state = 'active' AND a.wait_event_type IS DISTINCT FROM 'Client')
+    """
+  private static let replySeconds = 2
+
+  package init(_ configuration: Configuration) { target = Database.target(configuration, for: "watchdog") }
+
+  private func opened() throws(PostgresError) -> Connection {
+    if let connection { return connection }
+    let made = try Connection(target)
+    connection = made
+    return made
+  }
+
+  /// False where the database does not say.
+  package func isAtWork(_ stage: String, of instance: InstanceID?) -> Bool {
+    guard let instance else { return false }
+    let resource =
+      switch stage {
+      case "ingest": LeaseResource.partitionPrefix
+      case "relay": LeaseResource.relay
+      default: LeaseResource.projection(stage)
+      }
+    do throws(PostgresError) {
+      let open = try opened()
+      return try open.query(
+        Self.query, [.text(instance.name), .bigint(instance.start), .text(resource)], seconds: Self.replySeconds
+      ).map { row in row.bool() ?? false }.first ?? false
+    } catch {
+      connection = nil
+      return false
+    }
+  }
+}

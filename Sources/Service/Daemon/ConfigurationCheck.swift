@@ -1,0 +1,72 @@
+import Projections
+
+/// What `pleat check` finds: a line for each thing that `run` needs.
+package struct ConfigurationCheck {
+  package struct Finding: Sendable {
+    package var what: String
+    package var failure: CommandFailure?
+    package var message: String
+  }
+
+  package private(set) var findings: [Finding] = []
+
+  /// Tries everything, once.
+  package init(_ configuration: Configuration) {
+    note("configuration", configuration.file.map { "\($0) and the environment" } ?? "the environment alone")
+    let preparation: Preparation
+    do throws(ConfigurationError) {
+      preparation = try Preparation(configuration)
+    } catch {
+      note("configuration", error.failure)
+      return
+    }
+    let catalog = preparation.catalog
+    note("catalog", "version \(catalog.version), \(catalog.entries.count) technologies")
+    do throws(Preparation.Failure) {
+      let database = try preparation.database()
+      note("postgres", "migrated, and the login is no more than pleat_writer; installation \(database.installation)")
+    } catch {
+      note("postgres", error.commandFailure)
+    }
+    do throws(Preparation.Failure) {
+      let cluster = try preparation.cluster(log: { _, _ in })
+      let topics = cluster.partitions.map { "\($0.topic) (\($0.count))" }.joined(separator: ", ")
+      let delivery = cluster.hasTransactions ? "" : "; without transactions: delivery is at least once"
+      note("kafka", "cluster \(cluster.id), topics \(topics)\(delivery)")
+    } catch {
+      note("kafka", error.commandFailure)
+    }
+  }
+
+  private mutating func note(_ what: String, _ message: String) {
+    findings.append(Finding(what: what, failure: nil, message: message))
+  }
+
+  private mutating func note(_ what: String, _ failure: CommandFailure) {
+    findings.append(Finding(what: what, failure: failure, message: failure.message))
+  }
+
+  /// nil if all is well; what must be mended goes before what may come by itself.
+  package var exitCode: ExitCode? {
+    let codes = findings.compactMap { $0.failure?.exitCode }
+    return codes.first { $0 == .configuration } ?? codes.first
+  }
+
+  package var text: String {
+    findings.map { finding in
+      let mark = finding.failure == nil ? "ok      " : "failed  "
+      return mark + finding.what + String(repeating: " ", count: 15 - finding.what.count) + finding.message + "\n"
+    }.joined()
+  }
+
+  /// `ok`, and `checks`: of each its `name`, `ok` and `message`.
+  package var json: JSONValue {
+    .object([
+      "ok": .bool(exitCode == nil),
+      "checks": .array(
+        findings.map {
+          .object(["name": .string($0.what), "ok": .bool($0.failure == nil), "message": .string($0.message)])
+        }),
+    ])
+  }
+}

@@ -1,0 +1,263 @@
+import Engine
+import Glibc
+import Kafka
+import Postgres
+import Projections
+
+/// `pleat run`: waits for PostgreSQL and Kafka, runs every stage on a thread of its own, and ends in order.
+package final class Daemon {
+  private let configuration: Configuration
+  private let logger: Logger
+  private let manager = ServiceManager()
+  private var signals: Signals
+  private let leases = Leases()
+  /// A line for systemd, said when it changes.
+  private var status = ""
+  private var stuck: [Watchdog.Stuck] = []
+
+  private static let tickNanoseconds: Int64 = 250_000_000
+  private static let retryNanoseconds: Int64 = 1_000_000_000
+  /// A signal to stop is obeyed within 10 seconds, whatever hangs.
+  private static let stopNanoseconds: Int64 = 8_000_000_000
+  private static let listenMilliseconds: Int32 = 1_000
+
+  package init(_ configuration: Configuration) {
+    self.configuration = configuration
+    logger = Logger(configuration.log)
+    // Before any thread is started: they inherit what is blocked.
+    signals = Signals()
+    MemoryPlan.tuneAllocator()
+  }
+
+  /// Returns once a signal asked for the end and everything is stopped.
+  package func run() throws(CommandFailure) {
+    let preparation: Preparation
+    do throws(ConfigurationError) { preparation = try Preparation(configuration) } catch { throw error.failure }
+    logger.report(
+      .notice, "pleat \(pleatVersion) begins",
+      [("instance", configuration.instance), ("configuration", configuration.file ?? "environment")])
+
+    let database = try whenAvailable("PostgreSQL") { () throws(Preparation.Failure) in
+      let facts = try preparation.database()
+      try preparation.publishCatalog()
+      return facts
+    }
+    guard let database else { return }
+    let log = kafkaLog()
+    let cluster = try whenAvailable("Kafka") { () throws(Preparation.Failure) in try preparation.cluster(log: log) }
+    guard let cluster else { return }
+    if !cluster.hasTransactions {
+      logger.report(
+        .warning,
+        "this is the embedded broker, which has no transactions: derived events are delivered at least once, with stable ids"
+      )
+    }
+    let stages = try assemble(preparation, database, log)
+    stages.stages.start()
+    stages.listener.start()
+    manager.ready()
+    logger.report(.notice, "running", [("kafka", cluster.id), ("installation", database.installation)])
+    let failure = supervise(stages.stages)
+    stop(stages)
+    if let failure { throw failure }
+  }
+
+  /// Tries until it works; nil if a signal asked for the end meanwhile.
+  private func whenAvailable<Facts>(
+    _ service: String, _ attempt: () throws(Preparation.Failure) -> Facts
+  ) throws(CommandFailure) -> Facts? {
+    var said: String?
+    while true {
+      do throws(Preparation.Failure) {
+        let facts = try attempt()
+        if said != nil { logger.report(.notice, "\(service) answers") }
+        return facts
+      } catch {
+        guard case .passing(let message) = error else { throw error.commandFailure }
+        if said != message { logger.report(.warning, "waiting for \(service): \(message)") }
+        said = message
+        say("waiting for \(service)")
+        if isStopSignal(signals.next(within: Self.retryNanoseconds)) {
+          logger.report(.notice, "stopped while waiting for \(service)")
+          return nil
+        }
+      }
+    }
+  }
+
+  private func kafkaLog() -> KafkaLog {
+    let logger = logger.with("component", "kafka")
+    return { severity, message in logger.report(severity, message, []) }
+  }
+
+  private func postgresNotice(_ purpose: String) -> (String) -> Void {
+    let logger = logger.with("component", purpose)
+    return { message in logger.report(.debug, message, []) }
+  }
+
+  // MARK: - Assembly
+
+  private struct Assembly {
+    var stages: StageSet
+    var listener: JournalListening
+  }
+
+  private func assemble(
+    _ preparation: Preparation, _ database: Preparation.DatabaseFacts, _ log: @escaping KafkaLog
+  ) throws(CommandFailure) -> Assembly {
+    let names = configuration.projections.only ?? ProjectionRegistry.names
+    let entries = ProjectionRegistry.all.filter { names.contains($0.name) }
+    let memory = MemoryPlan(megabytes: configuration.limits.memoryMegabytes, projections: entries.count)
+    let client = preparation.kafkaClient
+    let (catalog, key) = (preparation.catalog, database.hashKey)
+    func target(_ purpose: String) -> ConnectionTarget { Database.target(configuration, for: purpose) }
+
+    let (ingestWaker, relayWaker, keeperWaker) = (Waker(), Waker(), Waker())
+    let projectionWakers = entries.map { _ in Waker() }
+    let wakeAll: @Sendable () -> Void = {
+      for waker in [ingestWaker, relayWaker] + projectionWakers { waker.wake() }
+    }
+    let tail = JournalTail(capacity: memory.tailBytes) { for waker in projectionWakers { waker.wake() } }
+    let directory = PartitionDirectory()
+
+    let keeper = LeaseKeeper(
+      store: PostgresLeaseStore(target("leases"), onNotice: postgresNotice("leases")), leases: leases,
+      settings: LeaseKeeper.Settings(
+        instance: configuration.instance, leaseSeconds: configuration.limits.leaseSeconds,
+        singletons: entries.map { LeaseResource.projection($0.name) } + [LeaseResource.relay]),
+      reporter: logger.with("stage", "leases"), partitions: { directory.all }, onChange: wakeAll)
+
+    let source: KafkaSource
+    do throws(KafkaConfigurationError) {
+      source = try KafkaSource(client, log: log)
+    } catch {
+      throw CommandFailure(.configuration, "\(error).")
+    }
+    source.wake = { ingestWaker.wake() }
+    let ingest = IngestStage(
+      source: source, store: PostgresJournalStore(target("ingest"), onNotice: postgresNotice("ingest")), leases: leases,
+      tail: tail, directory: directory,
+      settings: IngestSettings(
+        topics: configuration.kafka.topics, flushMilliseconds: configuration.ingest.flushMilliseconds,
+        flushEvents: configuration.ingest.flushEvents, publishAll: configuration.relay.publishAll),
+      reporter: logger.with("stage", "ingest"), onDirectoryChange: { keeperWaker.wake() })
+
+    var workers: [(any Stage, Waker)] = [(ingest, ingestWaker)]
+    for (entry, waker) in zip(entries, projectionWakers) {
+      let store = PostgresProjectionStore(
+        target(entry.name), projection: entry.name, foldVersion: entry.foldVersion,
+        catalogVersion: entry.catalogVersion(catalog), onNotice: postgresNotice(entry.name))
+      store.onFlushDone = { waker.wake() }
+      let stage = ProjectionStage(
+        name: entry.name, store: store, leases: leases, tail: tail,
+        settings: ProjectionSettings(cacheBytes: memory.cacheBytes), reporter: logger.with("stage", entry.name),
+        make: { () throws(StoreError) in entry.make(catalog, key) }, onOutbox: { relayWaker.wake() })
+      workers.append((stage, waker))
+    }
+
+    let kafka = configuration.kafka
+    let relay = RelayStage(
+      store: PostgresOutboxStore(target("relay"), onNotice: postgresNotice("relay")),
+      publisher: KafkaPublisher(
+        client, installation: database.installation, outputTopic: kafka.outputTopic, teamTopic: kafka.teamTopic,
+        cursorTopic: kafka.cursorTopic, log: log),
+      leases: leases, projections: ProjectionRegistry.names, reporter: logger.with("stage", "relay"))
+    workers.append((relay, relayWaker))
+
+    return Assembly(
+      stages: StageSet(workers: workers, keeper: (keeper, keeperWaker)),
+      listener: JournalListening(
+        JournalListener(target("listen")), waitMilliseconds: Self.listenMilliseconds,
+        reporter: logger.with("stage", "listen")
+      ) { tail.noteRemoteAppend() })
+  }
+
+  // MARK: - Running
+
+  /// Returns when the daemon is to end: nil because a signal says so.
+  private func supervise(_ stages: StageSet) -> CommandFailure? {
+    let limit = Int64(configuration.limits.leaseSeconds) * SystemClock.nanosecondsPerSecond
+    let watchdog = Watchdog(limitNanoseconds: limit)
+    let activity = BackendActivity(configuration)
+    var feedAt: Int64 = 0
+    while true {
+      if isStopSignal(signals.next(within: Self.tickNanoseconds)) { return nil }
+      if leases.isSuperseded {
+        return CommandFailure(
+          .configuration,
+          "another instance was started under the name \(configuration.instance): set `instance` to a name of its own on each "
+            + "machine.")
+      }
+      say(statusLine())
+      let now = SystemClock.monotonicNanoseconds()
+      guard now >= feedAt else { continue }
+      feedAt = now + min((manager.watchdogNanoseconds ?? limit) / 4, limit / 2)
+      let verdict = watchdog.judge(stages.progress, now: now) { stage in
+        activity.isAtWork(stage, of: leases.instance)
+      }
+      follow(verdict)
+    }
+  }
+
+  private func follow(_ verdict: Watchdog.Verdict) {
+    switch verdict {
+    case .feed:
+      if !stuck.isEmpty { logger.report(.notice, "every stage makes progress again") }
+      stuck = []
+      manager.feedWatchdog()
+    case .hold(let found):
+      for one in found where !stuck.contains(where: { $0.stage == one.stage }) {
+        logger.report(
+          .error, "\(one.stage) has finished no step for \(one.seconds) s: the watchdog is not fed",
+          [("stage", one.stage)])
+      }
+      stuck = found
+    }
+  }
+
+  private func statusLine() -> String {
+    let held = leases.partitions().count
+    var parts = ["reading \(held) \(held == 1 ? "partition" : "partitions")"]
+    let folding = ProjectionRegistry.names.filter { leases.term(of: LeaseResource.projection($0)) != nil }
+    if !folding.isEmpty { parts.append("folding \(folding.joined(separator: ", "))") }
+    if leases.term(of: LeaseResource.relay) != nil { parts.append("relaying") }
+    let instances = leases.liveInstances.count
+    if instances > 1 { parts.append("one of \(instances) instances") }
+    if !stuck.isEmpty { parts.append("without progress: \(stuck.map(\.stage).joined(separator: ", "))") }
+    return parts.joined(separator: "; ")
+  }
+
+  private func say(_ text: String) {
+    if text == status { return }
+    status = text
+    manager.status(text)
+  }
+
+  private func isStopSignal(_ signal: Int32?) -> Bool {
+    switch signal {
+    case nil: return false
+    case SIGHUP:
+      logger.report(.info, "SIGHUP changes nothing: the configuration is read at the start")
+      return false
+    default: return true
+    }
+  }
+
+  // MARK: - Stopping
+
+  private func stop(_ assembly: Assembly) {
+    manager.stopping()
+    say("stopping")
+    logger.report(.notice, "stopping: batches under way are finished, leases given back")
+    let deadline = SystemClock.monotonicNanoseconds() + Self.stopNanoseconds
+    assembly.listener.stop()
+    let late = assembly.stages.stop(by: deadline)
+    if late.isEmpty {
+      logger.report(.notice, "stopped")
+    } else {
+      // What they had not committed is not journaled, folded or published: nothing is lost, and others take over.
+      logger.report(.warning, "ended without waiting any longer for \(late.joined(separator: ", "))")
+      if !leases.isSuperseded { _exit(ExitCode.success.rawValue) }
+    }
+  }
+}

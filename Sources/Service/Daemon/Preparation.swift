@@ -1,0 +1,152 @@
+import Engine
+package import Events
+package import Kafka
+package import Postgres
+package import Projections
+
+/// What `run` needs to know before it begins, and `check` tries: one attempt at each service. What passes by itself is told
+/// apart from what does not.
+package struct Preparation {
+  package enum Failure: Error {
+    /// The service is away: try again.
+    case passing(String)
+    case final(CommandFailure)
+
+    package var commandFailure: CommandFailure {
+      switch self {
+      case .passing(let message): CommandFailure(.unavailable, message)
+      case .final(let failure): failure
+      }
+    }
+  }
+
+  /// What the database says of itself.
+  package struct DatabaseFacts: Sendable {
+    package var installation: String
+    package var hashKey: HashKey
+  }
+
+  private let configuration: Configuration
+  private let migrations: [MigrationFile]
+  private let client: KafkaClientConfiguration
+  package let catalog: TechnologyCatalog
+
+  /// Everything that needs no service.
+  package init(_ configuration: Configuration, installation: Installation = Installation()) throws(ConfigurationError) {
+    self.configuration = configuration
+    client = try Cluster.client(configuration)
+    catalog = try CatalogFile.load(configuration, installation: installation)
+    migrations = try Self.migrations(installation)
+  }
+
+  package var kafkaClient: KafkaClientConfiguration { client }
+
+  package static func migrations(_ installation: Installation) throws(ConfigurationError) -> [MigrationFile] {
+    let directory = try installation.migrations()
+    do throws(MigrationError) {
+      return try MigrationFile.read(directory: directory)
+    } catch {
+      throw ConfigurationError("the migrations cannot be used: \(error)")
+    }
+  }
+
+  // MARK: - PostgreSQL
+
+  private static let installationQuery = "SELECT uuid::text FROM pleat.installation"
+  private static let publishCatalog = "SELECT pleat.replace_technology_catalog($1, $2, $3, $4)"
+
+  /// Requires a migrated database and a login that is no more than the writer.
+  package func database() throws(Failure) -> DatabaseFacts {
+    let target = Database.target(configuration, for: "run")
+    let connection = try Self.postgres { () throws(PostgresError) in try Connection(target) }
+    do throws(SchemaError) {
+      try SchemaCheck.requireSchema(connection, files: migrations)
+      try SchemaCheck.requireWriter(connection)
+    } catch {
+      if case .unavailable(let text) = error { throw .passing("PostgreSQL is not available: \(text)") }
+      throw .final(CommandFailure(.configuration, "\(error)."))
+    }
+    let uuid = try Self.postgres { () throws(PostgresError) in
+      try connection.query(Self.installationQuery).map { row in row.text() ?? "" }
+    }
+    let store = PostgresJournalStore(target)
+    defer { store.reset() }
+    do throws(StoreError) {
+      return DatabaseFacts(installation: uuid.first ?? "", hashKey: try store.hashKey())
+    } catch {
+      if case .unavailable(let text) = error { throw .passing("PostgreSQL is not available: \(text)") }
+      throw .final(CommandFailure(.configuration, "the hash key cannot be read: \(error.message)."))
+    }
+  }
+
+  /// Shows readers the catalog that folds here use; an older one than theirs changes nothing.
+  package func publishCatalog() throws(Failure) {
+    let names = catalog.entries.flatMap { entry in
+      ([entry.name] + entry.aliases).map { (alias: $0, technology: entry.name, category: entry.category) }
+    }
+    // A name may be listed among its own aliases.
+    var seen: Set<String> = []
+    let distinct = names.filter { seen.insert($0.alias).inserted }
+    _ = try Self.postgres { () throws(PostgresError) in
+      try Connection(Database.target(configuration, for: "run")).query(
+        Self.publishCatalog,
+        [
+          .int(Int32(clamping: catalog.version)), .texts(distinct.map(\.alias)), .texts(distinct.map(\.technology)),
+          .texts(distinct.map(\.category)),
+        ])
+    }
+  }
+
+  private static func postgres<R>(_ body: () throws(PostgresError) -> R) throws(Failure) -> R {
+    do throws(PostgresError) {
+      return try body()
+    } catch {
+      let failure = CommandFailure(error)
+      throw failure.exitCode == .unavailable ? .passing(failure.message) : .final(failure)
+    }
+  }
+
+  // MARK: - Kafka
+
+  package struct ClusterFacts: Sendable {
+    package var id: String
+    /// False on the embedded broker.
+    package var hasTransactions: Bool
+    /// Of each topic that is read or written, but for the cursor topic, which Pleat makes.
+    package var partitions: [(topic: String, count: Int)]
+  }
+
+  /// Requires that every topic but the cursor topic exists.
+  package func cluster(log: @escaping KafkaLog) throws(Failure) -> ClusterFacts {
+    let admin: AdminTopics
+    do throws(KafkaConfigurationError) {
+      admin = try AdminTopics(client, log: log)
+    } catch {
+      throw .final(CommandFailure(.configuration, "\(error)."))
+    }
+    defer { admin.close() }
+    let kafka = configuration.kafka
+    var missing: [String] = []
+    var partitions: [(topic: String, count: Int)] = []
+    let id: String
+    do throws(KafkaError) {
+      id = try admin.clusterID()
+      for topic in kafka.topics + Set([kafka.outputTopic, kafka.teamTopic]).sorted() {
+        if let count = try admin.partitionCount(of: topic) {
+          partitions.append((topic, count))
+        } else {
+          missing.append(topic)
+        }
+      }
+    } catch {
+      throw .passing("Kafka at \(client.bootstrap) is not available: \(error)")
+    }
+    if !missing.isEmpty {
+      let (noun, verb) = missing.count == 1 ? ("topic", "does") : ("topics", "do")
+      throw .final(
+        CommandFailure(.unavailable, "the \(noun) \(missing.joined(separator: ", ")) \(verb) not exist: create them."))
+    }
+    return ClusterFacts(
+      id: id, hasTransactions: !EmbeddedBroker.isEmbedded(clusterID: id), partitions: partitions)
+  }
+}

@@ -1,0 +1,32 @@
+package import Postgres
+
+extension CommandFailure {
+  /// What a command says when PostgreSQL does not do what it asks.
+  package init(_ error: PostgresError) {
+    switch error {
+    case .connection, .timeout: self.init(.unavailable, "PostgreSQL is not available: \(error)")
+    case .unexpected: self.init(.failure, "\(error)")
+    case .server(let server):
+      switch server.sqlState {
+      case "3F000", "42P01", "42883", "42703":
+        self.init(.configuration, "the database is not migrated (\(server.message)): run `pleat migrate`.")
+      case "42501":
+        self.init(.configuration, "the login of postgres.url may not do this: \(server.message).")
+      case SQLState.unfitDecision: self.init(.failure, "\(server.message).")
+      default:
+        let isPassing = ["08", "53", "57", "58"].contains { server.sqlState.hasPrefix($0) }
+        self.init(isPassing ? .unavailable : .failure, "PostgreSQL says: \(error)")
+      }
+    }
+  }
+}
+
+extension CommandFailure {
+  package init(_ error: MigrationError) {
+    switch error {
+    case .unavailable: self.init(.unavailable, "PostgreSQL is not available: \(error)")
+    case .failed: self.init(.failure, "\(error)")
+    case .unreadable, .newer, .changed, .missingRoles, .notPermitted: self.init(.configuration, "\(error).")
+    }
+  }
+}

@@ -1,0 +1,74 @@
+package import Engine
+package import Events
+
+/// Where everything stands, by the database alone.
+package struct DatabaseStatus: Sendable {
+  package struct Partition: Hashable, Sendable {
+    package var partition: TopicPartition
+    /// The next offset to be read.
+    package var position: Int64
+    /// The high watermark as ingest last saw it.
+    package var endOffset: Int64?
+    /// The instance that reads it now.
+    package var owner: String?
+    package var state: String
+    package var reason: String?
+    package var duplicates: Int64
+    package var deadLetters: Int64
+
+    package init(
+      partition: TopicPartition, position: Int64, endOffset: Int64?, owner: String?, state: String, reason: String?,
+      duplicates: Int64, deadLetters: Int64
+    ) {
+      (self.partition, self.position, self.endOffset, self.owner) = (partition, position, endOffset, owner)
+      (self.state, self.reason, self.duplicates, self.deadLetters) = (state, reason, duplicates, deadLetters)
+    }
+  }
+
+  /// A projection's live generation, as `freshness` shows it.
+  package struct Projection: Hashable, Sendable {
+    package var name: String
+    package var generation: Int32
+    package var position: Int64
+    package var watermark: Timestamp?
+    package var behindPositions: Int64
+    package var behindSeconds: Double?
+    package var updatedAt: Timestamp?
+    package var state: String
+    package var reason: String?
+
+    package init(
+      name: String, generation: Int32, position: Int64, watermark: Timestamp?, behindPositions: Int64,
+      behindSeconds: Double?, updatedAt: Timestamp?, state: String, reason: String?
+    ) {
+      (self.name, self.generation, self.position, self.watermark) = (name, generation, position, watermark)
+      (self.behindPositions, self.behindSeconds) = (behindPositions, behindSeconds)
+      (self.updatedAt, self.state, self.reason) = (updatedAt, state, reason)
+    }
+  }
+
+  package struct Relay: Hashable, Sendable {
+    package var state: String
+    /// `exactly_once` or `at_least_once`; empty before its first start.
+    package var delivery: String
+    /// Derived events that wait for it.
+    package var behind: Int64
+    package init(state: String, delivery: String, behind: Int64) {
+      (self.state, self.delivery, self.behind) = (state, delivery, behind)
+    }
+  }
+
+  /// The journal's last position.
+  package var journalPosition: Int64
+  package var watermark: Timestamp?
+  package var partitions: [Partition]
+  package var projections: [Projection]
+  package var relay: Relay
+
+  package init(
+    journalPosition: Int64, watermark: Timestamp?, partitions: [Partition], projections: [Projection], relay: Relay
+  ) {
+    (self.journalPosition, self.watermark, self.partitions) = (journalPosition, watermark, partitions)
+    (self.projections, self.relay) = (projections, relay)
+  }
+}

@@ -1,0 +1,73 @@
+import Engine
+package import Postgres
+import Projections
+
+/// What `status` asks the database. Rights of `pleat_writer` or `pleat_operator` are enough.
+package enum StatusQueries {
+  private static let partitions = """
+    SELECT p.topic, p.partition, p.next_offset, p.end_offset,
+      CASE WHEN l.until > clock_timestamp() THEN l.owner END, p.state, p.reason, p.duplicates, p.dead_letters
+    FROM pleat.partitions p
+    LEFT JOIN pleat.leases l ON l.resource = 'partition/' || p.topic || '/' || p.partition
+    ORDER BY p.topic, p.partition
+    """
+
+  /// `stopped` where nobody holds the lease, whatever the row says.
+  private static let projections = """
+    SELECT c.projection, c.generation, c.position, c.greatest_time - interval '5 minutes',
+      greatest(h.position - c.position, 0),
+      greatest(extract(epoch FROM h.greatest_time - c.greatest_time), 0)::float8, c.updated_at,
+      CASE WHEN c.state = 'failed' OR l.until > clock_timestamp() THEN c.state ELSE 'stopped' END, c.reason
+    FROM pleat.live_generations g
+    JOIN pleat.projection_cursors c USING (projection, generation)
+    CROSS JOIN pleat.journal_head h
+    LEFT JOIN pleat.leases l ON l.resource = 'projection/' || c.projection
+    ORDER BY c.projection
+    """
+
+  /// Nothing waits for the relay while ingest has not reached the ends of the first start.
+  private static let relay = """
+    SELECT CASE WHEN l.until > clock_timestamp() THEN r.state ELSE 'stopped' END, r.delivery,
+      (SELECT coalesce(sum(w.waiting), 0)::bigint
+       FROM pleat.live_generations g
+       LEFT JOIN pleat.relay_places p USING (projection)
+       CROSS JOIN LATERAL (
+         SELECT count(*) AS waiting FROM pleat.outbox o
+         WHERE o.projection = g.projection AND o.position > i.live_from
+           AND (o.position, o.ordinal) > (coalesce(p.position, 0), coalesce(p.ordinal, -1))) w)
+    FROM pleat.relay_cursor r
+    CROSS JOIN pleat.installation i
+    LEFT JOIN pleat.leases l ON l.resource = 'relay'
+    """
+
+  /// Asked last: what the cursors say is in it.
+  private static let head = """
+    SELECT position, greatest_time - interval '5 minutes' FROM pleat.journal_head
+    """
+
+  package static func read(_ connection: Connection) throws(PostgresError) -> DatabaseStatus {
+    let partitions = try connection.query(partitions).map { row in
+      DatabaseStatus.Partition(
+        partition: TopicPartition(row.text() ?? "", row.int() ?? 0), position: row.bigint() ?? 0,
+        endOffset: row.bigint(),
+        owner: row.text(), state: row.text() ?? "", reason: row.text(), duplicates: row.bigint() ?? 0,
+        deadLetters: row.bigint() ?? 0)
+    }
+    let relay = try connection.query(relay).map { row in
+      DatabaseStatus.Relay(state: row.text() ?? "", delivery: row.text() ?? "", behind: row.bigint() ?? 0)
+    }
+    let head = try connection.query(head).map { row in (position: row.bigint() ?? 0, watermark: row.timestamptz()) }
+    let projections = try connection.query(projections).map { row in
+      DatabaseStatus.Projection(
+        name: row.text() ?? "", generation: row.int() ?? 0, position: row.bigint() ?? 0, watermark: row.timestamptz(),
+        behindPositions: row.bigint() ?? 0, behindSeconds: row.double(), updatedAt: row.timestamptz(),
+        state: row.text() ?? "", reason: row.text())
+    }
+    guard let head = head.first, let relay = relay.first else {
+      throw .unexpected("the database has no journal or no relay: it was not migrated to its end")
+    }
+    return DatabaseStatus(
+      journalPosition: head.position, watermark: head.watermark, partitions: partitions, projections: projections,
+      relay: relay)
+  }
+}

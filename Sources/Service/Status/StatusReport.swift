@@ -1,0 +1,116 @@
+package import Engine
+
+/// What `pleat status` says: the database's view, with the ends of the topics as Kafka has them now where it was asked.
+package struct StatusReport {
+  package let instance: String
+  package let status: DatabaseStatus
+  /// Lowest offset and end of every input partition; nil where Kafka was not asked.
+  package let ends: [TopicPartition: PartitionEnds]?
+  /// Every projection that should run.
+  package let projections: Set<String>
+
+  package init(
+    instance: String, status: DatabaseStatus, ends: [TopicPartition: PartitionEnds]?, projections: some Sequence<String>
+  ) {
+    (self.instance, self.status, self.ends, self.projections) = (instance, status, ends, Set(projections))
+  }
+
+  private struct Row {
+    var partition: TopicPartition
+    var known: DatabaseStatus.Partition?
+    var end: Int64?
+    /// Where ingest will begin, or has come to.
+    var position: Int64
+    var lag: Int64? { end.map { max(0, $0 - position) } }
+  }
+
+  /// Partitions that were read, and those of the topics that were not yet.
+  private var rows: [Row] {
+    let known = Dictionary(uniqueKeysWithValues: status.partitions.map { ($0.partition, $0) })
+    let all = Set(known.keys).union(ends.map { Set($0.keys) } ?? []).sorted()
+    return all.map { partition in
+      let end = ends?[partition]
+      return Row(
+        partition: partition, known: known[partition], end: end?.high ?? known[partition]?.endOffset,
+        position: known[partition]?.position ?? end?.low ?? 0)
+    }
+  }
+
+  package var isCaughtUp: Bool {
+    let positions = Dictionary(uniqueKeysWithValues: status.projections.map { ($0.name, $0.position) })
+    return rows.allSatisfy { $0.lag == 0 }
+      && projections.union(positions.keys).allSatisfy { positions[$0] ?? 0 >= status.journalPosition }
+  }
+
+  package var json: JSONValue {
+    .object([
+      "instance": .string(instance), "version": .string(pleatVersion), "caught_up": .bool(isCaughtUp),
+      "watermark": .time(status.watermark),
+      "partitions": .array(
+        rows.map { row in
+          .object([
+            "topic": .string(row.partition.topic), "partition": .integer(Int64(row.partition.partition)),
+            "position": .integer(row.position), "end_offset": .optional(row.end), "lag": .optional(row.lag),
+            "owner": .optional(row.known?.owner), "state": .string(row.known?.state ?? "stopped"),
+            "duplicates": .integer(row.known?.duplicates ?? 0), "dead_letters": .integer(row.known?.deadLetters ?? 0),
+          ])
+        }),
+      "projections": .array(
+        status.projections.map { projection in
+          .object([
+            "projection": .string(projection.name), "generation": .integer(Int64(projection.generation)),
+            "position": .integer(projection.position), "watermark": .time(projection.watermark),
+            "behind_positions": .integer(projection.behindPositions),
+            "behind_seconds": projection.behindSeconds.map { .number($0) } ?? .null,
+            "updated_at": .time(projection.updatedAt), "state": .string(projection.state),
+            "reason": .optional(projection.reason),
+          ])
+        }),
+      "relay": .object([
+        "state": .string(status.relay.state),
+        "delivery": .optional(status.relay.delivery.isEmpty ? nil : status.relay.delivery),
+        "behind": .integer(status.relay.behind),
+      ]),
+    ])
+  }
+
+  package var text: String {
+    var text = "\(instance), pleat \(pleatVersion): \(isCaughtUp ? "caught up" : "behind")"
+    text += ", watermark \(status.watermark.map(\.rfc3339) ?? "none yet"), journal at \(status.journalPosition)\n\n"
+    var partitions = TextTable([
+      ("PARTITION", .left), ("POSITION", .right), ("END", .right), ("LAG", .right), ("OWNER", .left), ("STATE", .left),
+      ("DUPLICATES", .right), ("DEAD LETTERS", .right),
+    ])
+    for row in rows {
+      partitions.add([
+        "\(row.partition)", "\(row.position)", row.end.map { "\($0)" } ?? "?", row.lag.map { "\($0)" } ?? "?",
+        row.known?.owner ?? "-", row.known?.state ?? "stopped", "\(row.known?.duplicates ?? 0)",
+        "\(row.known?.deadLetters ?? 0)",
+      ])
+    }
+    text += rows.isEmpty ? "No partition has been read yet.\n" : partitions.text
+    var projections = TextTable([
+      ("PROJECTION", .left), ("GENERATION", .right), ("POSITION", .right), ("BEHIND", .right), ("WATERMARK", .left),
+      ("STATE", .left),
+    ])
+    for projection in status.projections {
+      projections.add([
+        projection.name, "\(projection.generation)", "\(projection.position)", "\(projection.behindPositions)",
+        projection.watermark?.rfc3339 ?? "-", projection.state,
+      ])
+    }
+    text += status.projections.isEmpty ? "\nNo projection has been folded yet.\n" : "\n" + projections.text
+    text += "\nRelay: \(status.relay.state)"
+    if !status.relay.delivery.isEmpty {
+      text += ", \(status.relay.delivery == "exactly_once" ? "exactly once" : "at least once")"
+    }
+    text += ", \(status.relay.behind) waiting\n"
+    for row in rows {
+      if let reason = row.known?.reason { text += "\n\(row.partition), \(row.known?.state ?? ""): \(reason)\n" }
+    }
+    for projection in status.projections {
+      if let reason = projection.reason { text += "\n\(projection.name), \(projection.state): \(reason)\n" }
+    }
+    return text
+  }
+}

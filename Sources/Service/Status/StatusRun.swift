@@ -1,0 +1,88 @@
+import Engine
+import Kafka
+import Postgres
+
+/// One call of `pleat status`: asks Kafka and the database, and waits where it is asked to.
+package struct StatusRun {
+  package struct Outcome {
+    package var report: StatusReport
+    /// Set if what was waited for did not happen.
+    package var failure: CommandFailure?
+  }
+
+  private static let pollNanoseconds: Int64 = 50_000_000
+  private static let retryNanoseconds: Int64 = 500_000_000
+
+  private let configuration: Configuration
+  private var projections: [String] { configuration.projections.only ?? ProjectionRegistry.names }
+
+  package init(_ configuration: Configuration) { self.configuration = configuration }
+
+  package func run(waitSeconds: Double?) throws(CommandFailure) -> Outcome {
+    if let waitSeconds { return try wait(waitSeconds) }
+    var ends: [TopicPartition: PartitionEnds]?
+    if configuration.kafka.bootstrap != nil {
+      do throws(CommandFailure) {
+        ends = try self.ends()
+      } catch  where error.exitCode == .unavailable {
+        // The database knows enough to answer: the ends are then those that ingest saw last.
+        standardError("pleat: \(error.message)\n")
+      }
+    }
+    let connection = try Database.connect(configuration, for: "status")
+    return Outcome(report: report(try read(connection), ends), failure: nil)
+  }
+
+  private func ends() throws(CommandFailure) -> [TopicPartition: PartitionEnds] {
+    let client: KafkaClientConfiguration
+    do throws(ConfigurationError) { client = try Cluster.client(configuration) } catch { throw error.failure }
+    return try Cluster.ends(client, topics: configuration.kafka.topics, log: { _, _ in })
+  }
+
+  private func read(_ connection: Connection) throws(CommandFailure) -> DatabaseStatus {
+    do throws(PostgresError) { return try StatusQueries.read(connection) } catch { throw CommandFailure(error) }
+  }
+
+  private func report(_ status: DatabaseStatus, _ ends: [TopicPartition: PartitionEnds]?) -> StatusReport {
+    StatusReport(instance: configuration.instance, status: status, ends: ends, projections: projections)
+  }
+
+  /// Services that are away are asked again until the time is over.
+  private func wait(_ seconds: Double) throws(CommandFailure) -> Outcome {
+    let pause = Waker()
+    // Beyond this a wait is for ever, as far as anybody can tell.
+    let longestSeconds = 1e9
+    let deadline =
+      SystemClock.monotonicNanoseconds()
+      + Int64(min(seconds, longestSeconds) * Double(SystemClock.nanosecondsPerSecond))
+    func mayGoOn(after error: CommandFailure) -> Bool {
+      guard error.exitCode == .unavailable, SystemClock.monotonicNanoseconds() < deadline else { return false }
+      pause.wait(until: min(deadline, SystemClock.monotonicNanoseconds() + Self.retryNanoseconds))
+      return true
+    }
+    var found: [TopicPartition: PartitionEnds]?
+    while found == nil {
+      do throws(CommandFailure) { found = try ends() } catch { if !mayGoOn(after: error) { throw error } }
+    }
+    let ends = found ?? [:]
+    var goal = CatchUpGoal(ends: ends, projections: projections)
+    var connection: Connection?
+    while true {
+      do throws(CommandFailure) {
+        let open: Connection
+        if let connection { open = connection } else { open = try Database.connect(configuration, for: "status") }
+        connection = open
+        let status = try read(open)
+        if goal.isReached(by: status) { return Outcome(report: report(status, ends), failure: nil) }
+        if SystemClock.monotonicNanoseconds() >= deadline {
+          let failure = CommandFailure(.tryAgain, "not caught up within \(seconds) s; see the status.")
+          return Outcome(report: report(status, ends), failure: failure)
+        }
+        pause.wait(until: min(deadline, SystemClock.monotonicNanoseconds() + Self.pollNanoseconds))
+      } catch {
+        connection = nil
+        if !mayGoOn(after: error) { throw error }
+      }
+    }
+  }
+}

@@ -1,0 +1,32 @@
+import Engine
+import Service
+
+struct SkipCommand: Command {
+  static var description: CommandDescription {
+    CommandDescription(
+      "skip", "Decide where a partition goes on after an alarm.",
+      discussion: """
+        When offsets are gone, or a topic was truncated or made anew, ingest stops at that partition, because going on would \
+        lose or repeat events. This records the decision, with its reason, and lets it go on at an offset. To before the place \
+        it had reached begins a new incarnation of the partition: events from there on are no duplicates of older ones.
+        """)
+  }
+
+  @OptionGroup var common: CommonOptions
+  @Argument("TOPIC", help: "The input topic.") var topic: String
+  @Argument("PARTITION", help: "Its partition, from 0.") var partition: Int32
+  @Option("OFFSET", help: "The offset of the next record to read.") var to: Int64
+  @Option("TEXT", help: "Why, for those who ask later.") var reason: String
+
+  func validate() throws(UsageError) {
+    if to < 0 { throw UsageError("--to: an offset is not negative") }
+    if reason.allSatisfy(\.isWhitespace) { throw UsageError("--reason: say why") }
+  }
+
+  func run() throws(CommandFailure) {
+    let connection = try Database.connect(try common.configuration(), for: "skip")
+    let place = TopicPartition(topic, partition)
+    let outcome = try Decisions.skip(connection, place, to: to, reason: reason)
+    print("\(place) goes on at offset \(outcome.nextOffset), incarnation \(outcome.incarnation).")
+  }
+}

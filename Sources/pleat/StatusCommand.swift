@@ -1,0 +1,28 @@
+import Service
+
+struct StatusCommand: Command {
+  static var description: CommandDescription {
+    CommandDescription(
+      "status", "Show cursors, lag, watermark and dead letters.",
+      discussion: """
+        With --wait-caught-up it waits until every projection has what Kafka held at the call, and then shows the status; if \
+        that takes longer than so many seconds, it ends with 75.
+        """)
+  }
+
+  @OptionGroup var common: CommonOptions
+  @Flag(help: "Print one JSON object.") var json: Bool
+  @Option("SECONDS", help: "Wait at most so long for every projection to have what Kafka holds now.")
+  var waitCaughtUp: Double?
+
+  func validate() throws(UsageError) {
+    if let waitCaughtUp, waitCaughtUp < 0 { throw UsageError("--wait-caught-up is not negative") }
+  }
+
+  func run() throws(CommandFailure) {
+    let status = StatusRun(try common.configuration())
+    let outcome = try status.run(waitSeconds: waitCaughtUp)
+    print(json ? outcome.report.json.description + "\n" : outcome.report.text, terminator: "")
+    if let failure = outcome.failure { throw failure }
+  }
+}

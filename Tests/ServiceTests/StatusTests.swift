@@ -1,0 +1,93 @@
+import Engine
+import Events
+import Service
+import Testing
+
+private let p0 = TopicPartition("t", 0)
+private let p1 = TopicPartition("t", 1)
+
+private func status(_ positions: [TopicPartition: Int64], journal: Int64, projects: Int64?, models: Int64?)
+  -> DatabaseStatus
+{
+  func projection(_ name: String, _ position: Int64?) -> DatabaseStatus.Projection? {
+    position.map {
+      DatabaseStatus.Projection(
+        name: name, generation: 1, position: $0, watermark: Timestamp(microseconds: 0), behindPositions: journal - $0,
+        behindSeconds: 1.5, updatedAt: nil, state: "live", reason: nil)
+    }
+  }
+  return DatabaseStatus(
+    journalPosition: journal, watermark: Timestamp(microseconds: 1_000_000),
+    partitions: positions.sorted { $0.key < $1.key }.map {
+      DatabaseStatus.Partition(
+        partition: $0.key, position: $0.value, endOffset: nil, owner: "a", state: "running", reason: nil, duplicates: 2,
+        deadLetters: 3)
+    },
+    projections: [projection("models", models), projection("projects", projects)].compactMap { $0 },
+    relay: DatabaseStatus.Relay(state: "running", delivery: "exactly_once", behind: 0))
+}
+
+private func isReached(_ goal: inout CatchUpGoal, _ status: DatabaseStatus) -> Bool { goal.isReached(by: status) }
+
+@Suite("The status")
+struct StatusTests {
+  @Test(
+    "is caught up once every partition was read to its end at the call, and every projection has the journal's end then"
+  )
+  func goal() {
+    var goal = CatchUpGoal(
+      ends: [p0: PartitionEnds(low: 0, high: 10), p1: PartitionEnds(low: 5, high: 5)],
+      projections: ["projects", "models"])
+    #expect(isReached(&goal, status([:], journal: 0, projects: nil, models: nil)) == false)
+    #expect(isReached(&goal, status([p0: 9], journal: 9, projects: 9, models: 9)) == false)
+    // Read to the end; the journal's end is 12 from here on.
+    #expect(isReached(&goal, status([p0: 12], journal: 12, projects: 11, models: 12)) == false)
+    #expect(isReached(&goal, status([p0: 20], journal: 20, projects: 12, models: nil)) == false)
+    #expect(isReached(&goal, status([p0: 20], journal: 20, projects: 12, models: 11)) == false)
+    #expect(isReached(&goal, status([p0: 20], journal: 20, projects: 12, models: 13)) == true)
+  }
+
+  @Test("waits for projections of the configuration and for those of the database")
+  func goalProjections() {
+    var one = CatchUpGoal(ends: [:], projections: ["projects"])
+    #expect(isReached(&one, status([:], journal: 5, projects: 5, models: 4)) == false)
+    #expect(isReached(&one, status([:], journal: 5, projects: 5, models: nil)) == true)
+  }
+
+  @Test(
+    "caught_up is lag 0 everywhere and every projection at the journal's end",
+    arguments: [
+      (10, 7, 7, true), (9, 7, 7, false), (10, 6, 7, false), (10, 7, nil, false),
+    ] as [(Int64, Int64, Int64?, Bool)])
+  func caughtUp(position: Int64, projects: Int64, models: Int64?, expected: Bool) {
+    let report = StatusReport(
+      instance: "i", status: status([p0: position], journal: 7, projects: projects, models: models),
+      ends: [p0: PartitionEnds(low: 0, high: 10)], projections: ["projects", "models"])
+    #expect(report.isCaughtUp == expected)
+  }
+
+  @Test("--json is one object of the members that the design lists")
+  func json() {
+    let report = StatusReport(
+      instance: "i", status: status([p0: 8], journal: 7, projects: 7, models: nil),
+      ends: [p0: PartitionEnds(low: 0, high: 10), p1: PartitionEnds(low: 4, high: 4)], projections: ["projects"])
+    #expect(
+      report.json.description
+        == #"{"instance":"i","version":"\#(pleatVersion)","caught_up":false,"watermark":"1970-01-01T00:00:01Z","#
+        + #""partitions":[{"topic":"t","partition":0,"position":8,"end_offset":10,"lag":2,"owner":"a","state":"running","#
+        + #""duplicates":2,"dead_letters":3},{"topic":"t","partition":1,"position":4,"end_offset":4,"lag":0,"owner":null,"#
+        + #""state":"stopped","duplicates":0,"dead_letters":0}],"projections":[{"projection":"projects","generation":1,"#
+        + #""position":7,"watermark":"1970-01-01T00:00:00Z","behind_positions":0,"behind_seconds":1.5,"updated_at":null,"#
+        + #""state":"live","reason":null}],"relay":{"state":"running","delivery":"exactly_once","behind":0}}"#)
+  }
+
+  @Test(
+    "base64 is RFC 4648's",
+    arguments: [
+      ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="),
+      ("foobar", "Zm9vYmFy"), ("\u{FF}\u{0}", "w78A"),
+    ])
+  func base64(text: String, expected: String) {
+    #expect(Service.base64(Array(text.utf8)) == expected)
+  }
+}
