@@ -31,7 +31,7 @@ let package = Package(
       swiftSettings: settings),
     library("Service", ["Kafka", "Postgres", "Engine", "Projections", "Events", "CYaml", "CSystemd"]),
     library("Generator", ["Events"]),
-    library("Kafka", ["Engine", "Events", "CRdkafka"]),
+    library("Kafka", ["Engine", "Projections", "Events", "CRdkafka"]),
     library("Postgres", ["Engine", "Projections", "Events", "CLibpq"]),
     library("Engine", ["Projections", "Events"]),
     library("Projections", ["Events"]),
@@ -47,14 +47,16 @@ let package = Package(
     cLibrary("CSystemd", "libsystemd", "libsystemd-dev"),
     cLibrary("CCrypto", "libcrypto", "libssl-dev"),
 
+    // A real Kafka for the tests of several targets.
+    .target(name: "TestSupport", dependencies: ["Kafka"], path: "Tests/TestSupport", swiftSettings: settings),
     tests("EventsTests", ["Events", "CCrypto"]),
     tests("ProjectionsTests", ["Projections", "Events"]),
     tests("EngineTests", ["Engine", "Projections", "Events"]),
-    tests("KafkaTests", ["Kafka", "Engine", "Events"]),
+    tests("KafkaTests", ["Kafka", "TestSupport", "Engine", "Projections", "Events"]),
     tests("PostgresTests", ["Postgres", "Engine", "Projections", "Events"]),
     tests("GeneratorTests", ["Generator", "Events"]),
     tests("ServiceTests", ["Service", "Generator", "Engine", "Events"]),
-    tests("SystemTests", ["Service", "Kafka", "Postgres", "Generator", "Events"], data: ["Conformance"]),
+    tests("SystemTests", ["Service", "TestSupport", "Kafka", "Postgres", "Generator", "Events"], data: ["Conformance"]),
   ],
   cxxLanguageStandard: .cxx17
 )

@@ -43,7 +43,7 @@ enum BatchForm {
   /// Below this zstd's own header outweighs what it could gain.
   static let leastCompressed = 64
 
-  /// Bytes of a body, and of all strings of a batch together. Twice what ingest may have in memory by default.
+  /// Bytes of a body, and of all strings of a batch together: more than ingest has in memory.
   static let maximumBytes = 1 << 28
   static let maximumEvents = 1 << 20
   /// Entries of all `technologies` lists of a batch together: an event has 64 at most.

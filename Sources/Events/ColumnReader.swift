@@ -5,10 +5,12 @@ struct ColumnReader {
   private let freeText: UnsafeBufferPointer<UInt8>
   private var freeTextRead = 0
 
-  private(set) var table = SymbolTable()
+  private(set) var table: SymbolTable
   private(set) var erasedPeople: Set<Symbol> = []
   private(set) var erasedIdentities: Set<Symbol> = []
   private var domain: [Symbol] = []
+  /// Room for strings that is made at once, at most: each has a control of at least a byte.
+  private static let expectedStrings = 1 << 16
 
   /// The bytes behind the `Text`s, whole.
   var texts: [UInt8] { Array(freeText) }
@@ -74,6 +76,7 @@ struct ColumnReader {
     let text = try body.stream(counts.3)
     strings = StringReader(controls: controls, numbers: numbers, text: text, uuids: uuids, scratch: scratch)
     freeText = try body.rest()
+    table = SymbolTable(expected: min(controls.remaining, Self.expectedStrings))
   }
 
   private func expectEnd() throws(BatchFormError) {

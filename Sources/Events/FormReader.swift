@@ -36,7 +36,7 @@ struct FormReader {
     throw .malformed("a number of more than 64 bits")
   }
 
-  /// A count of things that take at least one byte each of what is left here, or are at most `limit`.
+  /// A count of at most `limit`, checked before anybody makes room for so many.
   mutating func count(upTo limit: Int) throws(BatchFormError) -> Int {
     let value = try varint()
     guard value <= UInt64(limit) else { throw .tooLarge }

@@ -33,7 +33,7 @@ package struct TableStatements: Sendable {
   package var load: String
   /// `COPY pleat.…_current (…) FROM STDIN (FORMAT binary)`: rows the store does not have yet.
   package var copy: String
-  /// `CREATE TEMP TABLE stage_… ON COMMIT DELETE ROWS`.
+  /// `CREATE TEMP TABLE stage_NAME … ON COMMIT DELETE ROWS`, with `name` as it stands above.
   package var createStage: String
   package var copyToStage: String
   /// `UPDATE … FROM stage_…`.
@@ -48,6 +48,9 @@ package struct TableStatements: Sendable {
     (self.name, self.load, self.copy, self.createStage) = (name, load, copy, createStage)
     (self.copyToStage, self.update, self.version) = (copyToStage, update, version)
   }
+
+  /// Empties the stage between two writes of one transaction.
+  package var emptyStage: String { "DELETE FROM pg_temp.stage_\(name)" }
 }
 
 /// Keys as columns, each an array in PostgreSQL's binary form.

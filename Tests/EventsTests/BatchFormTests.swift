@@ -66,7 +66,7 @@ struct BatchFormTests {
     let form = batch.encoded()
     #expect(form.payload.count + form.identities.count <= 64 * 10_000)
     let decoded = try EventBatch(payload: form.payload, identities: form.identities)
-    #expect(decoded.eventDescriptions == batch.eventDescriptions)
+    #expect(decoded.encoded().payload == form.payload)
   }
 
   // MARK: - Bytes that are not what they should be
@@ -114,31 +114,30 @@ struct BatchFormTests {
     #expect(throws: BatchFormError.self) { try EventBatch(payload: form.payload, identities: form.identities + [0]) }
   }
 
-  @Test("mutated bytes are refused or are another batch, and never stop the program", arguments: 0..<8 as Range<UInt64>)
+  @Test("mutated bytes are refused or are another batch, and never stop the program", arguments: 0..<4 as Range<UInt64>)
   func mutated(seed: UInt64) {
     var random = SplitMix(seed: seed)
-    // Small ones are not compressed, so that a mutation meets the columns, not zstd's checks.
+    var accepted = 0
+    var refused = 0
+    // Without compression, so that a mutation meets the columns, not zstd's checks.
     for events in [1, 3, 12, 40] {
       let form = FormBytes.uncompressed(RandomBatch.make(events: events, seed: seed).encoded())
-      for _ in 0..<400 {
-        let payload = mutate(form.payload, &random)
-        let identities = mutate(form.identities, &random)
-        check(payload, form.identities)
-        check(form.payload, identities)
-        check(payload, identities)
+      for i in 0..<600 {
+        let payload = i % 3 == 0 ? form.payload : mutate(form.payload, &random)
+        let identities = i % 3 == 1 ? form.identities : mutate(form.identities, &random)
+        if isAccepted(payload, identities) { accepted += 1 } else { refused += 1 }
       }
     }
+    #expect(accepted > 100 && refused > 100, "mutations should reach both ends")
   }
 
   /// What is accepted must be whole: each member can be read, and the batch encoded again.
-  private func check(_ payload: [UInt8], _ identities: [UInt8]) {
-    if let batch = try? EventBatch(payload: payload, identities: identities) {
-      for i in batch.events.indices {
-        _ = EventJSON.line(i, of: batch, position: 1, topic: "t", partition: 0)
-      }
-      _ = batch.encoded()
-    }
+  private func isAccepted(_ payload: [UInt8], _ identities: [UInt8]) -> Bool {
     _ = try? IdentityColumn.digests(of: identities, key: HashKey(k0: 1, k1: 2))
+    guard let batch = try? EventBatch(payload: payload, identities: identities) else { return false }
+    for i in batch.events.indices { _ = EventJSON.line(i, of: batch, position: 1, topic: "t", partition: 0) }
+    _ = batch.encoded()
+    return true
   }
 
   private func mutate(_ bytes: [UInt8], _ random: inout SplitMix) -> [UInt8] {

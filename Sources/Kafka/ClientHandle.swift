@@ -1,0 +1,174 @@
+import CRdkafka
+import Engine
+import Glibc
+
+/// Owns one librdkafka client, its topics and its callbacks.
+final class ClientHandle {
+  let client: OpaquePointer
+  let events: ClientEvents
+  private var topics: [String: OpaquePointer] = [:]
+  private var queues: [OpaquePointer] = []
+  private var isClosed = false
+
+  /// How long `close` waits for librdkafka's threads before it leaves them to themselves.
+  private static let closeSeconds = 5
+  private static let errorTextCapacity = 512
+
+  /// - Parameters:
+  ///   - settings: what nobody overrides.
+  ///   - suggestions: what the user's properties may override.
+  init(
+    _ role: KafkaClientConfiguration.Role, _ configuration: KafkaClientConfiguration, _ settings: [(String, String)],
+    suggestions: [(String, String)] = [], deliveryReports: Bool = false, log: @escaping KafkaLog
+  ) throws(KafkaConfigurationError) {
+    events = ClientEvents(log: log)
+    let made = try configuration.make(settings, suggestions: suggestions)
+    events.register(in: made, deliveryReports: deliveryReports)
+    var text = [CChar](repeating: 0, count: Self.errorTextCapacity)
+    // On success librdkafka owns the configuration.
+    guard let client = rd_kafka_new(role.type, made, &text, text.count) else {
+      rd_kafka_conf_destroy(made)
+      throw .unusable(text.withUnsafeBufferPointer { String(cString: $0.baseAddress!) })
+    }
+    self.client = client
+  }
+
+  deinit { close() }
+
+  /// The client's object for a topic; it lives as long as the client.
+  func topic(_ name: String) throws(KafkaError) -> OpaquePointer {
+    if let known = topics[name] { return known }
+    guard let made = rd_kafka_topic_new(client, name, nil) else {
+      throw KafkaError(code: rd_kafka_last_error(), doing: "Topic \(name)")
+    }
+    topics[name] = made
+    return made
+  }
+
+  /// A new queue of the client; it lives as long as the client.
+  func makeQueue() -> OpaquePointer {
+    guard let queue = rd_kafka_queue_new(client) else { fatalError("librdkafka is out of memory") }
+    queues.append(queue)
+    return queue
+  }
+
+  /// Serves error and delivery callbacks that wait for the calling thread.
+  @discardableResult
+  func serveCallbacks(waitMilliseconds: Int32 = 0) -> Int { Int(rd_kafka_poll(client, waitMilliseconds)) }
+
+  /// The cluster's id, as this client learned it on its first connection.
+  func clusterID(timeoutMilliseconds: Int32) throws(KafkaError) -> String {
+    guard let text = rd_kafka_clusterid(client, timeoutMilliseconds) else {
+      throw unreachable(KafkaError(code: RD_KAFKA_RESP_ERR__TIMED_OUT, doing: "The cluster's id"))
+    }
+    defer { rd_kafka_mem_free(client, text) }
+    return String(cString: text)
+  }
+
+  /// How many partitions a topic has; nil if it does not exist.
+  func partitionCount(of name: String, timeoutMilliseconds: Int32) throws(KafkaError) -> Int? {
+    let topic = try topic(name)
+    var metadata: UnsafePointer<rd_kafka_metadata>?
+    let code = rd_kafka_metadata(client, 0, topic, &metadata, timeoutMilliseconds)
+    guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let metadata else {
+      throw unreachable(KafkaError(code: code, doing: "Metadata of topic \(name)"))
+    }
+    defer { rd_kafka_metadata_destroy(metadata) }
+    guard metadata.pointee.topic_cnt == 1 else {
+      throw KafkaError(code: RD_KAFKA_RESP_ERR__BAD_MSG, "Metadata of topic \(name): an answer without the topic")
+    }
+    let answer = metadata.pointee.topics[0]
+    switch answer.err {
+    case RD_KAFKA_RESP_ERR_NO_ERROR: return Int(answer.partition_cnt)
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART: return nil
+    default: throw KafkaError(code: answer.err, doing: "Metadata of topic \(name)")
+    }
+  }
+
+  /// Lowest offset and end of a partition, asked from its leader, in the client's isolation level.
+  func watermarks(_ partition: TopicPartition, timeoutMilliseconds: Int32) throws(KafkaError) -> (
+    low: Int64, high: Int64
+  ) {
+    var (low, high): (Int64, Int64) = (0, 0)
+    let code = rd_kafka_query_watermark_offsets(
+      client, partition.topic, partition.partition, &low, &high, timeoutMilliseconds)
+    guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
+      throw unreachable(KafkaError(code: code, doing: "Watermarks of \(partition)"))
+    }
+    return (low, high)
+  }
+
+  /// Adds what the connections last complained about to a timeout.
+  func unreachable(_ error: KafkaError) -> KafkaError {
+    serveCallbacks()
+    guard
+      error.isTimeout || error.code == RD_KAFKA_RESP_ERR__TRANSPORT.rawValue
+        || error.code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN.rawValue,
+      let connection = events.connectionError
+    else { return error }
+    var explained = error
+    explained.text += " (\(connection))"
+    return explained
+  }
+
+  /// Ends the client: waits a bounded time for its threads, and then leaves them to end on their own. Records that were
+  /// not delivered are dropped.
+  func close() {
+    guard !isClosed else { return }
+    isClosed = true
+    for topic in topics.values { rd_kafka_topic_destroy(topic) }
+    for queue in queues { rd_kafka_queue_destroy(queue) }
+    topics = [:]
+    queues = []
+    let ending = EndingClient(client: client, events: events)
+    let opaque = Unmanaged.passRetained(ending).toOpaque()
+    var thread = pthread_t()
+    guard pthread_create(&thread, nil, { EndingClient.end($0) }, opaque) == 0 else {
+      // Without a thread the wait cannot be bounded, but memory must not leak either.
+      _ = EndingClient.end(opaque)
+      return
+    }
+    pthread_detach(thread)
+    if !ending.wait(seconds: Self.closeSeconds) {
+      events.log(.warning, "A Kafka client did not end within \(Self.closeSeconds) s; it is left to end on its own.")
+    }
+  }
+}
+
+/// Keeps the callbacks' target alive until librdkafka's last thread of a client has ended.
+private final class EndingClient {
+  private let client: OpaquePointer
+  private let events: ClientEvents
+  private let ended: UnsafeMutablePointer<sem_t>
+
+  init(client: OpaquePointer, events: ClientEvents) {
+    (self.client, self.events) = (client, events)
+    ended = .allocate(capacity: 1)
+    sem_init(ended, 0, 0)
+  }
+
+  deinit {
+    sem_destroy(ended)
+    ended.deallocate()
+  }
+
+  static func end(_ opaque: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+    guard let opaque else { return nil }
+    let ending = Unmanaged<EndingClient>.fromOpaque(opaque).takeRetainedValue()
+    // Closing a group member can hang (2.0.2), and nothing here is a member of a group.
+    rd_kafka_destroy_flags(ending.client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
+    sem_post(ending.ended)
+    return nil
+  }
+
+  /// Whether the client ended in time.
+  func wait(seconds: Int) -> Bool {
+    var deadline = timespec()
+    clock_gettime(CLOCK_REALTIME, &deadline)
+    deadline.tv_sec += seconds
+    while sem_timedwait(ended, &deadline) != 0 {
+      if errno != EINTR { return false }
+    }
+    return true
+  }
+}

@@ -1,0 +1,44 @@
+import Engine
+import Events
+
+/// A cursor record's value: `{"position":12,"ordinal":0,"chain":"0af3…","checked_until":"2026-01-01T10:00:00Z"}`, the
+/// last one only where it is set.
+enum CursorRecord {
+  static func write(_ place: RelayPlace) -> String {
+    var json = "{\"position\":\(place.position),\"ordinal\":\(place.ordinal),\"chain\":\"\(hex(place.chain))\""
+    if let until = place.checkedUntil { json += ",\"checked_until\":\"\(RFC3339.format(until))\"" }
+    return json + "}"
+  }
+
+  /// nil for what is no cursor record.
+  static func read(_ value: UnsafeRawBufferPointer) -> RelayPlace? {
+    guard let json = ReadJSON(value), let position = json["position"]?.integer, position >= 0,
+      let ordinal = json["ordinal"]?.integer.flatMap({ Int32(exactly: $0) }),
+      let chain = json["chain"]?.text.flatMap(bytes(hex:))
+    else { return nil }
+    var place = RelayPlace(position: position, ordinal: ordinal, chain: chain)
+    if let until = json["checked_until"], until != .null {
+      guard let time = until.text.flatMap({ RFC3339.parse($0) }) else { return nil }
+      place.checkedUntil = time
+    }
+    return place
+  }
+
+  private static let digits = Array("0123456789abcdef".utf8)
+
+  private static func hex(_ bytes: [UInt8]) -> String {
+    String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+  }
+
+  private static func bytes(hex text: String) -> [UInt8]? {
+    let text = Array(text.utf8)
+    guard text.count % 2 == 0 else { return nil }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(text.count / 2)
+    for i in stride(from: 0, to: text.count, by: 2) {
+      guard let high = hexDigit(text[i]), let low = hexDigit(text[i + 1]) else { return nil }
+      bytes.append(high << 4 | low)
+    }
+    return bytes
+  }
+}

@@ -1,0 +1,24 @@
+/// A client property that cannot be used. No value is ever part of it: values may be secrets.
+package enum KafkaConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// Pleat sets this property itself, because its promises depend on it.
+  case reserved(property: String)
+  /// librdkafka knows no such property.
+  case unknown(property: String)
+  /// librdkafka does not take the value.
+  case invalid(property: String)
+  /// The properties are fine one by one, but no client comes out of them together. The text is librdkafka's.
+  case unusable(String)
+
+  package var description: String {
+    switch self {
+    case .reserved(let property):
+      "kafka.properties: `\(property)` cannot be set, exactly-once delivery depends on it; remove it"
+    case .unknown(let property):
+      "kafka.properties: librdkafka has no property `\(property)`"
+    case .invalid(let property):
+      "kafka.properties: librdkafka does not accept the value of `\(property)`"
+    case .unusable(let text):
+      "kafka.properties: no client can be made of them: \(text)"
+    }
+  }
+}

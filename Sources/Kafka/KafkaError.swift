@@ -1,0 +1,44 @@
+import CRdkafka
+
+/// What a Kafka client or a broker answered.
+package struct KafkaError: Error, Sendable, CustomStringConvertible {
+  /// The protocol's error code; librdkafka's own are negative.
+  package var code: Int32
+  /// For people.
+  package var text: String
+  /// The producer's transaction can still be aborted, and must be.
+  package var requiresAbort = false
+  /// The client is of no use any more.
+  package var isFatal = false
+
+  init(code: rd_kafka_resp_err_t, _ text: String) { (self.code, self.text) = (code.rawValue, text) }
+
+  init(code: rd_kafka_resp_err_t, doing what: String) {
+    self.init(code: code, "\(what): \(String(cString: rd_kafka_err2str(code)))")
+  }
+
+  /// Takes over a librdkafka error, and destroys it.
+  init(consuming error: OpaquePointer, doing what: String) {
+    code = rd_kafka_error_code(error).rawValue
+    text = "\(what): \(String(cString: rd_kafka_error_string(error)))"
+    requiresAbort = rd_kafka_error_txn_requires_abort(error) != 0
+    isFatal = rd_kafka_error_is_fatal(error) != 0
+    rd_kafka_error_destroy(error)
+  }
+
+  package var description: String { text }
+
+  /// The topic or the partition does not exist.
+  package var isUnknownTopic: Bool {
+    code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART.rawValue || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC.rawValue
+      || code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION.rawValue
+  }
+  package var isTimeout: Bool {
+    code == RD_KAFKA_RESP_ERR__TIMED_OUT.rawValue || code == RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT.rawValue
+  }
+  /// Another producer with the same transactional id has taken over.
+  package var isFenced: Bool {
+    code == RD_KAFKA_RESP_ERR__FENCED.rawValue || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED.rawValue
+      || code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH.rawValue
+  }
+}

@@ -1,0 +1,338 @@
+import CRdkafka
+package import Engine
+import Events
+import Glibc
+import Synchronization
+
+/// The input topics through librdkafka.
+///
+/// Each partition is started and stopped by hand on one queue, with no group and so no rebalance: a stop outdates every
+/// message of that start, those in the queue included. Whatever error librdkafka reports of a partition, it may have
+/// skipped records with it (a batch with a wrong checksum, for one), so the partition is stopped and started anew where
+/// the last record handed over was.
+///
+/// Delivery is paused by not taking from the queue, whose memory is bounded: nothing is fetched twice for it.
+///
+/// `poll` must be called again where it handed over as many events as were asked for; else `wake` tells when. A
+/// partition that failed again and again starts anew in a poll a second later, which nothing wakes for.
+package final class KafkaSource: Source {
+  private let handle: ClientHandle
+  private let queue: OpaquePointer
+  private let probe: SourceProbe
+  private let log: KafkaLog
+  private let wakeUp = Wake()
+
+  private var topics: [AssignedTopic] = []
+  private var lastTopic: AssignedTopic?
+  private let messages: UnsafeMutablePointer<UnsafeMutablePointer<rd_kafka_message_t>?>
+  private var batch: UInt64 = 0
+  private var isPaused = false
+  private var isClosed = false
+  private var failedPartitions = 0
+  private var headers: [(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?)] = []
+
+  /// Messages taken from librdkafka at once.
+  private static let batchCapacity = 1_000
+  /// What librdkafka holds before it stops fetching; one fetch may go over it.
+  private static let queuedKilobytes = 32 * 1_024
+  private static let restartMilliseconds: Int64 = 1_000
+
+  package init(_ configuration: KafkaClientConfiguration, log: @escaping KafkaLog) throws(KafkaConfigurationError) {
+    self.log = log
+    handle = try ClientHandle(
+      .consumer, configuration,
+      [
+        ("isolation.level", "read_committed"), ("enable.partition.eof", "true"), ("auto.offset.reset", "error"),
+        ("enable.auto.commit", "false"), ("enable.auto.offset.store", "false"), ("check.crcs", "true"),
+        ("allow.auto.create.topics", "false"), ("queued.max.messages.kbytes", "\(Self.queuedKilobytes)"),
+      ],
+      // On a broker that is not woken by new data (the embedded one) the wait is the latency.
+      suggestions: [
+        ("fetch.wait.max.ms", "20"), ("fetch.message.max.bytes", "2097152"), ("fetch.max.bytes", "16777216"),
+        ("fetch.error.backoff.ms", "100"),
+      ],
+      log: log)
+    queue = handle.makeQueue()
+    probe = SourceProbe(configuration, log: log)
+    messages = .allocate(capacity: Self.batchCapacity)
+    rd_kafka_queue_cb_event_enable(
+      queue, { _, opaque in Unmanaged<Wake>.fromOpaque(opaque!).takeUnretainedValue().call() },
+      Unmanaged.passUnretained(wakeUp).toOpaque())
+  }
+
+  deinit {
+    close()
+    messages.deallocate()
+  }
+
+  /// Called under a lock of librdkafka's: it must not call back into the source.
+  package var wake: (@Sendable () -> Void)? {
+    get { wakeUp.target.withLock { $0 } }
+    set { wakeUp.target.withLock { $0 = newValue } }
+  }
+
+  package func clusterID() throws(SourceError) -> String { try probe.clusterID() }
+
+  package func partitions(of topics: [String]) throws(SourceError) -> [TopicPartition] {
+    try probe.partitions(of: topics)
+  }
+
+  package func watermarks(_ partition: TopicPartition) throws(SourceError) -> (low: Int64, high: Int64) {
+    try probe.watermarks(partition)
+  }
+
+  package func fingerprint(_ partition: TopicPartition, at offset: Int64) throws(SourceError) -> RecordFingerprint? {
+    try probe.fingerprint(partition, at: offset)
+  }
+
+  package func lastFingerprint(
+    _ partition: TopicPartition, before end: Int64
+  ) throws(SourceError) -> RecordFingerprint? {
+    try probe.lastFingerprint(partition, before: end)
+  }
+
+  package func publish(offsets: [(TopicPartition, Int64)]) { probe.publish(offsets) }
+
+  package func cachedEnd(_ partition: TopicPartition) -> Int64? {
+    var (low, high): (Int64, Int64) = (0, 0)
+    let code = rd_kafka_get_watermark_offsets(
+      handle.client, partition.topic, partition.partition, &low, &high)
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0 ? high : nil
+  }
+
+  // MARK: Partitions
+
+  package func add(_ partition: TopicPartition, from offset: Int64, handle number: Int) throws(SourceError) {
+    let topic: AssignedTopic
+    do throws(KafkaError) {
+      topic = try assigned(partition.topic)
+    } catch {
+      throw .unavailable(error.text)
+    }
+    let index = Int(partition.partition)
+    topic.makeRoom(for: index)
+    stop(topic, index)
+    topic.partitions[index].handle = number
+    topic.partitions[index].nextOffset = offset
+    topic.partitions[index].failures = 0
+    try start(topic, index)
+  }
+
+  package func remove(_ partition: TopicPartition) throws(SourceError) {
+    guard let topic = topics.first(where: { $0.name == partition.topic }), partition.partition < topic.count else {
+      return
+    }
+    stop(topic, Int(partition.partition))
+  }
+
+  private func assigned(_ name: String) throws(KafkaError) -> AssignedTopic {
+    if let known = topics.first(where: { $0.name == name }) { return known }
+    let made = AssignedTopic(name: name, topic: try handle.topic(name))
+    topics.append(made)
+    return made
+  }
+
+  /// From `nextOffset`; what is in the queue or in the batch at hand belongs to an earlier start.
+  private func start(_ topic: AssignedTopic, _ index: Int) throws(SourceError) {
+    let offset = topic.partitions[index].nextOffset
+    guard rd_kafka_consume_start_queue(topic.topic, Int32(index), offset, queue) == 0 else {
+      throw .unavailable(
+        KafkaError(code: rd_kafka_last_error(), doing: "Starting \(topic.name)/\(index) at offset \(offset)").text)
+    }
+    topic.partitions[index].firstBatch = batch + 1
+    topic.partitions[index].state = .running
+  }
+
+  /// Waits for librdkafka's own thread, not for a broker.
+  private func stop(_ topic: AssignedTopic, _ index: Int) {
+    let state = topic.partitions[index].state
+    topic.partitions[index].state = .off
+    switch state {
+    case .off: return
+    case .failed:
+      // Stopped when it failed.
+      failedPartitions -= 1
+      return
+    case .running, .outOfRange: break
+    }
+    if rd_kafka_consume_stop(topic.topic, Int32(index)) != 0 {
+      let error = KafkaError(code: rd_kafka_last_error(), doing: "Stopping \(topic.name)/\(index)")
+      // The partition is gone from the cluster: there is nothing left to stop.
+      log(.debug, error.text)
+    }
+  }
+
+  // MARK: Delivery
+
+  package func setPaused(_ paused: Bool) {
+    guard paused != isPaused else { return }
+    isPaused = paused
+    // What arrived in between has woken nobody who could take it.
+    if !paused { wakeUp.call() }
+  }
+
+  package func poll(limit: Int, _ body: (SourceEvent) -> Void) throws(SourceError) -> Int {
+    handle.serveCallbacks()
+    probe.discardIfIdle()
+    guard !isPaused, !isClosed else { return 0 }
+    if failedPartitions > 0 { restartFailed() }
+    var handedOver = 0
+    while handedOver < limit {
+      let wanted = min(limit - handedOver, Self.batchCapacity)
+      let taken = rd_kafka_consume_batch_queue(queue, 0, messages, wanted)
+      guard taken > 0 else { break }
+      batch += 1
+      for i in 0..<taken {
+        guard let message = messages[i] else { continue }
+        handedOver += handOver(message, body)
+        rd_kafka_message_destroy(message)
+      }
+      if taken < wanted { break }
+    }
+    return handedOver
+  }
+
+  /// Hands over one message; returns how many events came of it: one, or none where it belongs to an earlier start.
+  @inline(__always)
+  private func handOver(_ message: UnsafeMutablePointer<rd_kafka_message_t>, _ body: (SourceEvent) -> Void) -> Int {
+    let index = Int(message.pointee.partition)
+    guard let topic = topic(of: message), index >= 0, index < topic.count else { return 0 }
+    let partition = topic.partitions + index
+    guard case .running = partition.pointee.state, partition.pointee.firstBatch <= batch else { return 0 }
+    guard message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
+      return handOverError(message, topic, index, body)
+    }
+    let offset = message.pointee.offset
+    guard offset >= partition.pointee.nextOffset else { return 0 }
+    guard readHeaders(message) else {
+      fail(topic, index, "the headers of the record at offset \(offset) cannot be read", body)
+      return 1
+    }
+    partition.pointee.nextOffset = offset + 1
+    partition.pointee.failures = 0
+    let value = message.pointee.payload.map { UnsafeRawBufferPointer(start: $0, count: message.pointee.len) }
+    let key = message.pointee.key.map { UnsafeRawBufferPointer(start: $0, count: message.pointee.key_len) }
+    body(
+      .record(
+        handle: partition.pointee.handle,
+        SourceRecord(
+          content: RecordContent(value: value, headers: headers, offset: offset), key: key,
+          timestampMilliseconds: rd_kafka_message_timestamp(message, nil))))
+    return 1
+  }
+
+  @inline(__always)
+  private func topic(of message: UnsafeMutablePointer<rd_kafka_message_t>) -> AssignedTopic? {
+    let pointer = message.pointee.rkt
+    if let lastTopic, lastTopic.topic == pointer { return lastTopic }
+    guard let found = topics.first(where: { $0.topic == pointer }) else { return nil }
+    lastTopic = found
+    return found
+  }
+
+  /// Fills `headers`, whose memory is used again for every record; false where they cannot be read.
+  @inline(__always)
+  private func readHeaders(_ message: UnsafeMutablePointer<rd_kafka_message_t>) -> Bool {
+    if !headers.isEmpty { headers.removeAll(keepingCapacity: true) }
+    var list: OpaquePointer?
+    switch rd_kafka_message_headers(message, &list) {
+    case RD_KAFKA_RESP_ERR__NOENT: return true
+    case RD_KAFKA_RESP_ERR_NO_ERROR: break
+    default: return false
+    }
+    var name: UnsafePointer<CChar>?
+    var value: UnsafeRawPointer?
+    var size = 0
+    var i = 0
+    while rd_kafka_header_get_all(list, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR, let text = name {
+      headers.append(
+        (
+          UnsafeRawBufferPointer(start: text, count: strlen(text)),
+          value.map { UnsafeRawBufferPointer(start: $0, count: size) }
+        ))
+      i += 1
+    }
+    return true
+  }
+
+  private func handOverError(
+    _ message: UnsafeMutablePointer<rd_kafka_message_t>, _ topic: AssignedTopic, _ index: Int,
+    _ body: (SourceEvent) -> Void
+  ) -> Int {
+    let partition = topic.partitions + index
+    let offset = message.pointee.offset
+    switch message.pointee.err {
+    case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+      guard offset >= partition.pointee.nextOffset else { return 0 }
+      partition.pointee.nextOffset = offset
+      body(.endReached(handle: partition.pointee.handle, offset: offset))
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET where offset == partition.pointee.nextOffset:
+      partition.pointee.state = .outOfRange
+      body(.offsetOutOfRange(handle: partition.pointee.handle))
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+      // Of an earlier start (librdkafka does not outdate this error, and has stopped the fetch all the same), or behind
+      // records that a compaction took: asking again where the last record was tells.
+      stop(topic, index)
+      restart(topic, index)
+      return 0
+    default:
+      fail(topic, index, String(cString: rd_kafka_message_errstr(message)), body)
+    }
+    return 1
+  }
+
+  // MARK: Failures
+
+  /// Stops the partition, to start it anew: at once after its first failure since a record, else later.
+  private func fail(_ topic: AssignedTopic, _ index: Int, _ text: String, _ body: (SourceEvent) -> Void) {
+    stop(topic, index)
+    topic.partitions[index].failures += 1
+    let delay = topic.partitions[index].failures == 1 ? 0 : Self.restartMilliseconds
+    topic.partitions[index].state = .failed(restartAt: monotonicMilliseconds() + delay)
+    failedPartitions += 1
+    body(.partitionError(handle: topic.partitions[index].handle, text))
+  }
+
+  private func restartFailed() {
+    let now = monotonicMilliseconds()
+    for topic in topics {
+      for index in 0..<topic.count {
+        guard case .failed(let restartAt) = topic.partitions[index].state, restartAt <= now else { continue }
+        failedPartitions -= 1
+        topic.partitions[index].state = .off
+        restart(topic, index)
+      }
+    }
+  }
+
+  private func restart(_ topic: AssignedTopic, _ index: Int) {
+    do throws(SourceError) {
+      try start(topic, index)
+    } catch {
+      log(.warning, "\(topic.name)/\(index) cannot be started anew: \(error)")
+      topic.partitions[index].state = .failed(restartAt: monotonicMilliseconds() + Self.restartMilliseconds)
+      failedPartitions += 1
+    }
+  }
+
+  package func close() {
+    guard !isClosed else { return }
+    isClosed = true
+    rd_kafka_queue_cb_event_enable(queue, nil, nil)
+    for topic in topics {
+      for index in 0..<topic.count { stop(topic, index) }
+    }
+    handle.close()
+    probe.close()
+  }
+}
+
+/// What librdkafka's threads call when the queue has something.
+private final class Wake: Sendable {
+  let target = Mutex<(@Sendable () -> Void)?>(nil)
+
+  func call() {
+    let target = target.withLock { $0 }
+    target?()
+  }
+}

@@ -1,0 +1,141 @@
+package import Engine
+package import Events
+import Projections
+
+/// Ingest's side of the journal: `pleat.partitions`, `pleat.journal` and `pleat.append`.
+package final class PostgresJournalStore: JournalStore {
+  private let store: StoreConnection
+  /// How many segments the append under way has.
+  private var segmentsUnderWay: Int?
+
+  package init(_ target: ConnectionTarget, onNotice: @escaping (String) -> Void = { _ in }) {
+    store = StoreConnection(target, onNotice: onNotice)
+  }
+
+  package func hashKey() throws(StoreError) -> HashKey {
+    let keys = try store.query("SELECT hash_key FROM pleat.secrets").map { $0.bytea() }
+    guard let bytes = keys.first ?? nil, let words = Digest128(bytes: bytes) else {
+      throw .refused("the installation has no hash key")
+    }
+    return HashKey(k0: words.low, k1: words.high)
+  }
+
+  package func initialize(publishAll: Bool, ends: [(TopicPartition, Int64)]) throws(StoreError) {
+    var topics = ArrayBuilder(.text)
+    var partitions = ArrayBuilder(.integer)
+    var offsets = ArrayBuilder(.bigint)
+    for (partition, end) in ends {
+      topics.append(text: partition.topic)
+      partitions.append(int: partition.partition)
+      offsets.append(bigint: end)
+    }
+    _ = try store.query(
+      "SELECT pleat.initialize($1, $2, $3, $4)",
+      [.text(publishAll ? "all" : "live"), .array(topics), .array(partitions), .array(offsets)])
+  }
+
+  package func cursor(_ partition: TopicPartition) throws(StoreError) -> PartitionCursor? {
+    try store.query(
+      """
+      SELECT epoch, incarnation, next_offset, state, reason, cluster_id, journaled_offset, journaled_digest,
+             checked_offset, checked_digest, bad_records
+      FROM pleat.partitions WHERE topic = $1 AND partition = $2
+      """, [.text(partition.topic), .int(partition.partition)]
+    ).map { Self.cursor(of: partition, &$0) }.first
+  }
+
+  package func takeOver(
+    _ partition: TopicPartition, instance: InstanceID, firstOffset: Int64, clusterID: String
+  ) throws(StoreError) -> PartitionCursor {
+    let cursors = try store.queryEndingBlockers(
+      """
+      SELECT epoch, incarnation, next_offset, state, reason, cluster_id, journaled_offset, journaled_digest,
+             checked_offset, checked_digest, bad_records
+      FROM pleat.take_over_partition($1, $2, $3, $4, $5, $6)
+      """,
+      [
+        .text(partition.topic), .int(partition.partition), .text(instance.name), .bigint(instance.start),
+        .bigint(firstOffset), .text(clusterID),
+      ]
+    ).map { Self.cursor(of: partition, &$0) }
+    guard let cursor = cursors.first else { throw .refused("a takeover of \(partition) has no cursor") }
+    return cursor
+  }
+
+  private static func cursor(of partition: TopicPartition, _ row: inout RowReader) -> PartitionCursor {
+    func fingerprint(_ row: inout RowReader) -> RecordFingerprint? {
+      let offset = row.bigint()
+      let digest = row.bytea().flatMap { Digest128(bytes: $0) }
+      guard let offset, let digest else { return nil }
+      return RecordFingerprint(offset: offset, digest: digest)
+    }
+    let epoch = row.bigint() ?? 0
+    let incarnation = row.int() ?? 0
+    let nextOffset = row.bigint() ?? 0
+    let state = PartitionState(rawValue: row.text() ?? "")
+    let reason = row.text()
+    let clusterID = row.text()
+    let journaled = fingerprint(&row)
+    let checked = fingerprint(&row)
+    return PartitionCursor(
+      partition: partition, epoch: epoch, incarnation: incarnation, nextOffset: nextOffset, state: state ?? .alarm,
+      reason: reason, clusterID: clusterID, journaled: journaled, checked: checked, badRecords: row.bytea() ?? [])
+  }
+
+  package func identities(_ partition: TopicPartition, incarnation: Int32, from offset: Int64) throws(StoreError)
+    -> [[UInt8]]
+  {
+    try store.query(
+      """
+      SELECT identities FROM pleat.journal
+      WHERE topic = $1 AND partition = $2 AND incarnation = $3 AND next_offset > $4
+      ORDER BY first_position
+      """, [.text(partition.topic), .int(partition.partition), .int(incarnation), .bigint(offset)]
+    ).map { $0.bytea() ?? [] }
+  }
+
+  package func startAppend(_ flush: JournalFlush) throws(StoreError) {
+    precondition(segmentsUnderWay == nil, "one append at a time")
+    let values = AppendParameters(flush).values
+    try store.use { (connection) throws(PostgresError) in try connection.send(AppendParameters.statement, values) }
+    segmentsUnderWay = flush.segments.count
+  }
+
+  package func appendIsDone() -> Bool {
+    guard segmentsUnderWay != nil else { return true }
+    do {
+      return try store.useOpen { (connection) throws(PostgresError) in try connection.isDone(withinMilliseconds: 0) }
+    } catch {
+      // The connection is gone: `finishAppend` does not wait, and says so.
+      return true
+    }
+  }
+
+  package func finishAppend() throws(StoreError) -> [AppendedSegment] {
+    guard let expected = segmentsUnderWay else { throw .refused("no append is under way") }
+    segmentsUnderWay = nil
+    let result = try store.useOpen { (connection) throws(PostgresError) in try connection.finish() }
+    let segments = result.map { row in
+      AppendedSegment(firstPosition: row.bigint() ?? 0, chain: row.bytea() ?? [])
+    }
+    guard segments.count == expected else { throw .refused("\(segments.count) of \(expected) segments were appended") }
+    return segments
+  }
+
+  package func note(
+    _ partition: TopicPartition, epoch: Int64, state: PartitionState, reason: String?, clusterID: String?,
+    checked: RecordFingerprint?
+  ) throws(StoreError) {
+    _ = try store.query(
+      "SELECT pleat.note_partition($1, $2, $3, $4, $5, $6, $7, $8)",
+      [
+        .text(partition.topic), .int(partition.partition), .bigint(epoch), .text(state.rawValue), .text(reason),
+        .text(clusterID), .bigint(checked?.offset), .bytea(checked?.digest.bytes),
+      ])
+  }
+
+  package func reset() {
+    segmentsUnderWay = nil
+    store.reset()
+  }
+}

@@ -1,0 +1,139 @@
+package import Engine
+import Events
+package import Projections
+
+extension PostgresProjectionStore {
+  /// Rows of a stream held at a time.
+  private static let fetchRows = 2000
+
+  package func begin(_ cursor: ProjectionCursor, to place: ProjectionPlace, state: ProjectionState) throws(StoreError) {
+    generation = cursor.generation
+    usedStages = []
+    streamCount = 0
+    try store.use { (connection) throws(PostgresError) in
+      _ = try connection.pipeline([
+        ("BEGIN", []),
+        (
+          "SELECT pleat.move_projection($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+          [
+            .text(projection), .int(cursor.generation), .bigint(cursor.epoch), .bigint(cursor.place.position),
+            .bytea(cursor.place.chain), .bigint(place.position), .bytea(place.chain),
+            .timestamptz(place.greatestTime), .bigint(place.lastDayTurn), .text(state.rawValue),
+          ]
+        ),
+      ])
+    }
+  }
+
+  package func write(_ changes: [TableChanges]) throws(StoreError) {
+    var updates: [TableChanges] = []
+    for change in changes {
+      if change.inserts.count > 0 {
+        try store.useTransaction { (connection) throws(PostgresError) in
+          try connection.copyIn(change.statements.copy, change.inserts)
+        }
+      }
+      if change.updates.count > 0 {
+        try stage(change)
+        updates.append(change)
+      }
+    }
+    if updates.isEmpty { return }
+    let results = try store.useTransaction { (connection) throws(PostgresError) in
+      try connection.pipeline(updates.map { ($0.statements.update, []) }, seconds: Connection.longReplySeconds)
+    }
+    for (change, result) in zip(updates, results) where result.affectedRows != change.updates.count {
+      store.reset()
+      throw .refused(
+        "\(result.affectedRows) of \(change.updates.count) changed rows are in \(change.statements.name)_current")
+    }
+  }
+
+  private func stage(_ change: TableChanges) throws(StoreError) {
+    let statements = change.statements
+    try store.makeStage(statements)
+    try store.useTransaction { (connection) throws(PostgresError) in
+      // What an earlier write of this transaction left there must not be applied again.
+      if usedStages.contains(statements.name) { try connection.execute(statements.emptyStage) }
+      try connection.copyIn(statements.copyToStage, change.updates)
+    }
+    usedStages.insert(statements.name)
+  }
+
+  package func makeVersions(_ tables: [TableStatements], at turn: Turn, since lastTurn: Int64) throws(StoreError) {
+    var statements: [(sql: String, values: [SQLValue])] = tables.compactMap(\.version).map {
+      ($0, [.int(generation), .bigint(lastTurn), .bigint(turn.position)])
+    }
+    statements.append(
+      (
+        "SELECT pleat.add_turn($1, $2, $3, $4)",
+        [.text(projection), .int(generation), .bigint(turn.position), .timestamptz(turn.watermark)]
+      ))
+    try store.useTransaction { (connection) throws(PostgresError) in
+      _ = try connection.pipeline(statements, seconds: Connection.longReplySeconds)
+    }
+  }
+
+  package func appendOutbox(_ events: [DerivedEvent], at position: Int64, chain: [UInt8]) throws(StoreError) {
+    var ordinals = ArrayBuilder(.integer)
+    var topics = ArrayBuilder(.integer)
+    var subjects = ArrayBuilder(.text)
+    var ids = ArrayBuilder(.text)
+    var asOf = ArrayBuilder(.timestamptz)
+    var json = ArrayBuilder(.text)
+    for (ordinal, event) in events.enumerated() {
+      ordinals.append(int: Int32(ordinal))
+      topics.append(int: Int32(event.topic.rawValue))
+      subjects.append(text: event.subject)
+      ids.append(text: event.id)
+      asOf.append(timestamptz: event.asOf)
+      json.append(text: event.json)
+    }
+    let values: [SQLValue] = [
+      .text(projection), .bigint(position), .bytea(chain), .array(ordinals), .array(topics), .array(subjects),
+      .array(ids), .array(asOf), .array(json),
+    ]
+    try store.useTransaction { (connection) throws(PostgresError) in
+      _ = try connection.query(
+        """
+        INSERT INTO pleat.outbox (projection, position, ordinal, chain, topic, subject, id, as_of, json)
+        SELECT $1, $2, e.ordinal, $3, e.topic, e.subject, e.id, e.as_of, e.json
+        FROM unnest($4, $5, $6, $7, $8, $9) AS e (ordinal, topic, subject, id, as_of, json)
+        """, values)
+    }
+  }
+
+  package func commit() throws(StoreError) {
+    let result = try store.useTransaction { (connection) throws(PostgresError) in try connection.query("COMMIT") }
+    // A transaction that had failed is rolled back by COMMIT, without an error.
+    guard result.commandTag == "COMMIT" else {
+      store.reset()
+      throw .refused("a transaction had failed before its COMMIT")
+    }
+  }
+
+  /// Reads through a cursor of the server, in pieces, so that `body` may write and read in the same transaction meanwhile; it
+  /// sees the rows as they stood at the call.
+  package func rows(_ sql: String, _ parameters: [Parameter], _ body: (inout RowReader) throws -> Void) throws {
+    streamCount += 1
+    let name = "stream_\(streamCount)"
+    let values = [SQLValue.int(generation)] + parameters.map { SQLValue($0) }
+    try store.useTransaction { (connection) throws(PostgresError) in
+      _ = try connection.queryUnprepared("DECLARE \(name) NO SCROLL CURSOR FOR \(sql)", values)
+    }
+    var more = true
+    while more {
+      let piece = try store.useTransaction { (connection) throws(PostgresError) in
+        try connection.queryUnprepared("FETCH \(Self.fetchRows) FROM \(name)", [], seconds: Connection.longReplySeconds)
+      }
+      more = piece.rowCount == Self.fetchRows
+      try piece.forEach(body)
+    }
+    try store.useTransaction { (connection) throws(PostgresError) in
+      _ = try connection.queryUnprepared("CLOSE \(name)", [])
+    }
+  }
+
+  /// The store holds no changed rows of its own: who streams through the engine has them written by it.
+  package func flush() {}
+}

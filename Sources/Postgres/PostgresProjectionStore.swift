@@ -1,0 +1,155 @@
+package import Engine
+import Events
+package import Projections
+
+/// A projection's tables, its cursor and its outbox in PostgreSQL.
+///
+/// A flush in the background runs on a thread of the store, which has the connection to itself until `finishFlush`.
+package final class PostgresProjectionStore: ProjectionStore {
+  /// Segments read at once, however small they are.
+  private static let segmentLimit: Int32 = 1000
+  let projection: String
+  private let foldVersion: Int32
+  private let catalogVersion: Int32
+  let store: StoreConnection
+  private let worker = BackgroundWorker()
+  /// The outcome of the flush in the background; written by the worker before it is done.
+  private var outcome: Result<Void, StoreError>?
+  private var flushIsUnderWay = false
+  private var instance: InstanceID?
+  /// Of the transaction that is open, or of the last takeover.
+  var generation: Int32 = 0
+  /// Tables whose stage holds rows that the open transaction has written already.
+  var usedStages: Set<String> = []
+  /// Streams begun in the open transaction, for the names of their cursors.
+  var streamCount = 0
+
+  /// Called on the store's own thread when a flush in the background has ended. Set before the first one.
+  package var onFlushDone: (@Sendable () -> Void)?
+
+  package init(
+    _ target: ConnectionTarget, projection: String, foldVersion: Int, catalogVersion: Int,
+    onNotice: @escaping (String) -> Void = { _ in }
+  ) {
+    (self.projection, self.foldVersion, self.catalogVersion) = (projection, Int32(foldVersion), Int32(catalogVersion))
+    store = StoreConnection(target, profile: .fold, onNotice: onNotice)
+  }
+
+  // MARK: - Cursor and journal
+
+  package func takeOver(instance: InstanceID) throws(StoreError) -> ProjectionCursor {
+    settle()
+    self.instance = instance
+    let cursors = try store.queryEndingBlockers(
+      """
+      SELECT live_generation, new_epoch, at_position, at_chain, at_greatest_time, at_last_day_turn
+      FROM pleat.take_over_projection($1, $2, $3, $4, $5)
+      """,
+      [.text(projection), .text(instance.name), .bigint(instance.start), .int(foldVersion), .int(catalogVersion)]
+    ).map { row in
+      ProjectionCursor(
+        generation: row.int() ?? 0, epoch: row.bigint() ?? 0,
+        place: ProjectionPlace(
+          position: row.bigint() ?? 0, chain: row.bytea() ?? [], greatestTime: row.timestamptz(),
+          lastDayTurn: row.bigint() ?? 0))
+    }
+    guard let cursor = cursors.first else { throw .refused("a takeover of \(projection) has no cursor") }
+    generation = cursor.generation
+    return cursor
+  }
+
+  package func segments(after position: Int64, bytes: Int) throws(StoreError) -> [StoredSegment] {
+    try store.query(
+      """
+      SELECT first_position, event_count, topic, partition, payload, identities, chain
+      FROM (
+        SELECT next.*,
+               sum(octet_length(payload) + octet_length(identities)) OVER (ORDER BY first_position)
+                 - octet_length(payload) - octet_length(identities) AS bytes_before
+        FROM (
+          SELECT first_position, event_count, topic, partition, payload, identities, chain
+          FROM pleat.journal
+          WHERE first_position >= coalesce(
+            (SELECT first_position FROM pleat.journal WHERE first_position <= $1 + 1 ORDER BY first_position DESC LIMIT 1), 1)
+          ORDER BY first_position LIMIT $3) next
+        WHERE first_position + event_count > $1 + 1) counted
+      WHERE bytes_before < $2
+      ORDER BY first_position
+      """, [.bigint(position), .bigint(Int64(max(bytes, 1))), .int(Self.segmentLimit)]
+    ).map { row in
+      StoredSegment(
+        firstPosition: row.bigint() ?? 0, count: row.int() ?? 0,
+        partition: TopicPartition(row.text() ?? "", row.int() ?? 0), payload: row.bytea() ?? [],
+        identities: row.bytea() ?? [], chain: row.bytea() ?? [])
+    }
+  }
+
+  package func journalEnd() throws(StoreError) -> Int64 {
+    let ends = try store.query("SELECT position FROM pleat.journal_head").map { $0.bigint() }
+    guard let end = ends.first ?? nil else { throw .refused("the journal has no head") }
+    return end
+  }
+
+  package func load(_ statements: TableStatements, keys: KeyColumns, _ body: (inout RowReader) -> Void)
+    throws(StoreError)
+  {
+    let result = try store.query(statements.load, [.int(generation)] + keys.arrays.map { SQLValue.array($0) })
+    result.forEach { (row: inout RowReader) in body(&row) }
+  }
+
+  package func noteState(_ state: ProjectionState, reason: String?) throws(StoreError) {
+    guard let instance else { throw .lost("\(projection) was never taken over") }
+    settle()
+    _ = try store.query(
+      "SELECT pleat.note_projection($1, $2, $3, $4, $5)",
+      [.text(projection), .text(instance.name), .bigint(instance.start), .text(state.rawValue), .text(reason)])
+  }
+
+  package func reset() {
+    settle()
+    store.reset()
+  }
+
+  // MARK: - In the background
+
+  package func startFlush(
+    _ cursor: ProjectionCursor, to place: ProjectionPlace, state: ProjectionState, _ changes: [TableChanges]
+  ) throws(StoreError) {
+    precondition(!flushIsUnderWay, "one flush at a time")
+    flushIsUnderWay = true
+    outcome = nil
+    let done = onFlushDone
+    worker.start { [unowned self] in
+      do throws(StoreError) {
+        try begin(cursor, to: place, state: state)
+        try write(changes)
+        try commit()
+        outcome = .success(())
+      } catch {
+        // Whatever it was, the transaction goes with its connection.
+        store.reset()
+        outcome = .failure(error)
+      }
+      done?()
+    }
+  }
+
+  package func flushIsDone() -> Bool { worker.isDone }
+
+  package func finishFlush() throws(StoreError) {
+    guard flushIsUnderWay else { throw .refused("no flush is under way") }
+    worker.wait()
+    flushIsUnderWay = false
+    guard let outcome else { throw .refused("a flush has no outcome") }
+    try outcome.get()
+  }
+
+  /// Ends a flush that nobody waits for any more: its connection breaks, and with it the transaction, unless it is committed.
+  private func settle() {
+    guard flushIsUnderWay else { return }
+    store.interrupt()
+    worker.wait()
+    store.endInterrupt()
+    flushIsUnderWay = false
+  }
+}

@@ -1,0 +1,45 @@
+/// Pleat's roles, which are the cluster's and not one database's: made by `migrate`, before the migrations that grant to them.
+enum Roles {
+  static let all = ["pleat_owner", "pleat_operator", "pleat_reader", "pleat_team_reader", "pleat_writer"]
+
+  static let missing = """
+    SELECT name FROM unnest($1::text[]) AS name WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) ORDER BY name
+    """
+
+  /// By role; `pleat_writer` alone logs in, with a password that is somebody else's to set.
+  static let create = [
+    "pleat_owner": "CREATE ROLE pleat_owner NOLOGIN",
+    "pleat_operator": "CREATE ROLE pleat_operator NOLOGIN",
+    "pleat_reader": "CREATE ROLE pleat_reader NOLOGIN",
+    "pleat_team_reader": "CREATE ROLE pleat_team_reader NOLOGIN",
+    "pleat_writer": "CREATE ROLE pleat_writer LOGIN",
+  ]
+
+  /// The owner is a member of the writer, since after `SET ROLE` PostgreSQL lets nobody else end a backend of it.
+  static let memberships: [(role: String, member: String, grant: String)] = [
+    ("pleat_reader", "pleat_operator", "GRANT pleat_reader TO pleat_operator"),
+    ("pleat_team_reader", "pleat_operator", "GRANT pleat_team_reader TO pleat_operator"),
+    ("pleat_writer", "pleat_owner", "GRANT pleat_writer TO pleat_owner"),
+  ]
+
+  static let isMember = "SELECT pg_has_role($2, $1, 'USAGE')"
+
+  /// `SET ROLE pleat_owner` is what a migration begins with.
+  static let isOwner = "SELECT pg_has_role(session_user, 'pleat_owner', 'MEMBER')"
+  static let becomeOwner = "GRANT pleat_owner TO CURRENT_USER"
+
+  static let ownerMayCreate =
+    "SELECT has_database_privilege('pleat_owner', current_database(), 'CREATE')"
+  /// The database's name is no parameter of a `GRANT`.
+  static let letOwnerCreate = """
+    DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO pleat_owner', current_database()); END $$
+    """
+
+  static let writerMayConnect = """
+    SELECT has_database_privilege('pleat_writer', current_database(), 'CONNECT')
+       AND has_database_privilege('pleat_writer', current_database(), 'TEMPORARY')
+    """
+  static let letWriterConnect = """
+    DO $$ BEGIN EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO pleat_writer', current_database()); END $$
+    """
+}

@@ -1,0 +1,128 @@
+import Projections
+
+/// Why `run` does not begin: all of it is configuration (exit code 78), but for `unavailable`.
+package enum SchemaError: Error, Sendable, CustomStringConvertible {
+  case unavailable(String)
+  /// Files that are not applied yet.
+  case notMigrated([String])
+  case newer(number: Int32, name: String)
+  case changed(file: String)
+  /// The login, and what it may do that `pleat_writer` may not.
+  case tooManyRights(login: String, [String])
+  /// The login, and what it would need.
+  case tooFewRights(login: String, String)
+
+  /// A superuser has too many rights to name.
+  private static func list(_ rights: [String]) -> String {
+    rights.prefix(4).joined(separator: ", ") + (rights.count > 4 ? ", …" : "")
+  }
+
+  package var description: String {
+    switch self {
+    case .unavailable(let text): text
+    case .notMigrated(let files): "the database is not migrated (\(files.joined(separator: ", "))): run `pleat migrate`"
+    case .newer(let number, let name): MigrationError.newer(number: number, name: name).description
+    case .changed(let file): MigrationError.changed(file: file).description
+    case .tooManyRights(let login, let rights):
+      "the login \(login) may do more than pleat_writer (\(Self.list(rights))): use pleat_writer in postgres.url"
+    case .tooFewRights(let login, let text): "the login \(login) \(text): use pleat_writer in postgres.url"
+    }
+  }
+}
+
+/// What `run` requires of its database and of its login.
+package enum SchemaCheck {
+  package struct Applied: Hashable, Sendable {
+    package var number: Int32
+    package var name: String
+    package var checksum: [UInt8]
+  }
+
+  /// The migrations of a database, by number; none where there is no Pleat in it.
+  static func applied(_ connection: Connection) throws(PostgresError) -> [Applied] {
+    let exists = try connection.query("SELECT to_regclass('pleat.migrations') IS NOT NULL")
+    guard exists.map({ $0.bool() ?? false }).first == true else { return [] }
+    return try connection.query("SELECT number, name, checksum FROM pleat.migrations ORDER BY number").map { row in
+      Applied(number: row.int() ?? 0, name: row.text() ?? "", checksum: row.bytea() ?? [])
+    }
+  }
+
+  /// Requires that what is applied is a beginning of `files`.
+  static func compare(_ applied: [Applied], with files: [MigrationFile]) throws(MigrationError) {
+    for (index, migration) in applied.enumerated() {
+      guard index < files.count else { throw .newer(number: migration.number, name: migration.name) }
+      guard files[index].number == migration.number, files[index].checksum == migration.checksum else {
+        throw .changed(file: files[index].fileName)
+      }
+    }
+  }
+
+  /// Requires the schema that `files` make.
+  package static func requireSchema(_ connection: Connection, files: [MigrationFile]) throws(SchemaError) {
+    let applied: [Applied]
+    do throws(PostgresError) {
+      applied = try self.applied(connection)
+    } catch {
+      // 42501: not even the schema may be read.
+      if case .server(let server) = error, server.sqlState == "42501" {
+        throw .tooFewRights(login: connection.login, "may not read pleat.migrations")
+      }
+      throw .unavailable(error.description)
+    }
+    do throws(MigrationError) {
+      try compare(applied, with: files)
+    } catch {
+      switch error {
+      case .newer(let number, let name): throw .newer(number: number, name: name)
+      case .changed(let file): throw .changed(file: file)
+      default: throw .unavailable(error.description)
+      }
+    }
+    let missing = files.dropFirst(applied.count).map(\.fileName)
+    guard missing.isEmpty else { throw .notMigrated(missing) }
+  }
+
+  /// Requires that the login is `pleat_writer`, or one with no more rights, and one whose backends the owner may end.
+  package static func requireWriter(_ connection: Connection) throws(SchemaError) {
+    let excess: [String]
+    let fits: [(isWriter: Bool, isTheOwners: Bool)]
+    do throws(PostgresError) {
+      excess = try connection.query(excessRights).map { $0.text() ?? "" }
+      fits = try connection.query(
+        "SELECT pg_has_role(session_user, 'pleat_writer', 'USAGE'), pg_has_role('pleat_owner', session_user, 'USAGE')"
+      ).map { (isWriter: $0.bool() ?? false, isTheOwners: $0.bool() ?? false) }
+    } catch {
+      throw .unavailable(error.description)
+    }
+    guard excess.isEmpty else { throw .tooManyRights(login: connection.login, excess) }
+    guard fits.first?.isWriter == true else {
+      throw .tooFewRights(login: connection.login, "is no member of pleat_writer")
+    }
+    guard fits.first?.isTheOwners == true else {
+      throw .tooFewRights(login: connection.login, "has backends that pleat_owner may not end")
+    }
+  }
+
+  /// What the login, or a role that it can become, may do beyond its work.
+  private static let excessRights = """
+    SELECT 'is a superuser' FROM pg_roles r WHERE pg_has_role(session_user, r.oid, 'MEMBER') AND r.rolsuper
+    UNION
+    SELECT 'may create roles' FROM pg_roles r WHERE pg_has_role(session_user, r.oid, 'MEMBER') AND r.rolcreaterole
+    UNION
+    SELECT 'passes row security' FROM pg_roles r WHERE pg_has_role(session_user, r.oid, 'MEMBER') AND r.rolbypassrls
+    UNION
+    SELECT 'may replicate' FROM pg_roles r WHERE pg_has_role(session_user, r.oid, 'MEMBER') AND r.rolreplication
+    UNION
+    SELECT format('is a member of %s', r.rolname) FROM pg_roles r
+    WHERE pg_has_role(session_user, r.oid, 'MEMBER')
+      AND r.rolname IN (
+        'pleat_owner', 'pg_read_all_data', 'pg_write_all_data', 'pg_read_server_files', 'pg_write_server_files',
+        'pg_execute_server_program', 'pg_database_owner')
+    UNION
+    SELECT format('may change %s', c.oid::regclass) FROM pg_class c
+    WHERE c.relnamespace = 'pleat'::regnamespace AND c.relkind IN ('r', 'p')
+      AND (has_table_privilege(session_user, c.oid, 'DELETE, TRUNCATE')
+        OR c.relname NOT LIKE '%\\_current' AND has_table_privilege(session_user, c.oid, 'UPDATE'))
+    ORDER BY 1
+    """
+}

@@ -1,0 +1,55 @@
+import Events
+import Generator
+import Glibc
+import Service
+
+struct GenerateCommand: Command {
+  static var description: CommandDescription {
+    CommandDescription(
+      "generate", "Make realistic events, the same for the same arguments.",
+      discussion: """
+        Teams, projects, feedback, predictions, model calls and what else an application emits, spread over the days \
+        before --end: with tastes that drift, technologies that rise and fall, and some events that come late or twice. \
+        Written to standard output, a line an event: the key, a tab, the JSON.
+        """)
+  }
+
+  @Option("N", help: "How many, repetitions included.") var events = 10_000
+  @Option("N", help: "The world: the same number, the same world.") var seed: UInt64 = 1
+  @Option("N", help: "How many days they are spread over.") var days = 30
+  @Option("TIME", help: "Nothing is later; RFC 3339.") var end = "2026-01-01T00:00:00Z"
+  @Option("N", help: "How many a second.", default: "flat out") var rate: Double?
+
+  private func world() throws(UsageError) -> World {
+    guard let end = RFC3339.parse(end) else {
+      throw UsageError("--end: \"\(end)\" is not a time as 2026-01-01T00:00:00Z")
+    }
+    do throws(WorldSettingsError) {
+      return try World(WorldSettings(events: events, seed: seed, days: days, end: end))
+    } catch {
+      throw UsageError(error.message)
+    }
+  }
+
+  func validate() throws(UsageError) {
+    _ = try world()
+    if let rate, rate <= 0 { throw UsageError("--rate must be above 0") }
+  }
+
+  func run() throws(CommandFailure) {
+    var world: World
+    do throws(UsageError) { world = try self.world() } catch { throw CommandFailure(.usage, "\(error.message).") }
+    var progress = GenerateProgress(total: events)
+    var pace = Pace(perSecond: rate)
+    var output = StandardOutput()
+    while world.next() {
+      output.begin(world.record.key, separator: UInt8(ascii: "\t"))
+      try output.line(world.record.value)
+      if pace.mustWait { try output.flush() }
+      pace.wait()
+      progress.advance()
+    }
+    try output.flush()
+    progress.finish()
+  }
+}

@@ -1,0 +1,52 @@
+import Engine
+import Events
+import Kafka
+import TestSupport
+
+/// What a source handed over, copied.
+struct Collected: Equatable {
+  enum Event: Equatable {
+    case record(handle: Int, offset: Int64, key: String?, value: String?, headers: [String: String])
+    case end(handle: Int, offset: Int64)
+    case outOfRange(handle: Int)
+    case failed(handle: Int)
+  }
+  var events: [Event] = []
+
+  var values: [String] {
+    events.compactMap {
+      guard case .record(_, _, _, let value?, _) = $0 else { return nil }
+      return value
+    }
+  }
+
+  mutating func add(_ event: SourceEvent) {
+    func text(_ bytes: UnsafeRawBufferPointer) -> String { String(decoding: bytes, as: UTF8.self) }
+    switch event {
+    case .record(let handle, let record):
+      var headers: [String: String] = [:]
+      for (name, value) in record.content.headers { headers[text(name)] = value.map(text) ?? "(absent)" }
+      events.append(
+        .record(
+          handle: handle, offset: record.content.offset, key: record.key.map(text),
+          value: record.content.value.map(text), headers: headers))
+    case .endReached(let handle, let offset): events.append(.end(handle: handle, offset: offset))
+    case .offsetOutOfRange(let handle): events.append(.outOfRange(handle: handle))
+    case .partitionError(let handle, _): events.append(.failed(handle: handle))
+    }
+  }
+
+  /// Polls until the condition holds.
+  mutating func poll(
+    _ source: KafkaSource, limit: Int = 1_000, until what: String, _ condition: (Collected) -> Bool
+  ) throws {
+    try waitUntil(what) {
+      _ = try source.poll(limit: limit) { add($0) }
+      return condition(self)
+    }
+  }
+}
+
+func makeSource(_ configuration: KafkaClientConfiguration) throws -> KafkaSource {
+  try KafkaSource(configuration, log: quiet)
+}

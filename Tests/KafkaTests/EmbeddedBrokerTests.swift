@@ -1,0 +1,188 @@
+import Engine
+import Kafka
+import TestSupport
+import Testing
+
+@Suite("The embedded broker")
+struct EmbeddedBrokerTests {
+  private let broker: EmbeddedBroker
+  private var configuration: KafkaClientConfiguration {
+    KafkaClientConfiguration(bootstrap: broker.bootstrap, group: "pleat-test")
+  }
+
+  init() throws { broker = try EmbeddedBroker(topics: [("events", 2), ("out", 1)], log: quiet) }
+
+  @Test("records come in order, with key, value, headers and their absence, and then the end")
+  func orderOfRecords() throws {
+    let producer = try KafkaProducer(configuration, log: quiet)
+    defer { producer.close() }
+    try producer.send(topic: "events", partition: 0, key: "a", value: "1")
+    try producer.send(
+      topic: "events", partition: 0, key: nil, value: "2",
+      headers: [("ce_id", Array("x".utf8)), ("empty", []), ("absent", nil)])
+    try producer.send(topic: "events", partition: 0, key: "b", value: nil)
+    try producer.flush()
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    try source.add(TopicPartition("events", 0), from: 0, handle: 7)
+    var collected = Collected()
+    try collected.poll(source, until: "the end is reached") { $0.events.contains(.end(handle: 7, offset: 3)) }
+    #expect(
+      collected.events == [
+        .record(handle: 7, offset: 0, key: "a", value: "1", headers: [:]),
+        .record(
+          handle: 7, offset: 1, key: nil, value: "2",
+          headers: ["ce_id": "x", "empty": "", "absent": "(absent)"]),
+        .record(handle: 7, offset: 2, key: "b", value: nil, headers: [:]),
+        .end(handle: 7, offset: 3),
+      ])
+  }
+
+  @Test("the cluster's id says that it is the embedded broker, and topics have their partitions")
+  func clusterAndPartitions() throws {
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    #expect(EmbeddedBroker.isEmbedded(clusterID: try source.clusterID()))
+    #expect(try source.partitions(of: ["events"]) == [TopicPartition("events", 0), TopicPartition("events", 1)])
+  }
+
+  @Test("wake is called when records arrive for who has polled everything")
+  func wake() throws {
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    let calls = Counter()
+    source.wake = { calls.increment() }
+    try source.add(TopicPartition("events", 1), from: 0, handle: 1)
+    var collected = Collected()
+    try collected.poll(source, until: "the end of nothing is reached") { !$0.events.isEmpty }
+    #expect(try source.poll(limit: 10) { _ in } == 0)
+    let before = calls.value
+    try produce(configuration, to: "events", partition: 1, ["1"], idempotent: false)
+    try waitUntil("somebody was woken") { calls.value > before }
+    try collected.poll(source, until: "the record is there") { $0.values == ["1"] }
+  }
+
+  @Test("a paused source hands nothing over, and everything once it goes on")
+  func pausing() throws {
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    let expected = (0..<5_000).map { "\($0)" }
+    try source.add(TopicPartition("events", 0), from: 0, handle: 1)
+    var collected = Collected()
+    try produce(configuration, to: "events", Array(expected[0..<2_500]))
+    try collected.poll(source, limit: 100, until: "some are there") { $0.values.count >= 500 }
+    source.setPaused(true)
+    source.setPaused(true)
+    try produce(configuration, to: "events", Array(expected[2_500...]))
+    let before = collected
+    #expect(try source.poll(limit: 100) { collected.add($0) } == 0)
+    #expect(collected == before)
+    let calls = Counter()
+    source.wake = { calls.increment() }
+    source.setPaused(false)
+    #expect(calls.value > 0)
+    try collected.poll(source, limit: 100, until: "all are there") { $0.values.count >= expected.count }
+    #expect(collected.values == expected)
+  }
+
+  @Test("poll hands over no more than it is asked for")
+  func limit() throws {
+    try produce(configuration, to: "events", (0..<100).map { "\($0)" })
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    try source.add(TopicPartition("events", 0), from: 0, handle: 1)
+    var collected = Collected()
+    try waitUntil("all are there") {
+      let before = collected.events.count
+      let count = try source.poll(limit: 7) { collected.add($0) }
+      #expect(count <= 7 && collected.events.count == before + count)
+      return collected.values.count == 100
+    }
+  }
+
+  @Test("a partition that is added again starts anew under its new handle, and nothing comes under the old one")
+  func addingAgain() throws {
+    let values = (0..<3_000).map { "\($0)" }
+    try produce(configuration, to: "events", values)
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    for handle in 1...20 {
+      let start = Int64.random(in: 0..<3_000)
+      try source.add(TopicPartition("events", 0), from: start, handle: handle)
+      var collected = Collected()
+      try collected.poll(source, limit: 50, until: "some are there") { !$0.events.isEmpty }
+      for (i, event) in collected.events.enumerated() {
+        switch event {
+        case .record(let of, let offset, _, _, _): #expect(of == handle && offset == start + Int64(i))
+        case .end(let of, let offset): #expect(of == handle && offset == 3_000)
+        default: Issue.record("unexpected \(event)")
+        }
+      }
+    }
+  }
+
+  @Test("what is left of a batch is not handed over under a handle given in the middle of it")
+  func addingWithinPoll() throws {
+    try produce(configuration, to: "events", (0..<200).map { "\($0)" })
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    try source.add(TopicPartition("events", 0), from: 0, handle: 1)
+    var collected = Collected()
+    var addedAgain = false
+    try waitUntil("the end is reached") {
+      _ = try source.poll(limit: 500) { event in
+        collected.add(event)
+        if collected.values.count == 10, !addedAgain {
+          addedAgain = true
+          do { try source.add(TopicPartition("events", 0), from: 0, handle: 2) } catch { Issue.record(error) }
+        }
+      }
+      return collected.events.contains(.end(handle: 2, offset: 200))
+    }
+    #expect(collected.values == (0..<10).map { "\($0)" } + (0..<200).map { "\($0)" })
+  }
+
+  @Test("a removed partition is silent, and another one goes on")
+  func removing() throws {
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    try source.add(TopicPartition("events", 0), from: 0, handle: 1)
+    try source.add(TopicPartition("events", 1), from: 0, handle: 2)
+    try source.remove(TopicPartition("events", 0))
+    try source.remove(TopicPartition("events", 0))
+    try source.remove(TopicPartition("never", 3))
+    try produce(configuration, to: "events", partition: 0, ["silent"])
+    try produce(configuration, to: "events", partition: 1, ["heard"])
+    var collected = Collected()
+    try collected.poll(source, until: "the end is reached") { $0.events.contains(.end(handle: 2, offset: 1)) }
+    #expect(collected.values == ["heard"])
+  }
+
+  @Test("a publisher waits for delivery, has no transactions, and makes no cursor topic")
+  func publishing() throws {
+    let publisher = KafkaPublisher(
+      configuration, installation: "u", outputTopic: "out", teamTopic: "out", cursorTopic: "pleat.cursors", log: quiet)
+    defer { publisher.close() }
+    try publisher.open()
+    #expect(!publisher.isTransactional)
+    try publisher.publish([entry(position: 1)], places: ["projects": place(1)])
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    try source.add(TopicPartition("out", 0), from: 0, handle: 1)
+    var collected = Collected()
+    try collected.poll(source, until: "the end is reached") { $0.events.contains(.end(handle: 1, offset: 1)) }
+    #expect(collected.values == [entry(position: 1).json])
+  }
+
+  @Test("a broker that is away is an error that passes, within the time allowed for an answer")
+  func brokerAway() throws {
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    broker.stop()
+    let error = #expect(throws: SourceError.self) { try source.clusterID() }
+    guard case .unavailable = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+  }
+}

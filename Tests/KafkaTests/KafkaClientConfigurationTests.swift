@@ -1,0 +1,48 @@
+import Kafka
+import Testing
+
+@Suite("The properties of Kafka clients")
+struct KafkaClientConfigurationTests {
+  @Test("what exactly-once delivery depends on cannot be set", arguments: KafkaClientConfiguration.reserved.sorted())
+  func reserved(property: String) {
+    let configuration = KafkaClientConfiguration(bootstrap: "127.0.0.1:1", properties: [property: "1"])
+    #expect(throws: KafkaConfigurationError.reserved(property: property)) { try configuration.validate() }
+  }
+
+  @Test(
+    "a property that cannot be used is named, and its value is not",
+    arguments: [
+      ("no.such.property", "s3cret", KafkaConfigurationError.unknown(property: "no.such.property")),
+      ("socket.timeout.ms", "s3cret", .invalid(property: "socket.timeout.ms")),
+    ])
+  func refused(property: String, value: String, expected: KafkaConfigurationError) {
+    let configuration = KafkaClientConfiguration(bootstrap: "127.0.0.1:1", properties: [property: value])
+    let error = #expect(throws: KafkaConfigurationError.self) { try configuration.validate() }
+    #expect(error == expected)
+    #expect(error?.description.contains(property) == true && error?.description.contains(value) == false)
+  }
+
+  @Test("properties that are fine one by one, and not together, are refused with the reason")
+  func contradiction() {
+    let configuration = KafkaClientConfiguration(
+      bootstrap: "127.0.0.1:1", properties: ["fetch.max.bytes": "1000000", "receive.message.max.bytes": "1000"])
+    let error = #expect(throws: KafkaConfigurationError.self) { try configuration.validate() }
+    guard case .unusable(let text) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(text.contains("receive.message.max.bytes"))
+  }
+
+  @Test("properties of security and of one kind of client are taken, and not shown")
+  func accepted() throws {
+    let configuration = KafkaClientConfiguration(
+      bootstrap: "127.0.0.1:1",
+      properties: [
+        "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN", "sasl.username": "u",
+        "sasl.password": "s3cret", "compression.type": "lz4", "fetch.wait.max.ms": "10",
+      ])
+    try configuration.validate()
+    #expect(!"\(configuration)".contains("s3cret"))
+  }
+}

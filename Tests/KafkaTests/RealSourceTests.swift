@@ -1,0 +1,236 @@
+import Engine
+import Events
+import Foundation
+import Kafka
+import TestSupport
+import Testing
+
+let needsKafka: Comment =
+  "KAFKA_HOME is not set: transactions, fencing, lost offsets, recreated topics and restarts of a broker go unchecked"
+
+@Suite("Reading from a real Kafka", .serialized, .enabled(if: RealKafka.isAvailable, needsKafka))
+struct RealSourceTests {
+  private let kafka: RealKafka
+  private var configuration: KafkaClientConfiguration { kafka.configuration() }
+  private let topic = uniqueName("in")
+  private var partition: TopicPartition { TopicPartition(topic, 0) }
+
+  init() throws { kafka = try RealKafka.shared() }
+
+  @Test("aborted records are not seen, and the end is reached behind a transaction's marker")
+  func transactions() throws {
+    try kafka.createTopic(topic)
+    let producer = try makeTransactionalProducer(configuration, id: topic)
+    defer { producer.close() }
+    for (value, commits) in [("1", true), ("2", false), ("3", true)] {
+      try producer.begin()
+      try producer.send(topic: topic, partition: 0, key: "k", value: value)
+      try producer.flush()
+      if commits { try producer.commit() } else { try producer.abort() }
+    }
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    try source.add(partition, from: 0, handle: 1)
+    var collected = Collected()
+    // Three records, each with a marker behind it.
+    try collected.poll(source, until: "the end is reached") { $0.events.contains(.end(handle: 1, offset: 6)) }
+    #expect(collected.values == ["1", "3"])
+    #expect(try source.watermarks(partition).high == 6)
+    #expect(source.cachedEnd(partition) == 6)
+    #expect(try source.lastFingerprint(partition, before: 6)?.offset == 4)
+    #expect(try source.fingerprint(partition, at: 5) == nil)
+  }
+
+  @Test("an open transaction hides what stands behind it, until it ends")
+  func openTransaction() throws {
+    try kafka.createTopic(topic)
+    let open = try makeTransactionalProducer(configuration, id: topic)
+    defer { open.close() }
+    try open.begin()
+    try open.send(topic: topic, partition: 0, key: "k", value: "open")
+    try open.flush()
+    try produce(configuration, to: topic, ["behind"])
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    try source.add(partition, from: 0, handle: 1)
+    var collected = Collected()
+    try collected.poll(source, until: "an end is reached") { !$0.events.isEmpty }
+    #expect(collected.events == [.end(handle: 1, offset: 0)])
+    try open.commit()
+    try collected.poll(source, until: "the end is reached") { $0.events.contains(.end(handle: 1, offset: 3)) }
+    #expect(collected.values == ["open", "behind"])
+  }
+
+  @Test("an offset that is gone, or not there yet, is said, and nothing is delivered until the partition is added anew")
+  func offsetOutOfRange() throws {
+    try kafka.createTopic(topic)
+    try produce(configuration, to: topic, (0..<10).map { "\($0)" })
+    try kafka.administer { try $0.deleteRecords(partition, before: 4) }
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    #expect(try source.watermarks(partition) == (4, 10))
+    for (handle, gone) in [(1, Int64(0)), (2, 3), (3, 11)] {
+      var collected = Collected()
+      try source.add(partition, from: gone, handle: handle)
+      try collected.poll(source, until: "the gap is said") { !$0.events.isEmpty }
+      try produce(configuration, to: topic, [])
+      #expect(collected.events == [.outOfRange(handle: handle)])
+    }
+    var collected = Collected()
+    try source.add(partition, from: 4, handle: 4)
+    try collected.poll(source, until: "the end is reached") { $0.events.contains(.end(handle: 4, offset: 10)) }
+    #expect(collected.values == (4..<10).map { "\($0)" })
+  }
+
+  @Test("an answer to an earlier start never stops a later one")
+  func lateAnswers() throws {
+    try kafka.createTopic(topic)
+    try produce(configuration, to: topic, (0..<10).map { "\($0)" })
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    for round in 0..<100 {
+      try source.add(partition, from: 1_000, handle: 2 * round)
+      // At several moments of the fetch that finds that offset missing.
+      for _ in 0..<(round * 20) { _ = try source.poll(limit: 10) { _ in } }
+      try source.add(partition, from: 5, handle: 2 * round + 1)
+      var collected = Collected()
+      try collected.poll(source, until: "the end is reached") {
+        $0.events.contains(.end(handle: 2 * round + 1, offset: 10))
+      }
+      #expect(collected.values == (5..<10).map { "\($0)" })
+      #expect(collected.events.count == 6)
+    }
+  }
+
+  @Test("a recreated topic shows in its end and in its fingerprints")
+  func recreatedTopic() throws {
+    try kafka.createTopic(topic)
+    try produce(configuration, to: topic, ["a", "b", "c"])
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    let before = try source.fingerprint(partition, at: 1)
+    #expect(before?.offset == 1)
+    #expect(try source.fingerprint(partition, at: 1) == before)
+    #expect(try source.lastFingerprint(partition, before: 2) == before)
+    #expect(try source.fingerprint(partition, at: 3) == nil)
+    #expect(try source.lastFingerprint(partition, before: 0) == nil)
+    try kafka.administer { admin in
+      try admin.delete(topic)
+      try admin.create(topic, partitions: 1)
+    }
+    try produce(configuration, to: topic, ["x", "y"])
+    #expect(try source.watermarks(partition).high == 2)
+    let after = try source.fingerprint(partition, at: 1)
+    #expect(after != nil && after != before)
+  }
+
+  @Test("a fingerprint is that of timestamp, key and value")
+  func fingerprint() throws {
+    try kafka.createTopic(topic)
+    try produce(configuration, to: topic, ["value"])
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    try source.add(partition, from: 0, handle: 1)
+    var digests: [RecordFingerprint] = []
+    try waitUntil("the record is there") {
+      _ = try source.poll(limit: 1) { event in
+        guard case .record(_, let record) = event else { return }
+        digests.append(
+          RecordFingerprint(
+            offset: record.content.offset,
+            digest: recordDigest(
+              timestampMilliseconds: record.timestampMilliseconds, key: record.key.map { Array($0) },
+              value: record.content.value.map { Array($0) })))
+      }
+      return !digests.isEmpty
+    }
+    #expect(try source.fingerprint(partition, at: 0) == digests[0])
+  }
+
+  @Test("a topic that does not exist is named")
+  func unknownTopic() throws {
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    let errors = [
+      #expect(throws: SourceError.self) { _ = try source.partitions(of: [topic]) },
+      #expect(throws: SourceError.self) { _ = try source.watermarks(partition) },
+    ]
+    for error in errors {
+      guard case .unknownTopic(topic) = error else {
+        Issue.record("\(String(describing: error))")
+        return
+      }
+    }
+  }
+
+  @Test("nothing is lost or repeated where the broker is killed and comes back")
+  func brokerRestart() throws {
+    let own = try RealKafka()
+    defer { own.remove() }
+    try own.start()
+    try own.createTopic(topic)
+    let first = (0..<1_000).map { "\($0)" }
+    let second = (1_000..<2_000).map { "\($0)" }
+    try produce(own.configuration(), to: topic, first)
+    let source = try makeSource(own.configuration())
+    defer { source.close() }
+    let cluster = try source.clusterID()
+    #expect(!EmbeddedBroker.isEmbedded(clusterID: cluster))
+    try source.add(partition, from: 0, handle: 1)
+    var collected = Collected()
+    try collected.poll(source, limit: 10, until: "some are there") { $0.values.count >= 500 }
+    own.kill()
+    #expect(throws: SourceError.self) { try source.watermarks(partition) }
+    try own.start()
+    try produce(own.configuration(), to: topic, second)
+    try collected.poll(source, until: "all are there") { $0.values.count >= 2_000 }
+    #expect(collected.values == first + second)
+    #expect(try source.clusterID() == cluster)
+  }
+
+  @Test("a batch with a wrong checksum is never skipped")
+  func corruptBatch() throws {
+    let own = try RealKafka()
+    defer { own.remove() }
+    try own.start()
+    try own.createTopic(topic)
+    for value in ["before", "corrupted", "behind"] { try produce(own.configuration(), to: topic, [value]) }
+    try own.stop()
+    let file = "\(own.directory)/data/\(topic)-0/00000000000000000000.log"
+    var log = try Data(contentsOf: URL(fileURLWithPath: file))
+    let place = try #require(log.range(of: Data("corrupted".utf8)))
+    log[place.lowerBound] ^= 1
+    try log.write(to: URL(fileURLWithPath: file))
+    try own.start()
+    let source = try makeSource(own.configuration())
+    defer { source.close() }
+    try source.add(partition, from: 0, handle: 1)
+    var collected = Collected()
+    try collected.poll(source, until: "it failed several times") { collected in
+      collected.events.filter { $0 == .failed(handle: 1) }.count >= 3
+    }
+    #expect(collected.values == ["before"])
+  }
+
+  @Test("offsets are published to the group, for lag tools")
+  func publishedOffsets() throws {
+    try kafka.createTopic(topic, partitions: 2)
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    source.publish(offsets: [(TopicPartition(topic, 0), 7), (TopicPartition(topic, 1), 9)])
+    let output = "\(kafka.directory)/\(topic).groups"
+    try waitUntil("the group has the offsets", milliseconds: 60_000) {
+      let tool = try ChildProcess(
+        [
+          "\(RealKafka.home!)/bin/kafka-consumer-groups.sh", "--bootstrap-server", kafka.bootstrap, "--describe",
+          "--group", configuration.group,
+        ], output: output)
+      try waitUntil("the tool has ended", milliseconds: 30_000) { tool.hasEnded() }
+      let lines = try String(contentsOfFile: output, encoding: .utf8).split(separator: "\n").filter {
+        $0.contains(topic)
+      }
+      let offsets = lines.map { $0.split(separator: " ")[2...3].joined(separator: ":") }
+      return offsets.sorted() == ["0:7", "1:9"]
+    }
+  }
+}
