@@ -1,6 +1,6 @@
 /// Rows whose sketch of people stands in a table of its own, since it is large and changes seldom.
 package protocol PeopledLayout: RowLayout {
-  /// Of the sketches' table; `load` is never run, as `RowLayout.statements` load both.
+  /// Of the sketches' table; `load` is that of `statements`, and reads both.
   var peopleStatements: TableStatements { get }
   var peopleFields: Int16 { get }
   static func people(of row: Row) -> People
@@ -16,10 +16,12 @@ package final class PeopleTable<Layout: PeopledLayout>: Table {
 
   package var statements: TableStatements { cache.layout.peopleStatements }
   package func assumeEmpty() {}
-  package func takeWantedKeys() -> KeyColumns? { nil }
-  package func takePartialKeys() -> KeyColumns? { nil }
-  package func absorb(_ row: inout RowReader) { preconditionFailure("\(statements.name) is not loaded by itself") }
-  package func settle() {}
+
+  // A row is whole only with both tables; whoever is asked first loads it.
+  package func takeWantedKeys() -> KeyColumns? { cache.takeWantedKeys() }
+  package func takePartialKeys() -> KeyColumns? { cache.takePartialKeys() }
+  package func absorb(_ row: inout RowReader) { cache.absorb(&row) }
+  package func settle() { cache.settle() }
 
   /// At most: a partial row tells only when it is whole whether its sketch changed.
   package var dirtyCount: Int { cache.dirtyCount }

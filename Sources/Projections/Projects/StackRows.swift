@@ -86,7 +86,14 @@ struct StackLayout: PeopledLayout {
 
   let peopleStatements = TableStatements(
     name: "stack_people",
-    load: "",
+    load: """
+      SELECT c.stack_id, c.technologies, c.usage_count, c.successes, c.failures, c.complexity_sum_millionths,
+        c.complexity_count, c.first_seen, c.last_seen, c.people_taken_out, c.trending_seen_at, c.position,
+        p.hashes, p.counts, p.estimate, p.position
+      FROM unnest($2::bytea[]) AS k (stack_id)
+      JOIN pleat.stack_combinations_current AS c ON c.generation = $1 AND c.stack_id = k.stack_id
+      LEFT JOIN pleat.stack_people_current AS p ON p.generation = $1 AND p.stack_id = k.stack_id
+      """,
     copy: """
       COPY pleat.stack_people_current (
         generation, stack_id, hashes, counts, estimate, position)

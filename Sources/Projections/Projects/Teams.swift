@@ -22,17 +22,19 @@ struct Teams {
     }
   }
 
-  /// An event that carries the team's id and belongs to no project.
+  /// An event that carries the team's id and belongs to no project. One of nobody (a model's call without a user) counts in no
+  /// number of its day, and so makes no row of it.
   func act(_ team: NameID, person: UInt64?, wizardSteps: Int64 = 0, at moment: Moment) {
     stats.update(RowKey(team)) { row in
       row.wizardSteps += wizardSteps
       row.activity.include(moment.time)
       row.position = moment.position
     }
+    guard let person else { return }
     activity.update(RowKey(team, day: moment.time.day)) { row in
       row.events += 1
       row.wizardSteps += wizardSteps
-      if let person { row.people.add(person, at: moment.position) }
+      row.people.add(person, at: moment.position)
       row.position = moment.position
     }
   }

@@ -179,7 +179,14 @@ struct TechnologyUsageLayout: PeopledLayout {
 
   let peopleStatements = TableStatements(
     name: "technology_people",
-    load: "",
+    load: """
+      SELECT c.technology, c.day, c.projects, c.selections, c.successes, c.failures, c.people_taken_out, c.position,
+        p.hashes, p.counts, p.estimate, p.position
+      FROM unnest($2::text[], $3::date[]) AS k (technology, day)
+      JOIN pleat.technology_usage_current AS c ON c.generation = $1 AND c.technology = k.technology AND c.day = k.day
+      LEFT JOIN pleat.technology_people_current AS p
+        ON p.generation = $1 AND p.technology = k.technology AND p.day = k.day
+      """,
     copy: """
       COPY pleat.technology_people_current (
         generation, technology, day, hashes, counts, estimate, position)

@@ -14,9 +14,10 @@ struct GenerateProgress {
   /// The clock is looked at once in so many events, or more often where they are slow.
   private static let mostBetweenLooks = 1024
 
-  init(total: Int) {
+  /// - Parameter isShown: false where events go to the terminal.
+  init(total: Int, isShown: Bool) {
     self.total = total
-    isShown = isatty(STDERR_FILENO) == 1 && isatty(STDOUT_FILENO) == 0
+    self.isShown = isShown && isatty(STDERR_FILENO) == 1
   }
 
   mutating func advance() {
@@ -39,6 +40,7 @@ struct GenerateProgress {
     if !isShown { return }
     let seconds = Double(SystemClock.monotonicNanoseconds() - start) / 1e9
     standardError(
-      "\r\(done) events in \(Int(seconds * 10) / 10) s, \(Int(Double(done) / max(seconds, 0.001))) a second\u{1B}[K\n")
+      "\r\(done) events in \(Int(seconds * 10) / 10).\(Int(seconds * 10) % 10) s, \(Int(Double(done) / max(seconds, 0.001))) a second\u{1B}[K\n"
+    )
   }
 }
