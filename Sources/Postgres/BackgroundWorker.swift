@@ -87,7 +87,8 @@ final class BackgroundWorker {
 
   deinit {
     state.stop()
-    pthread_join(thread, nil)
+    // A job that held the last reference to the owner ends here on its own thread.
+    if pthread_equal(thread, pthread_self()) != 0 { pthread_detach(thread) } else { pthread_join(thread, nil) }
   }
 
   var isDone: Bool { !state.isBusy }

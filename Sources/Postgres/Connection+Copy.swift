@@ -15,8 +15,7 @@ extension Connection {
     try beginCopy(sql, deadline)
     try put(Self.header, deadline)
     try put(rows.bytes, deadline)
-    try put(Self.trailer, deadline)
-    guard PQputCopyEnd(pg, nil) == 1 else { throw broken() }
+    try endCopy(deadline)
     let result = try finish(seconds: seconds)
     guard result.affectedRows == rows.count else {
       throw unexpected("\(result.affectedRows) of \(rows.count) rows were copied: \(sql)")
@@ -35,6 +34,12 @@ extension Connection {
       throw .server(refusal)
     }
     guard status == PGRES_COPY_IN else { throw unexpected("not a COPY FROM STDIN: \(sql)") }
+  }
+
+  /// What follows is the COPY's result.
+  func endCopy(_ deadline: Deadline) throws(PostgresError) {
+    try put(Self.trailer, deadline)
+    guard PQputCopyEnd(pg, nil) == 1 else { throw broken() }
   }
 
   private func put(_ bytes: [UInt8], _ deadline: Deadline) throws(PostgresError) {

@@ -32,11 +32,7 @@ package final class Connection {
     if let password = target.password { parameters.append(("password", password)) }
     pg = Self.connect(parameters)
     notices = NoticeBox(onNotice)
-    guard PQstatus(pg) == CONNECTION_OK else {
-      let text = Self.errorText(pg)
-      PQfinish(pg)
-      throw .connection(text)
-    }
+    guard PQstatus(pg) == CONNECTION_OK else { throw .connection(Self.errorText(pg)) }
     PQsetNoticeProcessor(
       pg,
       { context, message in
@@ -136,6 +132,10 @@ package final class Connection {
     guard let first = try nextResult(deadline) else { throw unexpected("a statement has no result") }
     let result = QueryResult(owning: first)
     let failure = Self.serverError(first)
+    let status = PQresultStatus(first)
+    guard status != PGRES_COPY_IN, status != PGRES_COPY_OUT, status != PGRES_COPY_BOTH else {
+      throw unexpected("a COPY where a result was expected")
+    }
     while let extra = try nextResult(deadline) { PQclear(extra) }
     if let failure { throw .server(failure) }
     return result
@@ -259,6 +259,8 @@ package final class Connection {
       guard try poll(POLLIN, milliseconds: deadline.millisecondsLeft) else { throw timedOut(deadline) }
       guard PQconsumeInput(pg) == 1 else { throw broken() }
     }
+    // A COPY that nobody ends gives results without end.
+    guard !deadline.hasPassed else { throw timedOut(deadline) }
     let result = PQgetResult(pg)
     if PQstatus(pg) == CONNECTION_BAD {
       PQclear(result)

@@ -119,7 +119,7 @@ package final class PostgresProjectionStore: ProjectionStore {
     flushIsUnderWay = true
     outcome = nil
     let done = onFlushDone
-    worker.start { [unowned self] in
+    worker.start { [self] in
       do throws(StoreError) {
         try begin(cursor, to: place, state: state)
         try write(changes)
