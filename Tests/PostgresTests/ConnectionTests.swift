@@ -1,0 +1,105 @@
+import Engine
+import Events
+import Glibc
+import Postgres
+import Projections
+import Testing
+
+@Suite("Connections and private clusters")
+struct ConnectionTests {
+  @Test("values arrive as they were sent, and come back")
+  func values() throws {
+    let connection = try TestDatabase().connect()
+    let time = Timestamp(microseconds: -1_234_567)
+    let result = try connection.query(
+      """
+      SELECT $1::text, $2::bytea, $3::bigint, $4::integer, $5::smallint, $6::boolean, $7::timestamptz, $8::date, $9::text[],
+             $10::text, $2 IS NULL, octet_length($2), $11::text
+      """,
+      [
+        .text("ä\u{1F600}"), .bytea([]), .bigint(.min), .int(-1), .smallint(7), .bool(true), .timestamptz(time),
+        .date(-1), .texts(["", "b"]), .text(nil), .text(""),
+      ])
+    #expect(result.rowCount == 1)
+    result.forEach { row in
+      #expect(row.text() == "ä\u{1F600}")
+      #expect(row.bytea() == [])
+      #expect(row.bigint() == .min)
+      #expect(row.int() == -1)
+      #expect(row.smallint() == 7)
+      #expect(row.bool() == true)
+      #expect(row.timestamptz() == time)
+      #expect(row.date() == -1)
+      #expect(row.texts() == ["", "b"])
+      #expect(row.text() == nil)
+      #expect(row.bool() == false)
+      #expect(row.int() == 0)
+      #expect(row.text() == "")
+    }
+  }
+
+  @Test("an error has its SQLSTATE, and the connection goes on")
+  func errors() throws {
+    let connection = try TestDatabase().connect()
+    for (sql, state) in [("SELECT 1/0", "22012"), ("SELECT nonsense", "42703"), ("SELECT 'a'::integer", "22P02")] {
+      let error = #expect(throws: PostgresError.self) { try connection.query(sql) }
+      guard case .server(let server) = error else {
+        Issue.record("\(String(describing: error))")
+        continue
+      }
+      #expect(server.sqlState == state)
+    }
+    #expect(try connection.query("SELECT 5::bigint").map { $0.bigint() } == [5])
+  }
+
+  @Test("a stream hands over rows one by one, more than memory would want at once")
+  func stream() throws {
+    let connection = try TestDatabase().connect()
+    var sum: Int64 = 0
+    try connection.stream("SELECT n FROM generate_series(1, $1) n", [.bigint(100_000)]) { sum += $0.bigint() ?? 0 }
+    #expect(sum == 5_000_050_000)
+    #expect(throws: TestFailure.self) {
+      try connection.stream("SELECT 1") { _ in throw TestFailure("enough") }
+    }
+    #expect(connection.isBroken)
+  }
+
+  @Test("notices are handed over")
+  func notices() throws {
+    final class Heard { var texts: [String] = [] }
+    let heard = Heard()
+    let connection = try Connection(try TestDatabase().target(user: "postgres")) { heard.texts.append($0) }
+    try connection.execute("DO $$ BEGIN RAISE WARNING 'mind the gap'; END $$")
+    #expect(heard.texts.count == 1 && heard.texts[0].contains("mind the gap"))
+  }
+
+  @Test("an answer that does not come in time breaks the connection")
+  func timeout() throws {
+    let connection = try TestDatabase().connect()
+    let error = #expect(throws: PostgresError.self) { try connection.query("SELECT pg_sleep(600)", seconds: 1) }
+    guard case .timeout(1) = error else { throw TestFailure("\(String(describing: error))") }
+    #expect(connection.isBroken)
+  }
+
+  @Test("a database that is away is unavailable, and the store goes on when it is back")
+  func restart() throws {
+    let cluster = try PrivateCluster(.loopback, settings: [("fsync", "off")])
+    try cluster.start()
+    _ = try Migrator(cluster.target(), files: [try TestCluster.core()]).migrate()
+    let leases = PostgresLeaseStore(cluster.target(user: "pleat_writer"))
+    let instance = try leases.register(name: "one")
+    for shutdown in [PrivateCluster.Shutdown.fast, .immediate] {
+      cluster.stop(shutdown)
+      for _ in 0..<2 {
+        let error = #expect(throws: StoreError.self) { try leases.register(name: "two") }
+        guard case .unavailable = error else { throw TestFailure("\(String(describing: error))") }
+      }
+      try cluster.start()
+    }
+    #expect(try leases.acquire(instance, seconds: 10, resources: ["relay"]) == ["relay"])
+    let (pid, directory) = (try #require(cluster.pid), cluster.directory)
+    cluster.remove()
+    #expect(kill(pid, 0) == -1)
+    #expect(access(directory, F_OK) == -1)
+  }
+}

@@ -1,0 +1,184 @@
+import Events
+import Postgres
+import Projections
+import Testing
+
+@Suite("Migrations and rights")
+struct MigrationTests {
+  private func admin(_ database: TestDatabase) throws -> ConnectionTarget { try database.target(user: "postgres") }
+
+  @Test("a database is brought up to date once")
+  func migrate() throws {
+    let database = try TestDatabase(migrated: false)
+    let core = try TestCluster.core()
+    let second = MigrationFile(number: 2, name: "second", sql: "CREATE TABLE pleat.second (a integer)")
+    #expect(try Migrator(admin(database), files: [core]).migrate() == [.applied("0001_core.sql")])
+    #expect(try Migrator(admin(database), files: [core, second]).migrate() == [.applied("0002_second.sql")])
+    #expect(try Migrator(admin(database), files: [core, second]).migrate() == [])
+    #expect(
+      try database.value("SELECT tableowner FROM pg_tables WHERE schemaname = 'pleat' AND tablename = 'second'")
+        == "pleat_owner")
+    let checksum = try database.connect().query("SELECT checksum FROM pleat.migrations WHERE number = 1")
+    #expect(checksum.map { $0.bytea() } == [SHA256.digest(of: Array(core.sql.utf8))])
+    try SchemaCheck.requireSchema(try database.connect(user: "pleat_writer"), files: [core, second])
+  }
+
+  @Test("a newer database and a changed file are refused, and a missing migration is named")
+  func refused() throws {
+    let database = try TestDatabase()
+    let core = try TestCluster.core()
+    let writer = try database.connect(user: "pleat_writer")
+    let second = MigrationFile(number: 2, name: "second", sql: "SELECT 1")
+    let missing = #expect(throws: SchemaError.self) { try SchemaCheck.requireSchema(writer, files: [core, second]) }
+    guard case .notMigrated(["0002_second.sql"]) = missing else { throw TestFailure("\(String(describing: missing))") }
+
+    let changed = [MigrationFile(number: 1, name: "core", sql: core.sql + " ")]
+    let changedMigrate = #expect(throws: MigrationError.self) {
+      try Migrator(admin(database), files: changed).migrate()
+    }
+    guard case .changed("0001_core.sql") = changedMigrate else {
+      throw TestFailure("\(String(describing: changedMigrate))")
+    }
+    let changedRun = #expect(throws: SchemaError.self) { try SchemaCheck.requireSchema(writer, files: changed) }
+    guard case .changed = changedRun else { throw TestFailure("\(String(describing: changedRun))") }
+
+    _ = try Migrator(admin(database), files: [core, second]).migrate()
+    let newerMigrate = #expect(throws: MigrationError.self) { try Migrator(admin(database), files: [core]).migrate() }
+    guard case .newer(2, "second") = newerMigrate else { throw TestFailure("\(String(describing: newerMigrate))") }
+    let newerRun = #expect(throws: SchemaError.self) { try SchemaCheck.requireSchema(writer, files: [core]) }
+    guard case .newer(2, "second") = newerRun else { throw TestFailure("\(String(describing: newerRun))") }
+  }
+
+  @Test("a database without Pleat is not migrated")
+  func empty() throws {
+    let database = try TestDatabase(migrated: false)
+    let error = #expect(throws: SchemaError.self) {
+      try SchemaCheck.requireSchema(try database.connect(user: "pleat_writer"), files: [try TestCluster.core()])
+    }
+    guard case .notMigrated(["0001_core.sql"]) = error else { throw TestFailure("\(String(describing: error))") }
+  }
+
+  @Test("a migration that fails leaves nothing, and says where")
+  func failing() throws {
+    let database = try TestDatabase()
+    let bad = MigrationFile(number: 2, name: "bad", sql: "CREATE TABLE pleat.half (a integer);\n\nSELECT nonsense;")
+    let error = #expect(throws: MigrationError.self) {
+      try Migrator(admin(database), files: [try TestCluster.core(), bad]).migrate()
+    }
+    guard case .failed("0002_bad.sql", 3, _) = error else { throw TestFailure("\(String(describing: error))") }
+    #expect(try database.value("SELECT to_regclass('pleat.half')") == nil)
+    #expect(try database.value("SELECT max(number) FROM pleat.migrations") == "1")
+  }
+
+  @Test("without rights, migrate says so")
+  func noRights() throws {
+    let database = try TestDatabase(migrated: false)
+    let error = #expect(throws: MigrationError.self) {
+      try Migrator(try database.target(user: "pleat_writer"), files: [try TestCluster.core()]).migrate()
+    }
+    guard case .notPermitted = error else { throw TestFailure("\(String(describing: error))") }
+  }
+
+  @Test("with --no-roles, roles and their rights must be there")
+  func noRoles() throws {
+    let cluster = try PrivateCluster(settings: [("fsync", "off")])
+    defer { cluster.remove() }
+    try cluster.start()
+    let core = try TestCluster.core()
+    let missing = #expect(throws: MigrationError.self) {
+      try Migrator(cluster.target(), files: [core], createsRoles: false).migrate()
+    }
+    guard case .missingRoles(let roles) = missing else { throw TestFailure("\(String(describing: missing))") }
+    #expect(roles == ["pleat_operator", "pleat_owner", "pleat_reader", "pleat_team_reader", "pleat_writer"])
+    let admin = try Connection(cluster.target())
+    try admin.execute(
+      """
+      CREATE ROLE pleat_owner; CREATE ROLE pleat_operator; CREATE ROLE pleat_reader; CREATE ROLE pleat_team_reader;
+      CREATE ROLE pleat_writer LOGIN; CREATE ROLE deployer LOGIN; GRANT pleat_owner TO deployer;
+      GRANT pleat_reader, pleat_team_reader TO pleat_operator;
+      """)
+    let deployer = cluster.target(user: "deployer")
+    let ungranted = #expect(throws: MigrationError.self) {
+      try Migrator(deployer, files: [core], createsRoles: false).migrate()
+    }
+    guard case .notPermitted(let text) = ungranted else { throw TestFailure("\(String(describing: ungranted))") }
+    #expect(text.contains("GRANT pleat_writer TO pleat_owner"))
+    try admin.execute("GRANT pleat_writer TO pleat_owner; GRANT CREATE ON DATABASE postgres TO pleat_owner")
+    #expect(try Migrator(deployer, files: [core], createsRoles: false).migrate() == [.applied("0001_core.sql")])
+  }
+
+  @Test(
+    "pleat_writer cannot rewrite anything",
+    arguments: [
+      "journal", "journal_0", "outbox", "sample", "turns", "partitions", "projection_cursors", "live_generations",
+      "leases",
+      "instances", "installation", "first_ends", "secrets", "dead_letters", "skips", "journal_head", "relay_cursor",
+      "relay_places", "migrations",
+    ])
+  func appendOnly(_ table: String) throws {
+    let database = try TestDatabase()
+    try database.makeSample()
+    let writer = try database.connect(user: "pleat_writer")
+    let column = try #require(
+      try database.value(
+        "SELECT attname FROM pg_attribute WHERE attrelid = 'pleat.\(table)'::regclass AND attnum > 0 AND attidentity = '' ORDER BY attnum LIMIT 1"
+      ))
+    for statement in [
+      "UPDATE pleat.\(table) SET \(column) = \(column)", "DELETE FROM pleat.\(table)", "TRUNCATE pleat.\(table)",
+      "ALTER TABLE pleat.\(table) ADD COLUMN x integer", "DROP TABLE pleat.\(table)",
+    ] {
+      let error = #expect(throws: PostgresError.self) { try writer.execute(statement) }
+      guard case .server(let server) = error, server.sqlState == "42501" else {
+        Issue.record("\(statement): \(String(describing: error))")
+        continue
+      }
+    }
+  }
+
+  @Test("no other role may call what moves cursors, or see the hash key")
+  func strangers() throws {
+    let database = try TestDatabase()
+    let admin = try database.connect()
+    for role in ["pleat_reader", "pleat_team_reader", "pleat_operator"] {
+      let callable = try admin.query(
+        """
+        SELECT p.proname::text FROM pg_proc p
+        WHERE p.pronamespace = 'pleat'::regnamespace AND has_function_privilege($1, p.oid, 'EXECUTE') ORDER BY 1
+        """, [.text(role)]
+      ).map { $0.text() ?? "" }
+      #expect(callable == (role == "pleat_operator" ? ["chain_value", "journal_has", "resume", "skip"] : []))
+      let secret = try admin.query("SELECT has_table_privilege($1, 'pleat.secrets', 'SELECT')", [.text(role)])
+      #expect(secret.map { $0.bool() } == [false])
+    }
+  }
+
+  @Test("run takes pleat_writer, and refuses a login with more rights")
+  func logins() throws {
+    let database = try TestDatabase()
+    try SchemaCheck.requireWriter(try database.connect(user: "pleat_writer"))
+    func excess(_ user: String) throws -> [String] {
+      let connection = try database.connect(user: user)
+      let error = #expect(throws: SchemaError.self) { try SchemaCheck.requireWriter(connection) }
+      switch error {
+      case .tooManyRights(user, let rights): return rights
+      case .tooFewRights(user, let text): return [text]
+      default: throw TestFailure("\(String(describing: error))")
+      }
+    }
+    #expect(try excess("postgres").contains("is a superuser"))
+    try database.connect().execute(
+      """
+      CREATE ROLE as_owner LOGIN; GRANT pleat_owner TO as_owner;
+      CREATE ROLE maker LOGIN CREATEROLE; GRANT pleat_writer TO maker; GRANT maker TO pleat_owner;
+      CREATE ROLE granted LOGIN; GRANT pleat_writer TO granted; GRANT granted TO pleat_owner;
+      CREATE ROLE unreachable LOGIN; GRANT pleat_writer TO unreachable;
+      CREATE ROLE nobody_special LOGIN;
+      GRANT UPDATE ON pleat.outbox TO granted;
+      """)
+    #expect(try excess("as_owner").contains("is a member of pleat_owner"))
+    #expect(try excess("maker") == ["may create roles"])
+    #expect(try excess("granted") == ["may change pleat.outbox"])
+    #expect(try excess("unreachable") == ["has backends that pleat_owner may not end"])
+    #expect(try excess("nobody_special") == ["is no member of pleat_writer"])
+  }
+}
