@@ -14,10 +14,13 @@ package struct Symbol: Hashable, Sendable {
 /// strings, so that a record that turns out bad, or a duplicate, leaves nothing behind.
 package struct SymbolTable: Sendable {
   private var arena: [UInt8] = []
-  /// Where each string ends in the arena.
-  private var ends: [UInt32] = []
-  private var hashes: [UInt32] = []
-  /// Index + 1 into `ends`, 0 for a free slot; the count is a power of two.
+  fileprivate struct Entry {
+    /// Where the string ends in the arena.
+    var end: UInt32
+    var hash: UInt32
+  }
+  private var entries: [Entry] = []
+  /// Index + 1 into `entries`, 0 for a free slot; the count is a power of two.
   private var slots: [UInt32]
 
   package init(expected: Int = 64) {
@@ -26,11 +29,11 @@ package struct SymbolTable: Sendable {
     slots = Array(repeating: 0, count: capacity)
   }
 
-  package var count: Int { ends.count }
+  package var count: Int { entries.count }
   package var byteCount: Int { arena.count }
 
   @inline(__always)
-  private func start(_ index: Int) -> Int { index == 0 ? 0 : Int(ends[index - 1]) }
+  private func start(_ index: Int) -> Int { index == 0 ? 0 : Int(entries[index - 1].end) }
 
   /// A hash for this table alone: fast, and without any promise to the outside.
   @inline(__always)
@@ -69,15 +72,14 @@ package struct SymbolTable: Sendable {
     var slot = Int(hash) & mask
     while slots[slot] != 0 {
       let index = Int(slots[slot] - 1)
-      if hashes[index] == hash, equals(index, bytes) { return Symbol(index: UInt32(index)) }
+      if entries[index].hash == hash, equals(index, bytes) { return Symbol(index: UInt32(index)) }
       slot = (slot + 1) & mask
     }
-    slots[slot] = UInt32(ends.count + 1)
+    slots[slot] = UInt32(entries.count + 1)
     arena.append(contentsOf: bytes)
-    ends.append(UInt32(arena.count))
-    hashes.append(hash)
-    if ends.count * 2 > slots.count { grow() }
-    return Symbol(index: UInt32(ends.count - 1))
+    entries.append(Entry(end: UInt32(arena.count), hash: hash))
+    if entries.count * 2 > slots.count { grow() }
+    return Symbol(index: UInt32(entries.count - 1))
   }
 
   package mutating func intern(_ string: String) -> Symbol {
@@ -88,7 +90,7 @@ package struct SymbolTable: Sendable {
   @inline(__always)
   private func equals(_ index: Int, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
     let from = start(index)
-    let length = Int(ends[index]) - from
+    let length = Int(entries[index].end) - from
     if length != bytes.count { return false }
     if length == 0 { return true }
     return arena.withUnsafeBufferPointer { memcmp($0.baseAddress! + from, bytes.baseAddress!, length) == 0 }
@@ -97,8 +99,8 @@ package struct SymbolTable: Sendable {
   private mutating func grow() {
     slots = Array(repeating: 0, count: slots.count * 2)
     let mask = slots.count - 1
-    for index in 0..<ends.count {
-      var slot = Int(hashes[index]) & mask
+    for index in 0..<entries.count {
+      var slot = Int(entries[index].hash) & mask
       while slots[slot] != 0 { slot = (slot + 1) & mask }
       slots[slot] = UInt32(index + 1)
     }
@@ -107,16 +109,15 @@ package struct SymbolTable: Sendable {
   /// Forgets every string from index `count` on.
   package mutating func truncate(to count: Int) {
     let mask = slots.count - 1
-    while ends.count > count {
-      let index = ends.count - 1
-      var slot = Int(hashes[index]) & mask
+    while entries.count > count {
+      let index = entries.count - 1
+      var slot = Int(entries[index].hash) & mask
       while slots[slot] != UInt32(index + 1) { slot = (slot + 1) & mask }
       // The newest string ends its probe run, or lies in the middle of runs that came before it and so do not need it.
       slots[slot] = 0
-      ends.removeLast()
-      hashes.removeLast()
+      entries.removeLast()
     }
-    let end = count == 0 ? 0 : Int(ends[count - 1])
+    let end = count == 0 ? 0 : Int(entries[count - 1].end)
     arena.removeLast(arena.count - end)
   }
 
@@ -124,27 +125,27 @@ package struct SymbolTable: Sendable {
   @inline(__always)
   package func withBytes<R>(_ symbol: Symbol, _ body: (UnsafeBufferPointer<UInt8>) throws -> R) rethrows -> R {
     let from = start(Int(symbol.index))
-    let to = Int(ends[Int(symbol.index)])
+    let to = Int(entries[Int(symbol.index)].end)
     return try arena.withUnsafeBufferPointer { try body(UnsafeBufferPointer(rebasing: $0[from..<to])) }
   }
 
   /// The bytes of all strings, for loops over many of them.
   struct Storage {
     fileprivate let arena: UnsafeBufferPointer<UInt8>
-    fileprivate let ends: UnsafeBufferPointer<UInt32>
+    fileprivate let entries: UnsafeBufferPointer<Entry>
 
     @inline(__always)
     func bytes(_ symbol: Symbol) -> UnsafeBufferPointer<UInt8> {
       let index = Int(symbol.index)
-      let from = index == 0 ? 0 : Int(ends[index - 1])
-      return UnsafeBufferPointer(rebasing: arena[from..<Int(ends[index])])
+      let from = index == 0 ? 0 : Int(entries[index - 1].end)
+      return UnsafeBufferPointer(rebasing: arena[from..<Int(entries[index].end)])
     }
   }
 
   /// The storage is valid within the call.
   func withStorage<R>(_ body: (Storage) -> R) -> R {
     arena.withUnsafeBufferPointer { arena in
-      ends.withUnsafeBufferPointer { ends in body(Storage(arena: arena, ends: ends)) }
+      entries.withUnsafeBufferPointer { entries in body(Storage(arena: arena, entries: entries)) }
     }
   }
 

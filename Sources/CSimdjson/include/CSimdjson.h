@@ -58,7 +58,8 @@ typedef struct pleat_json_node {
   uint8_t kind;
   // The known name's number, by the name unescaped; 0 for others.
   uint8_t name;
-  uint8_t flags;
+  // Two bytes, so that the compiler copies whole words.
+  uint16_t flags;
 } pleat_json_node;
 
 typedef struct pleat_json_document {
