@@ -4,8 +4,10 @@ import Glibc
 struct ChildProcess {
   let pid: pid_t
 
-  /// - Parameter log: a file that takes what the program prints; it is appended to.
-  init(_ path: String, _ arguments: [String], log: String) throws(ClusterError) {
+  /// - Parameters:
+  ///   - log: a file that takes what the program prints; it is appended to.
+  ///   - input: a descriptor that it reads; nothing unless given.
+  init(_ path: String, _ arguments: [String], log: String, input: Int32? = nil) throws(ClusterError) {
     var actions = posix_spawn_file_actions_t()
     var attributes = posix_spawnattr_t()
     posix_spawn_file_actions_init(&actions)
@@ -14,7 +16,11 @@ struct ChildProcess {
       posix_spawn_file_actions_destroy(&actions)
       posix_spawnattr_destroy(&attributes)
     }
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+    if let input {
+      posix_spawn_file_actions_adddup2(&actions, input, 0)
+    } else {
+      posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+    }
     posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0o644)
     posix_spawn_file_actions_adddup2(&actions, 1, 2)
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))

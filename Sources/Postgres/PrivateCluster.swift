@@ -1,7 +1,7 @@
 import Glibc
 
 /// A PostgreSQL of one's own in a temporary directory, for `demo` and for tests: trust authentication, a Unix socket that only
-/// its user can reach or a port of 127.0.0.1, and nothing left when it is removed.
+/// its user can reach or a port of 127.0.0.1, and nothing left when it is removed, or when this process ends, however it does.
 ///
 /// Started by root it runs as `postgres`, or `nobody` where there is none.
 package final class PrivateCluster {
@@ -30,6 +30,7 @@ package final class PrivateCluster {
   private let port: UInt16
   private let settings: [(String, String)]
   private var server: ChildProcess?
+  private var clusterGuard: ClusterGuard?
 
   /// Makes a cluster; `start` runs it. On an error nothing is left.
   ///
@@ -40,6 +41,7 @@ package final class PrivateCluster {
     directory = try Self.makeDirectory(owner: user)
     self.settings = settings
     do throws(ClusterError) {
+      clusterGuard = try ClusterGuard(directory: directory)
       switch address {
       case .unixSocket: (host, port) = (directory, 5432)
       case .loopback: (host, port) = ("127.0.0.1", try Self.freePort())
@@ -51,15 +53,13 @@ package final class PrivateCluster {
           "--locale", "C.UTF-8", "--no-sync",
         ])
     } catch {
+      clusterGuard?.dismiss()
       Self.remove(directory)
       throw error
     }
   }
 
-  deinit {
-    stop(.immediate)
-    Self.remove(directory)
-  }
+  deinit { remove() }
 
   package var isRunning: Bool { server != nil }
   /// The server's process; nil while it does not run.
@@ -122,6 +122,8 @@ package final class PrivateCluster {
   /// Stops the server and removes the directory; the cluster is of no use any more.
   package func remove() {
     stop(.immediate)
+    clusterGuard?.dismiss()
+    clusterGuard = nil
     Self.remove(directory)
   }
 

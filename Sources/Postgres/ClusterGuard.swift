@@ -1,0 +1,41 @@
+import Glibc
+
+/// Ends a private cluster whose owner died without a word (`kill -9`): a shell that waits at the end of a pipe which only the
+/// owner can write to, and which closes with it.
+struct ClusterGuard {
+  private static let stopSeconds = 5
+
+  /// The server is the one that the directory names, so that nobody else's process is meant.
+  private static let script = """
+    read -r _
+    file="$1/data/postmaster.pid"
+    [ -e "$file" ] && kill -QUIT "$(head -n 1 "$file")"
+    tries=0
+    while [ -e "$file" ] && [ $tries -lt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
+    rm -rf "$1"
+    """
+
+  private let process: ChildProcess
+  private let writer: Int32
+
+  init(directory: String) throws(ClusterError) {
+    var ends: [Int32] = [-1, -1]
+    guard pipe(&ends) == 0 else { throw .directory(directory, String(cString: strerror(errno))) }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    defer { close(ends[0]) }
+    do throws(ClusterError) {
+      process = try ChildProcess("/bin/sh", ["-c", Self.script, "sh", directory], log: "/dev/null", input: ends[0])
+    } catch {
+      close(ends[1])
+      throw error
+    }
+    writer = ends[1]
+  }
+
+  /// The owner cleans up by itself.
+  func dismiss() {
+    process.send(SIGKILL)
+    _ = process.wait(seconds: Self.stopSeconds)
+    close(writer)
+  }
+}
