@@ -56,7 +56,7 @@ let package = Package(
     tests("PostgresTests", ["Postgres", "Engine", "Projections", "Events"]),
     tests("GeneratorTests", ["Generator", "Events"]),
     tests("ServiceTests", ["Service", "Generator", "Engine", "Events"]),
-    tests("SystemTests", ["Service", "TestSupport", "Kafka", "Postgres", "Generator", "Events"], data: ["Conformance"]),
+    tests("SystemTests", ["TestSupport", "Kafka", "Postgres", "Engine", "Events"], data: ["Conformance"]),
   ],
   cxxLanguageStandard: .cxx17
 )

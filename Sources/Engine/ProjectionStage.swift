@@ -23,7 +23,9 @@ package final class ProjectionStage: Stage {
   private var term: Int?
   private var finder = TurnFinder(greatestTime: nil)
 
-  private var batch: JournalBatch?
+  private var batch: JournalBatch? { didSet { nextFanOut = -1 } }
+  /// The first event of `batch`, from the one last asked about on, that fans out; its count if none does.
+  private var nextFanOut = -1
   private var backlog: [JournalBatch] = []
   private var inFlight: ProjectionPlace?
   private var dirtySince: Int64?
@@ -91,8 +93,7 @@ package final class ProjectionStage: Stage {
   private func work(_ now: Instant) throws -> NextStep {
     if inFlight != nil, store.flushIsDone() { try finishFlush() }
     if let batch = try nextBatch(now) {
-      if dirtySince == nil { dirtySince = now.monotonicNanoseconds }
-      try fold(batch)
+      try fold(batch, now)
       if try mustFlushUnderLoad(now) { try startFlush() }
       return .immediately
     }
@@ -159,30 +160,29 @@ package final class ProjectionStage: Stage {
 
   // MARK: Folding
 
-  private func fold(_ batch: JournalBatch) throws {
+  /// Folds the batch to its end, or up to and with the next event that has a transaction of its own: a step stays short.
+  private func fold(_ batch: JournalBatch, _ now: Instant) throws {
     let events = batch.events
-    var index = Int(place.position + 1 - batch.firstPosition)
-    var nextFanOut = -1
-    while index < events.count {
-      let special = nextSpecial(events, from: index, &nextFanOut)
-      if special.index > index { try foldRange(index..<special.index, of: batch) }
-      index = special.index
-      guard index < events.count else { break }
-      if special.turns {
-        try turn(at: index, of: batch)
-      } else {
-        try foldFanOut(index, of: batch)
-      }
-      index += 1
+    let index = Int(place.position + 1 - batch.firstPosition)
+    let special = nextSpecial(events, from: index)
+    if special.index > index {
+      if dirtySince == nil { dirtySince = now.monotonicNanoseconds }
+      try foldRange(index..<special.index, of: batch)
+    }
+    guard special.index < events.count else { return }
+    if special.turns {
+      try turn(at: special.index, of: batch)
+    } else {
+      try foldFanOut(special.index, of: batch)
     }
   }
 
   /// The next event that turns the hour or fans out, or the end. An event that does both turns first, and is folded in the turn.
-  private func nextSpecial(_ events: EventBatch, from start: Int, _ fanOut: inout Int) -> (index: Int, turns: Bool) {
-    if fanOut < start { fanOut = firstFanOut(events, from: start) }
-    let end = min(fanOut + 1, events.count)
+  private func nextSpecial(_ events: EventBatch, from start: Int) -> (index: Int, turns: Bool) {
+    if nextFanOut < start { nextFanOut = firstFanOut(events, from: start) }
+    let end = min(nextFanOut + 1, events.count)
     let turn = finder.advance(through: events.events, in: start..<end)
-    return turn < end ? (turn, true) : (fanOut, false)
+    return turn < end ? (turn, true) : (nextFanOut, false)
   }
 
   private func firstFanOut(_ events: EventBatch, from start: Int) -> Int {

@@ -8,7 +8,6 @@ extension PostgresProjectionStore {
 
   package func begin(_ cursor: ProjectionCursor, to place: ProjectionPlace, state: ProjectionState) throws(StoreError) {
     generation = cursor.generation
-    usedStages = []
     streamCount = 0
     try store.use { (connection) throws(PostgresError) in
       _ = try connection.pipeline([
@@ -51,13 +50,10 @@ extension PostgresProjectionStore {
 
   private func stage(_ change: TableChanges) throws(StoreError) {
     let statements = change.statements
-    try store.makeStage(statements)
+    try store.prepareStage(statements, rows: change.updates.count)
     try store.useTransaction { (connection) throws(PostgresError) in
-      // What an earlier write of this transaction left there must not be applied again.
-      if usedStages.contains(statements.name) { try connection.execute(statements.emptyStage) }
       try connection.copyIn(statements.copyToStage, change.updates)
     }
-    usedStages.insert(statements.name)
   }
 
   package func makeVersions(_ tables: [TableStatements], at turn: Turn, since lastTurn: Int64) throws(StoreError) {

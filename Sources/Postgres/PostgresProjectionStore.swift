@@ -19,8 +19,6 @@ package final class PostgresProjectionStore: ProjectionStore {
   private var instance: InstanceID?
   /// Of the transaction that is open, or of the last takeover.
   var generation: Int32 = 0
-  /// Tables whose stage holds rows that the open transaction has written already.
-  var usedStages: Set<String> = []
   /// Streams begun in the open transaction, for the names of their cursors.
   var streamCount = 0
 

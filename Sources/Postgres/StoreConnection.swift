@@ -20,8 +20,10 @@ final class StoreConnection {
     var isInterrupted = false
   }
   private let socket = Mutex(Socket())
-  /// Temporary tables that this connection has.
-  private(set) var stages: Set<String> = []
+  /// The temporary tables of this connection, with the rows written to each since it was last truncated.
+  private var stages: [String: Int] = [:]
+  /// Deleted rows stay in the stage's pages: beyond so many it is truncated, which costs more than a few deletes.
+  private static let stageRows = 5_000
 
   init(_ target: ConnectionTarget, profile: SessionProfile = .standard, onNotice: @escaping (String) -> Void) {
     (self.target, self.profile, self.onNotice) = (target, profile, onNotice)
@@ -31,14 +33,22 @@ final class StoreConnection {
     // Before libpq closes it: the number may be somebody else's afterwards.
     socket.withLock { $0.descriptor = -1 }
     connection = nil
-    stages = []
+    stages = [:]
   }
 
-  /// Creates a table's stage, once a connection.
-  func makeStage(_ statements: TableStatements) throws(StoreError) {
-    if stages.contains(statements.name) { return }
-    try useTransaction { (connection) throws(PostgresError) in try connection.execute(statements.createStage) }
-    stages.insert(statements.name)
+  /// Makes a table's stage ready for `rows` rows: there, and empty. Truncating every stage at every commit, as `ON COMMIT` would,
+  /// costs milliseconds a flush.
+  func prepareStage(_ statements: TableStatements, rows: Int) throws(StoreError) {
+    let written = stages[statements.name]
+    stages[statements.name] = (written ?? 0) + rows
+    guard let written else {
+      return try useTransaction { (connection) throws(PostgresError) in try connection.execute(statements.createStage) }
+    }
+    let isFull = written > Self.stageRows
+    if isFull { stages[statements.name] = rows }
+    try useTransaction { (connection) throws(PostgresError) in
+      try connection.execute(isFull ? statements.truncateStage : statements.emptyStage)
+    }
   }
 
   /// Runs `body` with the connection, and drops it where it is broken or left inside of a transaction by an error.

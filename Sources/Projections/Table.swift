@@ -33,7 +33,7 @@ package struct TableStatements: Sendable {
   package var load: String
   /// `COPY pleat.…_current (…) FROM STDIN (FORMAT binary)`: rows the store does not have yet.
   package var copy: String
-  /// `CREATE TEMP TABLE stage_NAME … ON COMMIT DELETE ROWS`, with `name` as it stands above.
+  /// `CREATE TEMP TABLE stage_NAME …`, with `name` as it stands above.
   package var createStage: String
   package var copyToStage: String
   /// `UPDATE … FROM stage_…`.
@@ -49,8 +49,9 @@ package struct TableStatements: Sendable {
     (self.copyToStage, self.update, self.version) = (copyToStage, update, version)
   }
 
-  /// Empties the stage between two writes of one transaction.
+  /// Empties the stage, for few rows and for many.
   package var emptyStage: String { "DELETE FROM pg_temp.stage_\(name)" }
+  package var truncateStage: String { "TRUNCATE pg_temp.stage_\(name)" }
 }
 
 /// Keys as columns, each an array in PostgreSQL's binary form.

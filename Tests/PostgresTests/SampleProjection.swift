@@ -27,7 +27,7 @@ enum Sample {
         JOIN pleat.sample_current c ON c.generation = $1 AND c.team_id = k.team_id AND c.technology = k.technology
       """,
     copy: "COPY pleat.sample_current FROM STDIN (FORMAT binary)",
-    createStage: "CREATE TEMP TABLE stage_sample (LIKE pleat.sample_current) ON COMMIT DELETE ROWS",
+    createStage: "CREATE TEMP TABLE stage_sample (LIKE pleat.sample_current)",
     copyToStage: "COPY stage_sample FROM STDIN (FORMAT binary)",
     update: """
       UPDATE pleat.sample_current c

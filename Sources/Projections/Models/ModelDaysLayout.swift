@@ -27,7 +27,7 @@ struct ModelDaysLayout: RowLayout {
         quality_millionths, quality_samples, fallbacks, buckets, bucket_ranks, position)
       FROM STDIN (FORMAT binary)
       """,
-    createStage: "CREATE TEMP TABLE stage_model_days (LIKE pleat.model_days_current) ON COMMIT DELETE ROWS",
+    createStage: "CREATE TEMP TABLE stage_model_days (LIKE pleat.model_days_current)",
     copyToStage: """
       COPY stage_model_days (
         generation, model_name, task_type, day, requests, response_time_us, tokens_used, cost_nanodollars,

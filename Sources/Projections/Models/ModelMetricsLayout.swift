@@ -43,7 +43,7 @@ struct ModelMetricsLayout: RowLayout {
         cost_nanodollars, quality_millionths, quality_samples, fallbacks, buckets, bucket_ranks, position)
       FROM STDIN (FORMAT binary)
       """,
-    createStage: "CREATE TEMP TABLE stage_model_metrics (LIKE pleat.model_metrics_current) ON COMMIT DELETE ROWS",
+    createStage: "CREATE TEMP TABLE stage_model_metrics (LIKE pleat.model_metrics_current)",
     copyToStage: """
       COPY stage_model_metrics (
         generation, model_name, task_type, complexity_level, hour, requests, response_time_us, tokens_used,

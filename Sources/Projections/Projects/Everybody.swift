@@ -32,7 +32,7 @@ struct ProjectDayLayout: RowLayout {
         generation, day, projects, successes, failures, position)
       FROM STDIN (FORMAT binary)
       """,
-    createStage: "CREATE TEMP TABLE stage_project_days (LIKE pleat.project_days_current) ON COMMIT DELETE ROWS",
+    createStage: "CREATE TEMP TABLE stage_project_days (LIKE pleat.project_days_current)",
     copyToStage: """
       COPY stage_project_days (
         generation, day, projects, successes, failures, position)

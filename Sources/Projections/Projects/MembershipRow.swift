@@ -32,7 +32,7 @@ struct MembershipLayout: RowLayout {
         generation, team_id, person, role, change_time, change_position, position)
       FROM STDIN (FORMAT binary)
       """,
-    createStage: "CREATE TEMP TABLE stage_memberships (LIKE pleat.memberships_current) ON COMMIT DELETE ROWS",
+    createStage: "CREATE TEMP TABLE stage_memberships (LIKE pleat.memberships_current)",
     copyToStage: """
       COPY stage_memberships (
         generation, team_id, person, role, change_time, change_position, position)

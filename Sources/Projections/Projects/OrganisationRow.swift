@@ -53,7 +53,7 @@ struct OrganisationLayout: RowLayout {
         sharing_position, position)
       FROM STDIN (FORMAT binary)
       """,
-    createStage: "CREATE TEMP TABLE stage_organisations (LIKE pleat.organisations_current) ON COMMIT DELETE ROWS",
+    createStage: "CREATE TEMP TABLE stage_organisations (LIKE pleat.organisations_current)",
     copyToStage: """
       COPY stage_organisations (
         generation, org_id, learning_enabled, learning_time, learning_position, sharing, sharing_time,

@@ -87,7 +87,7 @@ struct ProjectLayout: RowLayout {
         success_position, opening_days, opening_counts, position)
       FROM STDIN (FORMAT binary)
       """,
-    createStage: "CREATE TEMP TABLE stage_projects (LIKE pleat.projects_current) ON COMMIT DELETE ROWS",
+    createStage: "CREATE TEMP TABLE stage_projects (LIKE pleat.projects_current)",
     copyToStage: """
       COPY stage_projects (
         generation, project_id, generated, time, team_id, org_id, project_type, person, technologies,

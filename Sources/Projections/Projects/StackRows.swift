@@ -57,7 +57,7 @@ struct StackLayout: PeopledLayout {
       FROM STDIN (FORMAT binary)
       """,
     createStage:
-      "CREATE TEMP TABLE stage_stack_combinations (LIKE pleat.stack_combinations_current) ON COMMIT DELETE ROWS",
+      "CREATE TEMP TABLE stage_stack_combinations (LIKE pleat.stack_combinations_current)",
     copyToStage: """
       COPY stage_stack_combinations (
         generation, stack_id, technologies, usage_count, successes, failures, complexity_sum_millionths,
@@ -99,7 +99,7 @@ struct StackLayout: PeopledLayout {
         generation, stack_id, hashes, counts, estimate, position)
       FROM STDIN (FORMAT binary)
       """,
-    createStage: "CREATE TEMP TABLE stage_stack_people (LIKE pleat.stack_people_current) ON COMMIT DELETE ROWS",
+    createStage: "CREATE TEMP TABLE stage_stack_people (LIKE pleat.stack_people_current)",
     copyToStage: """
       COPY stage_stack_people (
         generation, stack_id, hashes, counts, estimate, position)
@@ -204,7 +204,7 @@ struct StackDayLayout: RowLayout {
         generation, stack_id, day, usage_count, position)
       FROM STDIN (FORMAT binary)
       """,
-    createStage: "CREATE TEMP TABLE stage_stack_days (LIKE pleat.stack_days_current) ON COMMIT DELETE ROWS",
+    createStage: "CREATE TEMP TABLE stage_stack_days (LIKE pleat.stack_days_current)",
     copyToStage: """
       COPY stage_stack_days (
         generation, stack_id, day, usage_count, position)

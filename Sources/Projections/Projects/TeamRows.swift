@@ -54,7 +54,7 @@ struct TeamLayout: RowLayout {
         last_activity, position)
       FROM STDIN (FORMAT binary)
       """,
-    createStage: "CREATE TEMP TABLE stage_team_stats (LIKE pleat.team_stats_current) ON COMMIT DELETE ROWS",
+    createStage: "CREATE TEMP TABLE stage_team_stats (LIKE pleat.team_stats_current)",
     copyToStage: """
       COPY stage_team_stats (
         generation, team_id, name, name_time, name_position, members, projects_generated, projects_opened,
@@ -173,7 +173,7 @@ struct TeamDayLayout: RowLayout {
         active_members, successes, failures, hashes, counts, estimate, position)
       FROM STDIN (FORMAT binary)
       """,
-    createStage: "CREATE TEMP TABLE stage_team_activity (LIKE pleat.team_activity_current) ON COMMIT DELETE ROWS",
+    createStage: "CREATE TEMP TABLE stage_team_activity (LIKE pleat.team_activity_current)",
     copyToStage: """
       COPY stage_team_activity (
         generation, team_id, day, events, projects_generated, projects_opened, wizard_steps,
@@ -278,7 +278,7 @@ struct TeamTechnologyLayout: RowLayout {
       FROM STDIN (FORMAT binary)
       """,
     createStage:
-      "CREATE TEMP TABLE stage_team_technologies (LIKE pleat.team_technologies_current) ON COMMIT DELETE ROWS",
+      "CREATE TEMP TABLE stage_team_technologies (LIKE pleat.team_technologies_current)",
     copyToStage: """
       COPY stage_team_technologies (
         generation, team_id, technology, usage_count, successes, failures, position)

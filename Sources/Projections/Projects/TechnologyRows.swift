@@ -54,7 +54,7 @@ struct TechnologyLayout: RowLayout {
         announced_direction, position)
       FROM STDIN (FORMAT binary)
       """,
-    createStage: "CREATE TEMP TABLE stage_technologies (LIKE pleat.technologies_current) ON COMMIT DELETE ROWS",
+    createStage: "CREATE TEMP TABLE stage_technologies (LIKE pleat.technologies_current)",
     copyToStage: """
       COPY stage_technologies (
         generation, technology, category, projects, selections, first_seen, last_seen,
@@ -153,7 +153,7 @@ struct TechnologyUsageLayout: PeopledLayout {
         position)
       FROM STDIN (FORMAT binary)
       """,
-    createStage: "CREATE TEMP TABLE stage_technology_usage (LIKE pleat.technology_usage_current) ON COMMIT DELETE ROWS",
+    createStage: "CREATE TEMP TABLE stage_technology_usage (LIKE pleat.technology_usage_current)",
     copyToStage: """
       COPY stage_technology_usage (
         generation, technology, day, projects, selections, successes, failures, people, people_taken_out,
@@ -193,7 +193,7 @@ struct TechnologyUsageLayout: PeopledLayout {
       FROM STDIN (FORMAT binary)
       """,
     createStage:
-      "CREATE TEMP TABLE stage_technology_people (LIKE pleat.technology_people_current) ON COMMIT DELETE ROWS",
+      "CREATE TEMP TABLE stage_technology_people (LIKE pleat.technology_people_current)",
     copyToStage: """
       COPY stage_technology_people (
         generation, technology, day, hashes, counts, estimate, position)

@@ -169,7 +169,7 @@ package final class Daemon {
       listener: JournalListening(
         JournalListener(target("listen")), waitMilliseconds: Self.listenMilliseconds,
         reporter: logger.with("stage", "listen")
-      ) { tail.noteRemoteAppend() })
+      ) { [leases] in if leases.liveInstances.count != 1 { tail.noteRemoteAppend() } })
   }
 
   // MARK: - Running

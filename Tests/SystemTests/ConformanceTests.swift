@@ -1,0 +1,63 @@
+import Foundation
+import Testing
+
+extension SystemTests {
+  @Suite("Conformance")
+  struct ConformanceTests {
+    @Test("rows, dead letters and derived events are what they must be", arguments: ["world", "edges", "rules"])
+    func set(name: String) throws {
+      let set = try ConformanceSet(name)
+      let pleat = try Installation(environment: ["PLEAT_RELAY_PUBLISH": "all"])
+      try pleat.produce(set.events)
+      let daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+
+      try pleat.expect(
+        Dictionary(uniqueKeysWithValues: ViewComparison.keys.keys.map { ($0, set.rows("unmasked", $0)) }))
+      let masked = ["technology_usage", "technology_trends", "stack_combinations"]
+      try pleat.expect(Dictionary(uniqueKeysWithValues: masked.map { ($0, set.rows("masked", $0)) }), in: "insights")
+
+      try expectCounts(pleat, set)
+      try expectDerivedEvents(pleat, set)
+      #expect(daemon.terminate() == 0)
+    }
+
+    private func expectCounts(_ pleat: Installation, _ set: ConformanceSet) throws {
+      let status = try JSONSerialization.jsonObject(with: Data(pleat.pleat("status", "--json").utf8)) as! [String: Any]
+      let partition = (status["partitions"] as! [[String: Any]])[0]
+      #expect(partition["duplicates"] as? Int == set.counts["duplicates"] as? Int)
+      #expect(partition["dead_letters"] as? Int == set.counts["dead_letters"] as? Int)
+      #expect(partition["lag"] as? Int == 0)
+      #expect(Date6(status["watermark"] as! String) == Date6(set.counts["watermark"] as! String))
+      #expect(try pleat.journal().count == set.counts["events"] as? Int)
+      var reasons: [String: Int] = [:]
+      for line in try pleat.pleat("deadletters", "list", "--json").split(separator: "\n") {
+        let letter = try JSONSerialization.jsonObject(with: Data(line.utf8)) as! [String: Any]
+        let reason = letter["reason"] as! String
+        let path = reason == "duplicate_member" ? "?" : letter["path"] as? String
+        reasons[[reason, path].compactMap { $0 }.joined(separator: ":"), default: 0] += 1
+      }
+      #expect(reasons == set.counts["dead_letter_reasons"] as? [String: Int])
+    }
+
+    private func expectDerivedEvents(_ pleat: Installation, _ set: ConformanceSet) throws {
+      let types = ["technology_trend_changed", "popular_stack_trending"]
+      let expected = set.derivedEvents.filter { types.contains($0["type"] as! String) }
+      try Wait.until("the derived events are published") { try pleat.derivedEvents().count >= expected.count }
+      let found = try pleat.derivedEvents()
+      #expect(found.map { $0["id"] as! String } == expected.map { $0["id"] as! String })
+      for (event, wanted) in zip(found, expected) {
+        for member in ["type", "subject", "time", "source"] {
+          #expect(event[member] as? String == wanted[member] as? String)
+        }
+        let data = event["data"] as! [String: Any]
+        let wantedData = wanted["data"] as! [String: Any]
+        #expect(Set(data.keys) == Set(wantedData.keys))
+        for (member, value) in wantedData {
+          #expect(
+            ViewComparison.matches(member, found: data[member] ?? "nothing", expected: value), "\(member) of \(wanted)")
+        }
+      }
+    }
+  }
+}

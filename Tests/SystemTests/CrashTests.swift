@@ -1,0 +1,136 @@
+import Foundation
+import Testing
+
+extension SystemTests {
+  @Suite("Whatever happens, the same answer")
+  struct CrashTests {
+    /// A world for several partitions, and the number of events in it.
+    private func world(_ pleat: Installation, events: Int, seed: Int, days: Int = 40) throws -> Data {
+      Data(
+        try pleat.pleat(
+          "generate", "--events", "\(events)", "--seed", "\(seed)", "--days", "\(days)", "--end", "2026-11-01T00:00:00Z"
+        ).utf8)
+    }
+
+    /// The journal holds what was produced, once each; the views show what a slow fold of the journal shows; every derived event
+    /// is out once.
+    private func expectRight(_ pleat: Installation, produced: Data) throws {
+      let journal = try pleat.journal()
+      #expect(journal.map(\.position) == Array(1...max(journal.count, 1)).prefix(journal.count).map { $0 })
+      var produced = Set(
+        String(decoding: produced, as: UTF8.self).split(separator: "\n").map { line -> String in
+          let event =
+            try! JSONSerialization.jsonObject(with: Data(line.split(separator: "\t")[1].utf8)) as! [String: Any]
+          return "\(event["source"] as? String ?? "bare")\u{0}\(event["id"] as? String ?? "")"
+        })
+      produced.remove("bare\u{0}")
+      let journaled = journal.filter { $0.id != nil }.map { "\($0.source)\u{0}\($0.id!)" }
+      #expect(journaled.count == Set(journaled).count, "an event is in the journal twice")
+      #expect(Set(journaled) == produced, "an event is missing in the journal\(pleat.logs)")
+
+      let fold = SlowFold(journal)
+      // A project that left takes its extremes with it in the slow fold, and not in the views: they are compared elsewhere.
+      try pleat.expect(fold.views())
+
+      let outbox = try pleat.sql("SELECT string_agg(id, ' ' ORDER BY position, ordinal) FROM pleat.outbox")
+        .split(separator: " ").map(String.init)
+      if pleat.servers.isReal {
+        try Wait.until("every derived event is out") { try pleat.derivedEvents().count >= outbox.count }
+        #expect(try pleat.derivedEvents().map { $0["id"] as! String } == outbox)
+      }
+    }
+
+    @Test("kill -9 in the middle, again and again")
+    func kills() throws {
+      let pleat = try Installation(topics: ["in": 3], environment: ["PLEAT_RELAY_PUBLISH": "all"])
+      let events = try world(pleat, events: 12_000, seed: 5)
+      try pleat.produce(events)
+      for delay in [300_000, 120_000, 500_000, 60_000, 800_000, 250_000] as [UInt32] {
+        let daemon = try pleat.start()
+        try Wait.until("something is journaled") { try pleat.sql("SELECT position > 0 FROM pleat.journal_head") == "t" }
+        usleep(delay)
+        daemon.killHard()
+      }
+      let daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      try expectRight(pleat, produced: events)
+      #expect(daemon.terminate() == 0)
+    }
+
+    @Test("a second instance joins and leaves")
+    func join() throws {
+      let pleat = try Installation(topics: ["in": 4], environment: ["PLEAT_RELAY_PUBLISH": "all"])
+      let events = try world(pleat, events: 9_000, seed: 6)
+      let lines = String(decoding: events, as: UTF8.self).split(separator: "\n")
+      func part(_ range: Range<Int>) -> Data { Data(lines[range].map { $0 + "\n" }.joined().utf8) }
+      let first = try pleat.start("one")
+      try pleat.produce(part(0..<3_000))
+      try pleat.waitCaughtUp()
+      let second = try pleat.start("two")
+      try Wait.until("the partitions are shared") {
+        try pleat.sql(
+          "SELECT count(*) FROM pleat.leases WHERE resource LIKE 'partition/%' AND owner = 'two' AND until > clock_timestamp()"
+        )
+          == "2"
+      }
+      try pleat.produce(part(3_000..<6_000))
+      try pleat.waitCaughtUp()
+      #expect(first.terminate() == 0)
+      try pleat.produce(part(6_000..<lines.count))
+      try pleat.waitCaughtUp()
+      try expectRight(pleat, produced: events)
+      #expect(second.terminate() == 0)
+    }
+
+    @Test("a stopped instance that wakes up after its leases are gone writes nothing")
+    func zombie() throws {
+      let pleat = try Installation(topics: ["in": 2], environment: ["PLEAT_RELAY_PUBLISH": "all"])
+      let events = try world(pleat, events: 8_000, seed: 7)
+      let zombie = try pleat.start("zombie")
+      try pleat.produce(events)
+      try Wait.until("it is at work") { try pleat.sql("SELECT position > 500 FROM pleat.journal_head") == "t" }
+      zombie.signal(SIGSTOP)
+      let heir = try pleat.start("heir")
+      try Wait.until("the leases went over") {
+        try pleat.sql("SELECT bool_and(owner = 'heir') FROM pleat.leases WHERE until > clock_timestamp()") == "t"
+      }
+      try pleat.waitCaughtUp()
+      let before = try pleat.sql("SELECT position, encode(chain, 'hex') FROM pleat.journal_head")
+      zombie.signal(SIGCONT)
+      try Wait.until("it notices") {
+        zombie.output.contains("leases are not renewed") || zombie.output.contains("given up") || !zombie.isRunning
+      }
+      #expect(try pleat.sql("SELECT position, encode(chain, 'hex') FROM pleat.journal_head") == before)
+      try expectRight(pleat, produced: events)
+      zombie.killHard()
+      #expect(heir.terminate() == 0)
+    }
+
+    @Test("PostgreSQL restarts under load")
+    func postgresRestarts() throws {
+      let pleat = try Installation(topics: ["in": 2], environment: ["PLEAT_RELAY_PUBLISH": "all"])
+      let events = try world(pleat, events: 12_000, seed: 8)
+      try pleat.produce(events)
+      let daemon = try pleat.start()
+      try Wait.until("it is at work") { try pleat.sql("SELECT position > 0 FROM pleat.journal_head") == "t" }
+      try pleat.servers.restartPostgres()
+      try pleat.waitCaughtUp()
+      try expectRight(pleat, produced: events)
+      #expect(daemon.terminate() == 0)
+    }
+
+    @Test("a name that starts again takes over at once, and the older start ends with 78")
+    func sameName() throws {
+      let pleat = try Installation()
+      try pleat.produce(try world(pleat, events: 500, seed: 9))
+      let older = try pleat.start()
+      try pleat.waitCaughtUp()
+      let younger = try pleat.start()
+      #expect(older.waitForExit(20))
+      #expect(older.process.terminationStatus == 78)
+      try pleat.produce(try world(pleat, events: 700, seed: 10))
+      try pleat.waitCaughtUp()
+      #expect(younger.terminate() == 0)
+    }
+  }
+}

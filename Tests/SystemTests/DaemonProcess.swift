@@ -1,0 +1,65 @@
+import Foundation
+import Glibc
+
+/// One `pleat run` as a process of its own.
+final class DaemonProcess {
+  let process = Process()
+  let log: URL
+
+  init(program: URL, environment: [String: String], log: URL) throws {
+    self.log = log
+    try Data().write(to: log)
+    process.executableURL = program
+    process.arguments = ["run"]
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = try FileHandle(forWritingTo: log)
+    process.standardError = process.standardOutput
+    try process.run()
+  }
+
+  var pid: pid_t { process.processIdentifier }
+  var isRunning: Bool { process.isRunning }
+  var output: String { (try? String(contentsOf: log, encoding: .utf8)) ?? "" }
+
+  func signal(_ signal: Int32) { Glibc.kill(pid, signal) }
+
+  /// `kill -9`, and waits until it is gone.
+  func killHard() {
+    signal(SIGKILL)
+    process.waitUntilExit()
+  }
+
+  /// SIGTERM; its exit code, or nil if it has not ended after `seconds` (and is then killed).
+  func terminate(within seconds: Double = 10) -> Int32? {
+    signal(SIGTERM)
+    if waitForExit(seconds) { return process.terminationStatus }
+    killHard()
+    return nil
+  }
+
+  func waitForExit(_ seconds: Double) -> Bool {
+    (try? Wait.until(seconds: seconds, "the daemon ends") { !self.process.isRunning }) != nil
+  }
+
+  deinit {
+    if process.isRunning {
+      signal(SIGCONT)
+      killHard()
+    }
+  }
+}
+
+/// Waiting for something to come true, with an end.
+enum Wait {
+  struct TimedOut: Error, CustomStringConvertible { var description: String }
+
+  static func until(seconds: Double = 30, _ what: String, _ condition: () throws -> Bool) throws {
+    let deadline = Date().addingTimeInterval(seconds)
+    while Date() < deadline {
+      if try condition() { return }
+      usleep(20_000)
+    }
+    throw TimedOut(description: "after \(seconds) s still not: \(what)")
+  }
+}

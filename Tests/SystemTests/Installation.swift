@@ -1,0 +1,128 @@
+import Foundation
+import Testing
+
+/// A Pleat of its own: a database and topics nobody else uses, on the servers that all system tests share.
+final class Installation {
+  let servers: Servers
+  let name: String
+  let folder: URL
+  let topics: [String: Int]
+  private(set) var daemons: [DaemonProcess] = []
+  private var extra: [String: String]
+
+  /// Makes database and topics, and migrates.
+  init(topics: [String: Int] = ["in": 1], environment: [String: String] = [:], migrate: Bool = true) throws {
+    servers = try Servers.shared()
+    name = "p\(UUID().uuidString.prefix(8).lowercased())"
+    folder = servers.folder.appendingPathComponent(name)
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    let prefix = name
+    self.topics = Dictionary(uniqueKeysWithValues: topics.map { ("\(prefix).\($0.key)", $0.value) })
+    extra = environment
+    let catalog = folder.appendingPathComponent("catalog.yaml")
+    try "version: 1\ntechnologies: []\n".write(to: catalog, atomically: true, encoding: .utf8)
+    extra["PLEAT_PROJECTIONS_CATALOG"] = environment["PLEAT_PROJECTIONS_CATALOG"] ?? catalog.path
+    try servers.createDatabase(name)
+    for (topic, partitions) in self.topics { try servers.createTopic(topic, partitions: partitions) }
+    try servers.createTopic(outputTopic, partitions: 1)
+    try servers.createTopic(teamTopic, partitions: 1)
+    if migrate { try pleat("migrate") }
+  }
+
+  var input: String { topics.keys.sorted()[0] }
+  var outputTopic: String { "\(name).analytics.events" }
+  var teamTopic: String { "\(name).analytics.teams" }
+
+  var environment: [String: String] {
+    [
+      "PLEAT_INSTANCE": "one", "PLEAT_KAFKA_BOOTSTRAP": servers.bootstrap, "PLEAT_KAFKA_GROUP": name,
+      "PLEAT_KAFKA_TOPICS": topics.keys.sorted().joined(separator: ","), "PLEAT_KAFKA_OUTPUT_TOPIC": outputTopic,
+      "PLEAT_KAFKA_TEAM_TOPIC": teamTopic, "PLEAT_KAFKA_CURSOR_TOPIC": "\(name).cursors",
+      "PLEAT_POSTGRES_URL": servers.url(database: name, user: "pleat_writer"),
+      "PLEAT_POSTGRES_ADMIN_URL": servers.url(database: name, user: "postgres"), "PLEAT_LIMITS_LEASE_SECONDS": "3",
+      "PLEAT_LOG_FORMAT": "text",
+    ].merging(extra) { $1 }
+  }
+
+  /// The environment in which commands act as somebody who may decide.
+  var asOperator: [String: String] { ["PLEAT_POSTGRES_URL": environment["PLEAT_POSTGRES_ADMIN_URL"]!] }
+
+  // MARK: - Processes
+
+  @discardableResult
+  func start(_ instance: String = "one", _ more: [String: String] = [:]) throws -> DaemonProcess {
+    let daemon = try DaemonProcess(
+      program: servers.program,
+      environment: environment.merging(more) { $1 }.merging(["PLEAT_INSTANCE": instance]) { $1 },
+      log: folder.appendingPathComponent("\(instance)-\(daemons.count).log"))
+    daemons.append(daemon)
+    return daemon
+  }
+
+  /// Runs a command; throws with what it said if its exit code is not the expected one.
+  @discardableResult
+  func pleat(_ arguments: String..., expecting code: Int32 = 0, environment more: [String: String] = [:]) throws
+    -> String
+  {
+    let result = try Shell.run(
+      servers.program.path, arguments, environment: environment.merging(more) { $1 })
+    let text = String(decoding: result.output, as: UTF8.self)
+    guard result.status == code else {
+      throw Shell.Failure(
+        description: "pleat \(arguments.joined(separator: " ")) ended with \(result.status), not \(code):\n\(text)"
+          + String(decoding: result.errors, as: UTF8.self) + logs)
+    }
+    return text
+  }
+
+  func waitCaughtUp(seconds: Int = 120) throws { try pleat("status", "--wait-caught-up", "\(seconds)") }
+
+  /// What the daemons logged, for a failure's message.
+  var logs: String {
+    daemons.map {
+      "\n--- \($0.log.lastPathComponent)\n\($0.output.split(separator: "\n").suffix(25).joined(separator: "\n"))"
+    }
+    .joined()
+  }
+
+  func stopAll() {
+    for daemon in daemons where daemon.isRunning {
+      daemon.signal(SIGCONT)
+      daemon.killHard()
+    }
+  }
+
+  // MARK: - Data
+
+  /// Produces lines `key TAB value`, in order.
+  func produce(_ lines: Data, to topic: String? = nil) throws { try servers.produce(lines, to: topic ?? input) }
+
+  func journal() throws -> [JournalLine] {
+    try pleat("journal").split(separator: "\n").map { try JournalLine(String($0)) }
+  }
+
+  func sql(_ query: String, user: String = "postgres") throws -> String {
+    try servers.sql(query, database: name, user: user)
+  }
+
+  /// A view's rows.
+  func rows(_ view: String, user: String = "postgres") throws -> [[String: Any]] {
+    let json = try sql("SELECT coalesce(json_agg(v), '[]') FROM (SELECT * FROM \(view)) v", user: user)
+    return try JSONSerialization.jsonObject(with: Data(json.utf8)) as! [[String: Any]]
+  }
+
+  /// The derived events that a `read_committed` reader finds, in the topic's order.
+  func derivedEvents(_ topic: String? = nil) throws -> [[String: Any]] {
+    try servers.consume(topic ?? outputTopic).map { try JSONSerialization.jsonObject(with: $0) as! [String: Any] }
+  }
+
+  /// Requires that the views show what they must.
+  func expect(_ views: [String: [[String: Any]]], in schema: String = "pleat_unmasked") throws {
+    for (view, expected) in views.sorted(by: { $0.key < $1.key }) {
+      let differences = ViewComparison.differences(view, found: try rows("\(schema).\(view)"), expected: expected)
+      #expect(differences.isEmpty, "\(differences.joined(separator: "\n"))\(logs)")
+    }
+  }
+
+  deinit { stopAll() }
+}

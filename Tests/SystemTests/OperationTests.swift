@@ -1,0 +1,170 @@
+import Foundation
+import Testing
+
+extension SystemTests {
+  @Suite("Operating it")
+  struct OperationTests {
+    private func event(_ id: String, _ minute: Int = 0, _ data: String = #"{"project_id":"p","user_id":"u"}"#) -> String
+    {
+      let time = String(format: "2026-10-01T%02d:%02d:00Z", minute / 60 % 24, minute % 60)
+      let envelope =
+        #"{"specversion":"1.0","id":"\#(id)","source":"s","type":"project_opened","time":"\#(time)","data":\#(data)}"#
+      return "k\t\(envelope)\n"
+    }
+
+    @Test("every dead letter reason, and the stream goes on")
+    func deadLetters() throws {
+      let good = #"{"specversion":"1.0","id":"ok","source":"s","type":"x","time":"2026-10-01T00:00:00Z","data":{}}"#
+      let long = String(repeating: "x", count: 300)
+      let cases: [(String, String?, String)] = [
+        ("empty_value", nil, ""),
+        ("malformed_json", nil, #"{"a":"#),
+        ("duplicate_member", "/data/a", #"{"type":"x","timestamp":1,"data":{"a":1,"\u0061":2}}"#),
+        ("not_an_object", nil, "[1]"),
+        ("unsupported_specversion", "/specversion", good.replacingOccurrences(of: "1.0", with: "0.3")),
+        ("missing_member", "/id", good.replacingOccurrences(of: #""id":"ok","#, with: "")),
+        ("wrong_type", "/data", good.replacingOccurrences(of: #""data":{}"#, with: #""data":3"#)),
+        ("invalid_value", "/time", good.replacingOccurrences(of: "2026-10-01T00:00:00Z", with: "yesterday")),
+        ("out_of_range", "/time", good.replacingOccurrences(of: "2026-10-01", with: "1999-10-01")),
+        ("too_long", "/source", good.replacingOccurrences(of: #""s""#, with: "\"\(long)\"")),
+        ("future_time", "/time", good.replacingOccurrences(of: "2026-10-01", with: "2999-10-01")),
+      ]
+      let pleat = try Installation()
+      try pleat.produce(Data(cases.map { "k\t\($0.2)\n" }.joined().utf8))
+      try pleat.servers.produceValues(
+        [[UInt8](repeating: 32, count: 1 << 20) + [32], [0x7B, 0xFF, 0x7D]], to: pleat.input)
+      try pleat.produce(Data("k\t\(good)\n".utf8))
+      let daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      let letters = try pleat.pleat("deadletters", "list", "--json").split(separator: "\n").map {
+        try JSONSerialization.jsonObject(with: Data($0.utf8)) as! [String: Any]
+      }
+      let found = letters.map { "\($0["reason"]!) \($0["path"] as? String ?? "")" }
+      #expect(
+        Set(found) == Set(cases.map { "\($0.0) \($0.1 ?? "")" } + ["too_large ", "invalid_utf8 "]), "\(pleat.logs)")
+      #expect(try pleat.journal().map(\.id) == ["ok"])
+      let shown = try pleat.pleat(
+        "deadletters", "show", "\(letters.first { $0["reason"] as? String == "invalid_utf8" }!["id"]!)", "--json")
+      let letter = try JSONSerialization.jsonObject(with: Data(shown.utf8)) as! [String: Any]
+      #expect(letter["value_base64"] as? String == Data([0x7B, 0xFF, 0x7D]).base64EncodedString())
+      #expect(daemon.terminate() == 0)
+    }
+
+    @Test("a partition of bad records pauses, and resume goes on")
+    func pauses() throws {
+      let pleat = try Installation()
+      try pleat.produce(Data(String(repeating: "k\tnonsense\n", count: 10_050).utf8))
+      let daemon = try pleat.start()
+      let state = { try pleat.sql("SELECT state FROM pleat.partitions") }
+      try Wait.until("the partition pauses") { try state() == "paused" }
+      try pleat.produce(Data(String(repeating: event("one"), count: 1).utf8))
+      let partition = pleat.topics.keys.first!
+      try pleat.pleat("resume", partition, "0", environment: pleat.asOperator)
+      try pleat.waitCaughtUp()
+      #expect(try state() == "running")
+      #expect(try pleat.journal().map(\.id) == ["one"])
+      #expect(daemon.terminate() == 0)
+    }
+
+    @Test("a recreated topic is noticed, and skip goes on in a new incarnation", .enabled(if: Servers.hasRealKafka))
+    func recreated() throws {
+      let pleat = try Installation()
+      try pleat.produce(Data((0..<50).map { event("a\($0)", $0) }.joined().utf8))
+      var daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      #expect(daemon.terminate() == 0)
+      try pleat.servers.deleteTopic(pleat.input)
+      try pleat.servers.createTopic(pleat.input, partitions: 1)
+      try pleat.produce(Data((0..<80).map { event("b\($0)", $0) }.joined().utf8))
+      daemon = try pleat.start()
+      try Wait.until("the alarm") { try pleat.sql("SELECT state FROM pleat.partitions") == "alarm" }
+      #expect(try pleat.journal().count == 50)
+      try pleat.pleat(
+        "skip", pleat.input, "0", "--to", "0", "--reason", "the topic was made anew", environment: pleat.asOperator)
+      try pleat.waitCaughtUp()
+      let journal = try pleat.journal()
+      #expect(journal.map(\.id) == (0..<50).map { "a\($0)" } + (0..<80).map { "b\($0)" })
+      #expect(try pleat.sql("SELECT incarnation FROM pleat.partitions") == "1")
+      #expect(daemon.terminate() == 0)
+    }
+
+    @Test("offsets that are gone are an alarm with the exact gap", .enabled(if: Servers.hasRealKafka))
+    func gap() throws {
+      let pleat = try Installation()
+      try pleat.produce(Data((0..<50).map { event("a\($0)", $0) }.joined().utf8))
+      var daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      #expect(daemon.terminate() == 0)
+      try pleat.produce(Data((0..<50).map { event("b\($0)", $0) }.joined().utf8))
+      try pleat.servers.deleteRecords(pleat.input, before: 70)
+      daemon = try pleat.start()
+      try Wait.until("the alarm") {
+        try pleat.sql("SELECT reason FROM pleat.partitions").contains("offsets 50 to 69 are gone")
+      }
+      try pleat.pleat("skip", pleat.input, "0", "--to", "70", "--reason", "lost", environment: pleat.asOperator)
+      try pleat.waitCaughtUp()
+      #expect(try pleat.journal().count == 80)
+      #expect(daemon.terminate() == 0)
+    }
+
+    @Test("the writer can neither update nor delete a version, and the reader sees nothing masked or of a team")
+    func roles() throws {
+      let pleat = try Installation()
+      try pleat.produce(
+        Data(
+          """
+          k\t{"type":"project_generated","timestamp":"2026-10-01T00:00:00Z","data":{"project_id":"p","user_id":"u","technologies":["A"],"project_type":"t","team_id":"team"}}
+          k\t{"type":"project_opened","timestamp":"2026-10-03T00:00:00Z","data":{"project_id":"p","user_id":"u"}}\n
+          """.utf8))
+      let daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      #expect(try pleat.sql("SELECT count(*) > 0 FROM pleat.team_stats") == "t")
+      for statement in [
+        "UPDATE pleat.team_stats SET members = 7", "DELETE FROM pleat.team_stats", "TRUNCATE pleat.team_stats",
+        "UPDATE pleat.journal SET topic = 'x'", "DELETE FROM pleat.outbox", "DELETE FROM pleat.team_stats_current",
+      ] {
+        #expect(throws: Shell.Failure.self, "\(statement)") { try pleat.sql(statement, user: "pleat_writer") }
+      }
+      for role in ["pleat_reader", "pleat_team_reader", "pleat_operator"] {
+        _ = try pleat.sql("GRANT \(role) TO CURRENT_USER")
+      }
+      let asReader = { (query: String) in try pleat.sql("SET ROLE pleat_reader; \(query)") }
+      #expect(try asReader("SELECT count(*) FROM insights.technology_usage").hasSuffix("0"))
+      #expect(try pleat.sql("SELECT count(*) FROM pleat_unmasked.technology_usage") == "1")
+      for query in [
+        "SELECT * FROM insights.team_stats", "SELECT * FROM insights.team_activity",
+        "SELECT * FROM insights.team_technologies",
+        "SELECT * FROM pleat_unmasked.technology_usage", "SELECT * FROM pleat.technology_usage_current",
+        "SELECT * FROM pleat.journal",
+      ] {
+        #expect(throws: Shell.Failure.self, "\(query)") { try asReader(query) }
+      }
+      #expect(try pleat.sql("SET ROLE pleat_team_reader; SELECT team_id FROM insights.team_stats").hasSuffix("team"))
+      #expect(daemon.terminate() == 0)
+    }
+
+    @Test("SIGTERM gives the leases back and ends with 0 within 10 seconds")
+    func terminates() throws {
+      let pleat = try Installation(topics: ["in": 3])
+      let daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      #expect(daemon.terminate(within: 10) == 0)
+      #expect(try pleat.sql("SELECT count(*) FROM pleat.leases WHERE owner IS NOT NULL") == "0")
+    }
+
+    @Test("run says what is wrong, and ends with the code for it")
+    func exitCodes() throws {
+      let fresh = try Installation(migrate: false)
+      try fresh.pleat("run", expecting: 78)
+      try fresh.pleat("migrate")
+      try fresh.pleat("migrate")
+      try fresh.pleat(
+        "run", expecting: 78, environment: ["PLEAT_POSTGRES_URL": fresh.environment["PLEAT_POSTGRES_ADMIN_URL"]!])
+      try fresh.pleat("run", expecting: 69, environment: ["PLEAT_KAFKA_OUTPUT_TOPIC": "\(fresh.name).nowhere"])
+      try fresh.pleat("run", expecting: 78, environment: ["PLEAT_KAFKA_BOOTSTRAPS": "x"])
+      try fresh.pleat("nonsense", expecting: 64)
+      try fresh.pleat("status", "--wait-caught-up", "1", expecting: 75)
+      #expect(try fresh.pleat("--version").hasPrefix("pleat "))
+    }
+  }
+}

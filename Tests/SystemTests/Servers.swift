@@ -1,0 +1,165 @@
+import Engine
+import Events
+import Foundation
+import Kafka
+import Postgres
+import Synchronization
+import TestSupport
+
+/// The servers that all system tests share: a private PostgreSQL, and a real Kafka where `KAFKA_HOME` names one, else the embedded
+/// broker. They end with the process of the tests.
+final class Servers: @unchecked Sendable {
+  static let hasRealKafka = RealKafka.isAvailable
+
+  let folder: URL
+  let program: URL
+  let bootstrap: String
+  let isReal: Bool
+  private let cluster: PrivateCluster
+  private let kafka: RealKafka?
+  private let broker: ChildProcess?
+
+  static func shared() throws -> Servers {
+    try sharedServers.withLock { known in
+      if let known { return known }
+      let made = try Servers()
+      known = made
+      atexit { sharedServers.withLock { $0?.stop() } }
+      return made
+    }
+  }
+
+  private init() throws {
+    folder = FileManager.default.temporaryDirectory.appendingPathComponent("pleat-system-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    program = Bundle.module.bundleURL.deletingLastPathComponent().appendingPathComponent("pleat")
+    guard FileManager.default.isExecutableFile(atPath: program.path) else {
+      throw TestSupportError("\(program.path) is not there: `swift build` makes it")
+    }
+    cluster = try PrivateCluster(.loopback, settings: [("fsync", "off")])
+    try cluster.start()
+    if Self.hasRealKafka {
+      let real = try RealKafka.shared()
+      (kafka, broker, bootstrap, isReal) = (real, nil, real.bootstrap, true)
+    } else {
+      print(
+        "KAFKA_HOME is not set: the system tests run on the embedded broker, which has no transactions, no retention and no"
+      )
+      print("deleted topics: exactly-once delivery, recreated topics and gaps are not tested.")
+      let log = folder.appendingPathComponent("broker.log").path
+      let child = try ChildProcess([program.path, "broker", "--topic", "unused:1"], output: log)
+      var found = ""
+      try waitUntil("the embedded broker says where it is") {
+        let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
+        found = text.split(separator: "\n").first { $0.hasPrefix("bootstrap=") }.map { String($0.dropFirst(10)) } ?? ""
+        return !found.isEmpty
+      }
+      (kafka, broker, bootstrap, isReal) = (nil, child, found, false)
+    }
+  }
+
+  private func stop() {
+    broker?.end()
+    cluster.remove()
+    try? FileManager.default.removeItem(at: folder)
+  }
+
+  // MARK: - PostgreSQL
+
+  func url(database: String, user: String) -> String { cluster.conninfo(database: database, user: user) }
+
+  func createDatabase(_ name: String) throws {
+    _ = try sql("CREATE DATABASE \(name)", database: "postgres", user: "postgres")
+  }
+
+  /// What psql prints, unaligned, without headers.
+  func sql(_ query: String, database: String, user: String) throws -> String {
+    let output = try Shell.output(
+      "psql", ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url(database: database, user: user), "-c", query])
+    return String(decoding: output, as: UTF8.self).trimmingCharacters(in: .newlines)
+  }
+
+  /// An immediate stop, as after a crash, and a start.
+  func restartPostgres() throws {
+    cluster.stop(.immediate)
+    try cluster.start()
+  }
+
+  // MARK: - Kafka
+
+  private var configuration: KafkaClientConfiguration { KafkaClientConfiguration(bootstrap: bootstrap, group: "tests") }
+
+  func createTopic(_ name: String, partitions: Int) throws {
+    guard let kafka else {
+      // The embedded broker makes a topic when it is first asked about.
+      return
+    }
+    try kafka.createTopic(name, partitions: Int32(partitions))
+  }
+
+  func deleteTopic(_ name: String) throws {
+    try kafka!.administer { try $0.delete(name) }
+    try waitUntil("\(name) is gone") { try kafka!.administer { try $0.partitionCount(of: name) } == nil }
+  }
+
+  func deleteRecords(_ topic: String, before offset: Int64) throws {
+    try kafka!.administer { try $0.deleteRecords(TopicPartition(topic, 0), before: offset) }
+  }
+
+  /// Produces lines `key TAB value`, in order.
+  func produce(_ lines: Data, to topic: String) throws {
+    try produce(to: topic) { producer in
+      for line in lines.split(separator: UInt8(ascii: "\n")) {
+        let tab = line.firstIndex(of: UInt8(ascii: "\t"))!
+        try [UInt8](line[..<tab]).withUnsafeBytes { key in
+          try [UInt8](line[(tab + 1)...]).withUnsafeBytes { value in
+            try producer.send(topic: topic, key: key, value: value)
+          }
+        }
+      }
+    }
+  }
+
+  func produceValues(_ values: [[UInt8]], to topic: String) throws {
+    try produce(to: topic) { producer in
+      for value in values {
+        try value.withUnsafeBytes { try producer.send(topic: topic, key: nil, value: $0) }
+      }
+    }
+  }
+
+  private func produce(to topic: String, _ body: (KafkaProducer) throws -> Void) throws {
+    let properties = ["message.max.bytes": "2000000"]
+    let producer = try KafkaProducer(
+      KafkaClientConfiguration(bootstrap: bootstrap, group: "tests", properties: properties), idempotent: isReal,
+      log: { _, _ in })
+    defer { producer.close() }
+    try body(producer)
+    try producer.flush()
+  }
+
+  /// The values that a `read_committed` reader finds in a topic of one partition.
+  func consume(_ topic: String) throws -> [Data] {
+    let source = try KafkaSource(configuration, log: { _, _ in })
+    defer { source.close() }
+    let partition = TopicPartition(topic, 0)
+    let low = try source.watermarks(partition).low
+    try source.add(partition, from: low, handle: 1)
+    var values: [Data] = []
+    var ended = false
+    try waitUntil("\(topic) is read to its end") {
+      _ = try source.poll(limit: 1_000) { event in
+        switch event {
+        case .record(_, let record):
+          values.append(Data(record.content.value ?? UnsafeRawBufferPointer(start: nil, count: 0)))
+        case .endReached: ended = true
+        case .offsetOutOfRange, .partitionError: break
+        }
+      }
+      return ended
+    }
+    return values
+  }
+}
+
+private let sharedServers = Mutex<Servers?>(nil)
