@@ -9,7 +9,9 @@ struct ClusterGuard {
   private static let script = """
     read -r _
     file="$1/data/postmaster.pid"
-    [ -e "$file" ] && kill -QUIT "$(head -n 1 "$file")"
+    pid="$(head -n 1 "$file" 2>/dev/null)"
+    # Negative while initdb is at work, which ends by itself.
+    [ "${pid:-0}" -gt 0 ] && kill -QUIT "$pid"
     tries=0
     while [ -e "$file" ] && [ $tries -lt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
     rm -rf "$1"
