@@ -22,13 +22,17 @@ struct MigrateCommand: Command {
     } catch {
       throw error.failure
     }
-    let migrator = Migrator(
-      Database.adminTarget(configuration, for: "migrate"), files: files, createsRoles: !noRoles,
-      onNotice: { standardError("\($0)\n") })
+    let target = Database.adminTarget(configuration, for: "migrate")
+    let migrator = Migrator(target, files: files, createsRoles: !noRoles, onNotice: { standardError("\($0)\n") })
     do throws(MigrationError) {
       let steps = try migrator.migrate { print("\($0)") }
       if steps.isEmpty { print("The database is up to date.") }
     } catch {
+      if case .unavailable = error, let refusal = LoginRefusal.diagnose(target) {
+        throw CommandFailure(
+          .configuration, "PostgreSQL refuses the login: \(refusal.message). Mend postgres.admin_url (or postgres.url)."
+        )
+      }
       throw CommandFailure(error)
     }
   }

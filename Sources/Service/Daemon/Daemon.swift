@@ -74,7 +74,7 @@ package final class Daemon {
         return facts
       } catch {
         guard case .passing(let message) = error else { throw error.commandFailure }
-        if said != message { logger.report(.warning, "waiting for \(service): \(message)") }
+        if said != message { logger.report(.warning, "\(message); waiting for it") }
         said = message
         say("waiting for \(service)")
         if isStopSignal(signals.next(within: Self.retryNanoseconds)) {

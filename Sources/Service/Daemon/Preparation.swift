@@ -58,7 +58,12 @@ package struct Preparation {
   /// Requires a migrated database and a login that is no more than the writer.
   package func database() throws(Failure) -> DatabaseFacts {
     let target = Database.target(configuration, for: "run")
-    let connection = try Self.postgres { () throws(PostgresError) in try Connection(target) }
+    let connection: Connection
+    do throws(PostgresError) {
+      connection = try Connection(target)
+    } catch {
+      throw Self.failure(CommandFailure(error, connectingTo: target))
+    }
     do throws(SchemaError) {
       try SchemaCheck.requireSchema(connection, files: migrations)
       try SchemaCheck.requireWriter(connection)
@@ -101,9 +106,12 @@ package struct Preparation {
     do throws(PostgresError) {
       return try body()
     } catch {
-      let failure = CommandFailure(error)
-      throw failure.exitCode == .unavailable ? .passing(failure.message) : .final(failure)
+      throw failure(CommandFailure(error))
     }
+  }
+
+  private static func failure(_ failure: CommandFailure) -> Failure {
+    failure.exitCode == .unavailable ? .passing(failure.message) : .final(failure)
   }
 
   // MARK: - Kafka

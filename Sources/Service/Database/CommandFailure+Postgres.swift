@@ -1,6 +1,19 @@
 package import Postgres
 
 extension CommandFailure {
+  /// What a command says when it cannot connect: a server that is away may come back, one that refuses the login will not let
+  /// it in by itself.
+  package init(_ error: PostgresError, connectingTo target: ConnectionTarget) {
+    if case .connection = error, let refusal = LoginRefusal.diagnose(target) {
+      self.init(
+        .configuration,
+        "PostgreSQL refuses the login: \(refusal.message). Where the database is new, run `pleat migrate`; else mend postgres.url."
+      )
+    } else {
+      self.init(error)
+    }
+  }
+
   /// What a command says when PostgreSQL does not do what it asks.
   package init(_ error: PostgresError) {
     switch error {

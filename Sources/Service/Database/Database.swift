@@ -24,10 +24,9 @@ package enum Database {
   /// A connection for one command.
   package static func connect(_ configuration: Configuration, for purpose: String) throws(CommandFailure) -> Connection
   {
-    do throws(PostgresError) {
-      return try Connection(target(configuration, for: purpose))
-    } catch {
-      throw CommandFailure(error)
+    let target = target(configuration, for: purpose)
+    do throws(PostgresError) { return try Connection(target) } catch {
+      throw CommandFailure(error, connectingTo: target)
     }
   }
 }
