@@ -6,6 +6,8 @@ package protocol PeopledLayout: RowLayout {
   static func people(of row: Row) -> People
   /// Writes the columns behind `generation`.
   func writePeople(_ key: RowKey, _ row: Row, to writer: inout RowWriter)
+  /// Every layout has this already; see `RowLayout`.
+  func writePeople(of cache: RowCache<Self>, generation: Int32, inserts: inout RowWriter, updates: inout RowWriter)
 }
 
 /// Writes the sketches of a cache's rows. Stands before that cache in `Projection.tables`, so that it is written first.
@@ -28,22 +30,29 @@ package final class PeopleTable<Layout: PeopledLayout>: Table {
   package var byteCount: Int { cache.dirtyCount * PeopleSketch.capacity }
 
   package func writeChanges(generation: Int32, inserts: inout RowWriter, updates: inout RowWriter) {
-    let layout = cache.layout
-    let fields = layout.peopleFields
+    cache.layout.writePeople(of: cache, generation: generation, inserts: &inserts, updates: &updates)
+  }
+
+  package func markClean() {}
+}
+
+extension PeopledLayout {
+  package func writePeople(
+    of cache: RowCache<Self>, generation: Int32, inserts: inout RowWriter, updates: inout RowWriter
+  ) {
+    let fields = peopleFields
     cache.forEachDirty { key, row, _ in
-      let people = Layout.people(of: row)
+      let people = Self.people(of: row)
       if !people.isChanged { return }
       if people.isStored {
         updates.beginRow(fields: fields)
         updates.int(generation)
-        layout.writePeople(key, row, to: &updates)
+        writePeople(key, row, to: &updates)
       } else {
         inserts.beginRow(fields: fields)
         inserts.int(generation)
-        layout.writePeople(key, row, to: &inserts)
+        writePeople(key, row, to: &inserts)
       }
     }
   }
-
-  package func markClean() {}
 }

@@ -107,6 +107,21 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     if change(&young.rows[index]) { markDirty(index) }
   }
 
+  // MARK: - Loading and writing
+  //
+  // `Table` reaches these through the layout, where the compiler knows it: through an existential alone they would run
+  // unspecialized, at several times the cost.
+
+  package func takeWantedKeys() -> KeyColumns? { layout.takeWantedKeys(of: self) }
+  package func takePartialKeys() -> KeyColumns? { layout.takePartialKeys(of: self) }
+  package func absorb(_ reader: inout RowReader) { layout.absorb(&reader, into: self) }
+  package func settle() { layout.settle(self) }
+  package func writeChanges(generation: Int32, inserts: inout RowWriter, updates: inout RowWriter) {
+    layout.writeChanges(of: self, generation: generation, inserts: &inserts, updates: &updates)
+  }
+  package func markClean() { layout.markClean(self) }
+  package func rotate() { layout.rotate(self) }
+
   // MARK: - Loading
 
   private func keys(of indices: [Int]) -> KeyColumns? {
@@ -116,27 +131,27 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     return KeyColumns(count: indices.count, arrays: arrays)
   }
 
-  package func takeWantedKeys() -> KeyColumns? {
+  fileprivate func takeWanted() -> KeyColumns? {
     asked += wanted
     defer { wanted.removeAll(keepingCapacity: true) }
     return keys(of: wanted)
   }
 
-  package func takePartialKeys() -> KeyColumns? {
+  fileprivate func takePartial() -> KeyColumns? {
     let unknown = partial.filter { !young.flags[$0].contains(.known) }
     partial.removeAll(keepingCapacity: true)
     asked += unknown
     return keys(of: unknown)
   }
 
-  package func absorb(_ reader: inout RowReader) {
+  fileprivate func take(_ reader: inout RowReader) {
     let (key, row) = layout.read(&reader)
     let index = young.find(key, key.mixed)
     precondition(index >= 0, "\(statements.name): the store returned a row that was not asked for")
     become(index, row, stored: true)
   }
 
-  package func settle() {
+  fileprivate func settleAsked() {
     for index in asked where !young.flags[index].contains(.known) {
       become(index, Row(isPartial: false), stored: false)
     }
@@ -169,7 +184,7 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     }
   }
 
-  package func writeChanges(generation: Int32, inserts: inout RowWriter, updates: inout RowWriter) {
+  fileprivate func write(generation: Int32, inserts: inout RowWriter, updates: inout RowWriter) {
     let fields = layout.fields
     forEachDirty { key, row, isStored in
       if isStored {
@@ -184,7 +199,7 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     }
   }
 
-  package func markClean() {
+  fileprivate func clean() {
     for index in dirty {
       young.flags[index].remove(.dirty)
       young.flags[index].insert(.stored)
@@ -200,7 +215,7 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
   package var youngBytes: Int { young.byteCount }
   package var oldBytes: Int { old.byteCount }
 
-  package func rotate() {
+  fileprivate func turn() {
     precondition(
       dirty.isEmpty && wanted.isEmpty && asked.isEmpty, "\(statements.name): rows are forgotten before they are written"
     )
@@ -217,4 +232,18 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     young.removeAll()
     old.removeAll()
   }
+}
+
+extension RowLayout {
+  package func takeWantedKeys(of cache: RowCache<Self>) -> KeyColumns? { cache.takeWanted() }
+  package func takePartialKeys(of cache: RowCache<Self>) -> KeyColumns? { cache.takePartial() }
+  package func absorb(_ reader: inout RowReader, into cache: RowCache<Self>) { cache.take(&reader) }
+  package func settle(_ cache: RowCache<Self>) { cache.settleAsked() }
+  package func writeChanges(
+    of cache: RowCache<Self>, generation: Int32, inserts: inout RowWriter, updates: inout RowWriter
+  ) {
+    cache.write(generation: generation, inserts: &inserts, updates: &updates)
+  }
+  package func markClean(_ cache: RowCache<Self>) { cache.clean() }
+  package func rotate(_ cache: RowCache<Self>) { cache.turn() }
 }

@@ -33,4 +33,13 @@ package protocol RowLayout {
   func write(_ key: RowKey, _ row: Row, to writer: inout RowWriter)
   /// The order of keys by the bytes of their columns.
   func precedes(_ a: RowKey, _ b: RowKey) -> Bool
+
+  // What a `RowCache` does for its `Table`, with the layout known to the compiler. Every layout has these already.
+  func takeWantedKeys(of cache: RowCache<Self>) -> KeyColumns?
+  func takePartialKeys(of cache: RowCache<Self>) -> KeyColumns?
+  func absorb(_ reader: inout RowReader, into cache: RowCache<Self>)
+  func settle(_ cache: RowCache<Self>)
+  func writeChanges(of cache: RowCache<Self>, generation: Int32, inserts: inout RowWriter, updates: inout RowWriter)
+  func markClean(_ cache: RowCache<Self>)
+  func rotate(_ cache: RowCache<Self>)
 }
