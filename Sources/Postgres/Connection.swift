@@ -187,7 +187,7 @@ package final class Connection {
     while let result = try nextResult(deadline) {
       if failure == nil { failure = Self.serverError(result) }
       do {
-        try QueryResult(owning: result).forEach(body)
+        try QueryResult(owning: result).eachRow(body)
       } catch {
         isBroken = true
         throw error

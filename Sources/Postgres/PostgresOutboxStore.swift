@@ -17,7 +17,7 @@ package final class PostgresOutboxStore: OutboxStore {
     guard let epoch = epochs.first ?? nil else { throw .refused("a takeover of the relay has no epoch") }
     var places: [String: RelayPlace] = [:]
     let stored = try store.query("SELECT projection, position, ordinal, chain, checked_until FROM pleat.relay_places")
-    stored.forEach { row in
+    stored.eachRow { row in
       let projection = row.text() ?? ""
       places[projection] = RelayPlace(
         position: row.bigint() ?? 0, ordinal: row.int() ?? -1, chain: row.bytea() ?? [],
@@ -39,7 +39,7 @@ package final class PostgresOutboxStore: OutboxStore {
       """, [.text(projection), .bigint(place.position), .int(place.ordinal), .bigint(Int64(limit))])
     var entries: [OutboxEntry] = []
     entries.reserveCapacity(found.rowCount)
-    try found.forEach { (row: inout RowReader) throws(StoreError) in
+    try found.eachRow { (row: inout RowReader) throws(StoreError) in
       let position = row.bigint() ?? 0
       let ordinal = row.int() ?? 0
       let chain = row.bytea() ?? []
@@ -66,7 +66,7 @@ package final class PostgresOutboxStore: OutboxStore {
     let found = try store.query(
       "SELECT projection, greatest_time FROM pleat.live_generations JOIN pleat.projection_cursors USING (projection, generation)"
     )
-    found.forEach { row in
+    found.eachRow { row in
       let projection = row.text() ?? ""
       let watermark = row.timestamptz().map { Timestamp(microseconds: $0.microseconds - watermarkLagMicroseconds) }
       watermarks.updateValue(watermark, forKey: projection)

@@ -123,7 +123,7 @@ extension PostgresProjectionStore {
         try connection.queryUnprepared("FETCH \(Self.fetchRows) FROM \(name)", [], seconds: Connection.longReplySeconds)
       }
       more = piece.rowCount == Self.fetchRows
-      try piece.forEach(body)
+      try piece.eachRow(body)
     }
     try store.useTransaction { (connection) throws(PostgresError) in
       _ = try connection.queryUnprepared("CLOSE \(name)", [])

@@ -92,7 +92,7 @@ package final class PostgresProjectionStore: ProjectionStore {
     throws(StoreError)
   {
     let result = try store.query(statements.load, [.int(generation)] + keys.arrays.map { SQLValue.array($0) })
-    result.forEach { (row: inout RowReader) in body(&row) }
+    result.eachRow { (row: inout RowReader) in body(&row) }
   }
 
   package func noteState(_ state: ProjectionState, reason: String?) throws(StoreError) {

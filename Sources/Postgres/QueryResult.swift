@@ -24,7 +24,7 @@ package final class QueryResult {
   }
 
   /// Hands over the rows in their order.
-  package func forEach<E: Error>(_ body: (inout RowReader) throws(E) -> Void) throws(E) {
+  package func eachRow<E: Error>(_ body: (inout RowReader) throws(E) -> Void) throws(E) {
     let (rows, columns) = (rowCount, columnCount)
     var scratch: [UInt8] = []
     for row in 0..<rows {
@@ -46,7 +46,7 @@ package final class QueryResult {
   package func map<T>(_ body: (inout RowReader) -> T) -> [T] {
     var values: [T] = []
     values.reserveCapacity(rowCount)
-    forEach { (row: inout RowReader) in values.append(body(&row)) }
+    eachRow { (row: inout RowReader) in values.append(body(&row)) }
     return values
   }
 }

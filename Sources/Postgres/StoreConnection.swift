@@ -120,7 +120,7 @@ final class StoreConnection {
         let second = try Connection(target.named("\(target.applicationName)/locks"), onNotice: onNotice)
         let blockers = try second.query(
           "SELECT pid, ended FROM pleat.end_blockers($1)", [.int(connection.backendPID)])
-        blockers.forEach { row in
+        blockers.eachRow { row in
           guard let pid = row.int(), let ended = row.bool() else { return }
           onNotice(
             ended

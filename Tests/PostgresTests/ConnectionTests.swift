@@ -21,7 +21,7 @@ struct ConnectionTests {
         .date(-1), .texts(["", "b"]), .text(nil), .text(""),
       ])
     #expect(result.rowCount == 1)
-    result.forEach { row in
+    result.eachRow { row in
       #expect(row.text() == "ä\u{1F600}")
       #expect(row.bytea() == [])
       #expect(row.bigint() == .min)

@@ -46,7 +46,7 @@ struct JournalTests {
     let uuid = try database.connect().query("SELECT uuid_send(uuid) FROM pleat.installation").map { $0.bytea() ?? [] }
     var previous = SHA256.digest(of: uuid[0])
     var computed: [[UInt8]] = []
-    rows.forEach { row in
+    rows.eachRow { row in
       var bytes = previous
       func add<T: FixedWidthInteger>(_ value: T) { withUnsafeBytes(of: value.bigEndian) { bytes += $0 } }
       add(row.bigint() ?? 0)
