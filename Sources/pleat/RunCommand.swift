@@ -11,8 +11,9 @@ struct RunCommand: Command {
   }
 
   @OptionGroup var common: CommonOptions
+  @Flag(help: "End when the process that started this one ends.") var withParent: Bool
 
   func run() throws(CommandFailure) {
-    try Daemon(try common.configuration()).run()
+    try Daemon(try common.configuration(), endsWithParent: withParent).run()
   }
 }

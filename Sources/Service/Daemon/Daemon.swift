@@ -21,8 +21,12 @@ package final class Daemon {
   private static let stopNanoseconds: Int64 = 8_000_000_000
   private static let listenMilliseconds: Int32 = 1_000
 
-  package init(_ configuration: Configuration) {
+  /// The process that started this one, if the daemon is to end with it.
+  private let parent: pid_t?
+
+  package init(_ configuration: Configuration, endsWithParent: Bool = false) {
     self.configuration = configuration
+    parent = endsWithParent ? getppid() : nil
     logger = Logger(configuration.log)
     // Before any thread is started: they inherit what is blocked.
     signals = Signals()
@@ -235,7 +239,10 @@ package final class Daemon {
 
   private func isStopSignal(_ signal: Int32?) -> Bool {
     switch signal {
-    case nil: return false
+    case nil:
+      guard let parent, getppid() != parent else { return false }
+      logger.report(.notice, "the process that started this one has ended")
+      return true
     case SIGHUP:
       logger.report(.info, "SIGHUP changes nothing: the configuration is read at the start")
       return false

@@ -15,10 +15,11 @@ final class Demo {
   private static let inputTopic = "pleat.events"
   private static let outputTopics = ["analytics.events", "analytics.teams"]
   private static let partitions: Int32 = 4
-  /// As long as the windows of trends need, and some days more.
-  private static let days = 65
-  /// The days before now are told in so many seconds.
-  private static let historySeconds = 60
+  /// A window of trends, and some days of the one before.
+  private static let days = 40
+  /// The days before now are told in so many seconds, or in this part of a shorter run.
+  private static let historySeconds = 40
+  private static let historyPart = 0.8
   /// More than this unread, and sending waits: a partition of the embedded broker keeps 5 MiB.
   private static let greatestLag: Int64 = 20_000
   private static let frameNanoseconds: Int64 = 500_000_000
@@ -107,7 +108,8 @@ final class Demo {
     let client = KafkaClientConfiguration(bootstrap: bootstrap)
     let output = try DemoOutput(client, topics: Self.outputTopics)
     parts.output = output
-    let history = rate * min(Self.historySeconds, max(1, (seconds ?? Self.historySeconds) * 2 / 3))
+    let told = seconds.map { Double($0) * Self.historyPart } ?? .infinity
+    let history = max(1, Int(Double(rate) * min(told, Double(Self.historySeconds))))
     let generator = try DemoGenerator(
       client, topic: Self.inputTopic, rate: rate, seed: seed, days: Self.days, history: history)
     parts.generator = generator
@@ -162,7 +164,7 @@ final class Demo {
     guard Self.write(configuration, to: file) else {
       throw CommandFailure(.failure, "\(file) cannot be written: \(String(cString: strerror(errno))).")
     }
-    let daemon = try DemoProcess(["run", "--config", file], log: "\(cluster.directory)/pleat.log")
+    let daemon = try DemoProcess(["run", "--with-parent", "--config", file], log: "\(cluster.directory)/pleat.log")
     parts.daemon = daemon
     return daemon
   }
@@ -220,6 +222,8 @@ final class Demo {
       if let end, now >= end { break }
     }
     generator.stop()
+    snapshot.sent = generator.sent
+    meter.endOfSending(snapshot, from: start)
     // The summary is of everything that was sent, where that does not take too long.
     let deadline = SystemClock.monotonicNanoseconds() + Self.drainSeconds * SystemClock.nanosecondsPerSecond
     if seconds != nil {
