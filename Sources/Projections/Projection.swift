@@ -3,7 +3,7 @@ package import Events
 /// A fold over the journal: `(state, event, position) → changes`, with no clock, no I/O and no randomness in it.
 ///
 /// The engine drives it, always in this order, from one thread:
-/// 1. `wantedRows` names the rows that a range of events cannot be folded without; the engine loads them (`Table.absorb`).
+/// 1. `wantRows` names the rows that a range of events cannot be folded without; the engine loads them (`Table.absorb`).
 /// 2. `fold` folds the range. What it touches besides need not be there: a row that is not in memory begins as a partial row,
 ///    onto whose stored form it is laid when the engine flushes.
 /// 3. At a flush the engine loads the stored form of partial rows, then writes what changed, with the cursor, in one transaction.
@@ -38,7 +38,8 @@ package protocol Projection {
   /// Runs the rules at a turn of the hour. What is to be remembered goes into the tables' rows at `turn.position`.
   mutating func runRules(at turn: Turn, store: any RowStream) throws -> [DerivedEvent]
 
-  /// Gives memory back, if the clean rows hold more than `bytes` together. Called when nothing is dirty.
+  /// Gives memory back, if the clean rows hold more than `bytes` together. Called when nothing is dirty, and never between
+  /// `wantRows` and the last fold of its events. (Inside `fanOut` the projection does it itself, behind each flush.)
   mutating func evict(keeping bytes: Int)
 }
 
