@@ -17,7 +17,9 @@ package final class AdminTopics {
   private static let pollMilliseconds: Int32 = 50
 
   package init(_ configuration: KafkaClientConfiguration, log: @escaping KafkaLog) throws(KafkaConfigurationError) {
-    handle = try ClientHandle(.consumer, configuration, [("allow.auto.create.topics", "false")], log: log)
+    handle = try ClientHandle(
+      .consumer, configuration,
+      [("allow.auto.create.topics", "false"), ("isolation.level", "read_committed")], log: log)
     queue = handle.makeQueue()
   }
 
@@ -30,6 +32,11 @@ package final class AdminTopics {
   /// How many partitions a topic has; nil if it does not exist.
   package func partitionCount(of topic: String) throws(KafkaError) -> Int? {
     try handle.partitionCount(of: topic, timeoutMilliseconds: Self.requestTimeoutMilliseconds)
+  }
+
+  /// Where a `read_committed` reader comes to an end now: before the first open transaction.
+  package func committedEnd(of partition: TopicPartition) throws(KafkaError) -> Int64 {
+    try handle.watermarks(partition, timeoutMilliseconds: Self.requestTimeoutMilliseconds).high
   }
 
   /// Makes a topic, and waits until the brokers know it; returns false if it was there already.

@@ -19,21 +19,25 @@ final class ClientEvents: Sendable {
   /// What the client's connections last complained about: says more than "timed out".
   var connectionError: String? { lastError.withLock { $0 } }
 
-  func register(in configuration: OpaquePointer, deliveryReports: Bool) {
+  func register(in configuration: OpaquePointer, role: KafkaClientConfiguration.Role, deliveryReports: Bool) {
     rd_kafka_conf_set_opaque(configuration, Unmanaged.passUnretained(self).toOpaque())
     rd_kafka_conf_set_log_cb(configuration) { client, level, facility, text in
       guard let client, let opaque = rd_kafka_opaque(client) else { return }
-      let line = "librdkafka: \(facility.map { String(cString: $0) } ?? ""): \(text.map { String(cString: $0) } ?? "")"
-      ClientEvents.of(opaque).log(severity(syslogLevel: level), line)
+      let (facility, text) = (facility.map { String(cString: $0) } ?? "", text.map { String(cString: $0) } ?? "")
+      // Properties are for consumers and producers alike; that a client leaves the other kind's alone is no news.
+      let isNoise = facility == "CONFWARN" && text.hasSuffix(" instance")
+      ClientEvents.of(opaque).log(isNoise ? .debug : severity(syslogLevel: level), "librdkafka: \(facility): \(text)")
     }
     rd_kafka_conf_set_error_cb(configuration) { _, code, reason, opaque in
       guard let opaque else { return }
       ClientEvents.of(opaque).note(
         error: rd_kafka_resp_err_t(rawValue: code), reason.map { String(cString: $0) } ?? "")
     }
-    rd_kafka_conf_set_offset_commit_cb(configuration) { _, code, _, opaque in
-      guard let opaque else { return }
-      ClientEvents.of(opaque).note(commit: code)
+    if case .consumer = role {
+      rd_kafka_conf_set_offset_commit_cb(configuration) { _, code, _, opaque in
+        guard let opaque else { return }
+        ClientEvents.of(opaque).note(commit: code)
+      }
     }
     guard deliveryReports else { return }
     rd_kafka_conf_set_dr_msg_cb(configuration) { _, message, opaque in

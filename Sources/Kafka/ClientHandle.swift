@@ -22,8 +22,8 @@ final class ClientHandle {
     suggestions: [(String, String)] = [], deliveryReports: Bool = false, log: @escaping KafkaLog
   ) throws(KafkaConfigurationError) {
     events = ClientEvents(log: log)
-    let made = try configuration.make(settings, suggestions: suggestions)
-    events.register(in: made, deliveryReports: deliveryReports)
+    let made = try configuration.make(role, settings, suggestions: suggestions)
+    events.register(in: made, role: role, deliveryReports: deliveryReports)
     var text = [CChar](repeating: 0, count: Self.errorTextCapacity)
     // On success librdkafka owns the configuration.
     guard let client = rd_kafka_new(role.type, made, &text, text.count) else {

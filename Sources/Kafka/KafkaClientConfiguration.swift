@@ -51,9 +51,9 @@ package struct KafkaClientConfiguration: Sendable {
     // A broker that comes back is found again within two seconds.
     ("reconnect.backoff.max.ms", "2000"),
     ("socket.keepalive.enable", "true"),
-    // Keys land where Java's producers put them.
-    ("partitioner", "murmur2_random"),
   ]
+  /// Keys land where Java's producers put them.
+  private static let producerDefaults = [("partitioner", "murmur2_random")]
 
   /// Tries every property by making a client that connects to nothing.
   package func validate() throws(KafkaConfigurationError) {
@@ -63,17 +63,18 @@ package struct KafkaClientConfiguration: Sendable {
     }
   }
 
-  /// A librdkafka configuration: defaults, then `properties`, then `settings`, which nobody overrides. The caller owns
-  /// it.
-  func make(_ settings: [(String, String)], suggestions: [(String, String)]) throws(KafkaConfigurationError)
-    -> OpaquePointer
-  {
+  /// A librdkafka configuration: defaults, then `properties`, then `settings`, which nobody overrides. The caller
+  /// owns it.
+  func make(
+    _ role: Role, _ settings: [(String, String)], suggestions: [(String, String)]
+  ) throws(KafkaConfigurationError) -> OpaquePointer {
     for property in properties.keys.sorted() where Self.reserved.contains(property) {
       throw .reserved(property: property)
     }
     guard let configuration = rd_kafka_conf_new() else { throw .unusable("out of memory") }
     do throws(KafkaConfigurationError) {
-      for (name, value) in Self.defaults + suggestions { try Self.set(configuration, name, value) }
+      let defaults = role == .producer ? Self.defaults + Self.producerDefaults : Self.defaults
+      for (name, value) in defaults + suggestions { try Self.set(configuration, name, value) }
       for (name, value) in properties.sorted(by: { $0.key < $1.key }) { try Self.set(configuration, name, value) }
       for (name, value) in [("bootstrap.servers", bootstrap)] + settings { try Self.set(configuration, name, value) }
     } catch {

@@ -4,11 +4,12 @@ package import Engine
 /// client.
 package typealias KafkaLog = @Sendable (Severity, String) -> Void
 
-/// The severity of a syslog level, as librdkafka numbers them.
+/// The severity of a syslog level, as librdkafka numbers them. Its errors are of connections, mostly, and it goes on by
+/// itself: who uses a client says what becomes of it.
 func severity(syslogLevel: Int32) -> Severity {
   switch syslogLevel {
-  case ...3: .error
-  case 4: .warning
+  case ...2: .error
+  case 3, 4: .warning
   case 5: .notice
   case 6: .info
   default: .debug

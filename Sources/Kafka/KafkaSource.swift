@@ -29,10 +29,12 @@ package final class KafkaSource: Source {
   private var isPaused = false
   private var isClosed = false
   private var failedPartitions = 0
+  private let peeksAtHeaders = HeaderPeek.isUsable
   private var headers: [(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?)] = []
 
-  /// Messages taken from librdkafka at once.
-  private static let batchCapacity = 1_000
+  /// Messages taken from librdkafka at once: few, so that they are still in the processor's cache when they are given
+  /// back.
+  private static let batchCapacity = 128
   /// What librdkafka holds before it stops fetching; one fetch may go over it.
   private static let queuedKilobytes = 32 * 1_024
   private static let restartMilliseconds: Int64 = 1_000
@@ -234,6 +236,7 @@ package final class KafkaSource: Source {
   @inline(__always)
   private func readHeaders(_ message: UnsafeMutablePointer<rd_kafka_message_t>) -> Bool {
     if !headers.isEmpty { headers.removeAll(keepingCapacity: true) }
+    if HeaderPeek.hasNone(message, isUsable: peeksAtHeaders) { return true }
     var list: OpaquePointer?
     switch rd_kafka_message_headers(message, &list) {
     case RD_KAFKA_RESP_ERR__NOENT: return true

@@ -174,9 +174,10 @@ struct EmbeddedBrokerTests {
     #expect(collected.values == [entry(position: 1).json])
   }
 
-  @Test("a broker that is away is an error that passes, within the time allowed for an answer")
+  @Test("a broker that is away is an error that passes, and what librdkafka says of it reaches the log")
   func brokerAway() throws {
-    let source = try makeSource(configuration)
+    let lines = LogLines()
+    let source = try KafkaSource(configuration, log: lines.log)
     defer { source.close() }
     broker.stop()
     let error = #expect(throws: SourceError.self) { try source.clusterID() }
@@ -184,5 +185,6 @@ struct EmbeddedBrokerTests {
       Issue.record("\(String(describing: error))")
       return
     }
+    #expect(lines.all.contains { $0.contains("refused") })
   }
 }

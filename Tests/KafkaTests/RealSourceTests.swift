@@ -41,6 +41,31 @@ struct RealSourceTests {
     #expect(try source.fingerprint(partition, at: 5) == nil)
   }
 
+  @Test("headers are there whatever the value, and compressed or not", arguments: ["none", "zstd", "lz4"])
+  func headers(compression: String) throws {
+    try kafka.createTopic(topic)
+    let producer = try KafkaProducer(
+      kafka.configuration(properties: ["compression.type": compression]), log: quiet)
+    defer { producer.close() }
+    var expected: [Collected.Event] = []
+    for (i, value) in ["value", "", nil, "\0", String(repeating: "v", count: 5_000)].enumerated() {
+      for (k, headers) in [[], [("ce_id", Array("x".utf8)), ("", [])]].enumerated() {
+        try producer.send(topic: topic, partition: 0, key: "k", value: value, headers: headers)
+        expected.append(
+          .record(
+            handle: 1, offset: Int64(2 * i + k), key: "k", value: value,
+            headers: headers.isEmpty ? [:] : ["ce_id": "x", "": ""]))
+      }
+    }
+    try producer.flush()
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    try source.add(partition, from: 0, handle: 1)
+    var collected = Collected()
+    try collected.poll(source, until: "the end is reached") { $0.events.contains(.end(handle: 1, offset: 10)) }
+    #expect(collected.events.dropLast() == expected[...])
+  }
+
   @Test("an open transaction hides what stands behind it, until it ends")
   func openTransaction() throws {
     try kafka.createTopic(topic)
@@ -56,6 +81,9 @@ struct RealSourceTests {
     var collected = Collected()
     try collected.poll(source, until: "an end is reached") { !$0.events.isEmpty }
     #expect(collected.events == [.end(handle: 1, offset: 0)])
+    #expect(try source.watermarks(partition).high == 2)
+    let committedEnd = try kafka.administer { try $0.committedEnd(of: partition) }
+    #expect(committedEnd == 0)
     try open.commit()
     try collected.poll(source, until: "the end is reached") { $0.events.contains(.end(handle: 1, offset: 3)) }
     #expect(collected.values == ["open", "behind"])
