@@ -12,6 +12,9 @@ package final class EmbeddedBroker {
   package let bootstrap: String
   private var isStopped = false
 
+  /// The protocol's number of a fetch.
+  private static let fetchRequest: Int16 = 1
+
   /// Whether a cluster's id is that of an embedded broker.
   package static func isEmbedded(clusterID: String) -> Bool { clusterID.hasPrefix("mockCluster") }
 
@@ -39,6 +42,12 @@ package final class EmbeddedBroker {
   package func create(_ topic: String, partitions: Int32) throws(KafkaError) {
     let code = rd_kafka_mock_topic_create(cluster, topic, partitions, 1)
     guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError(code: code, doing: "Creating topic \(topic)") }
+  }
+
+  /// Lets the next fetches fail, one for each of the protocol's error codes.
+  package func failFetches(codes: [Int32]) {
+    let errors = codes.map { rd_kafka_resp_err_t(rawValue: $0) }
+    rd_kafka_mock_push_request_errors_array(cluster, Self.fetchRequest, errors.count, errors)
   }
 
   package func stop() {

@@ -8,7 +8,7 @@ import Synchronization
 ///
 /// Each partition is started and stopped by hand on one queue, with no group and so no rebalance: a stop outdates every
 /// message of that start, those in the queue included. Whatever error librdkafka reports of a partition, it may have
-/// skipped records with it (a batch with a wrong checksum, for one), so the partition is stopped and started anew where
+/// skipped records with it (a batch in a format it does not know, for one), so the partition is stopped and started anew where
 /// the last record handed over was.
 ///
 /// Delivery is paused by not taking from the queue, whose memory is bounded: nothing is fetched twice for it.

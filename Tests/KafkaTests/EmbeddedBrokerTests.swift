@@ -142,6 +142,23 @@ struct EmbeddedBrokerTests {
     #expect(collected.values == (0..<10).map { "\($0)" } + (0..<200).map { "\($0)" })
   }
 
+  @Test("a partition whose fetches fail says so, and goes on with nothing lost or repeated")
+  func failingFetches() throws {
+    let expected = (0..<3_000).map { "\($0)" }
+    try produce(configuration, to: "events", Array(expected[0..<2_000]))
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    try source.add(TopicPartition("events", 0), from: 0, handle: 1)
+    var collected = Collected()
+    try collected.poll(source, limit: 10, until: "some are there") { $0.values.count >= 1_000 }
+    // Unknown server error, corrupt message, invalid record.
+    broker.failFetches(codes: [-1, 2, 87])
+    try produce(configuration, to: "events", Array(expected[2_000...]))
+    try collected.poll(source, limit: 10, until: "all are there") { $0.values.count >= 3_000 }
+    #expect(collected.values == expected)
+    #expect(collected.events.contains(.failed(handle: 1)))
+  }
+
   @Test("a removed partition is silent, and another one goes on")
   func removing() throws {
     let source = try makeSource(configuration)
