@@ -35,12 +35,17 @@ package struct World {
   private var rhythm: Rhythm
   private var produced = 0
   private var fashionProgress = 0.0
+  /// The time of the last live record, and the mean distance of late, in milliseconds.
+  private var liveTime: Int64?
+  private var liveGap = 100.0
   private let start: Int64
   private let span: Int64
 
   private static let millisecondsPerDay: Int64 = 86_400_000
   /// Fashion is reckoned anew this often in the course of the span.
   private static let fashionSteps = 720.0
+  /// How much the newest distance between live records counts in their mean.
+  private static let gapSmoothing = 0.02
 
   package init(_ settings: WorldSettings) throws(WorldSettingsError) {
     self.settings = try settings.checked()
@@ -74,6 +79,9 @@ package struct World {
   /// Makes a record of what happens at `now`, with no end: for a live stream after the span, or without it.
   package mutating func next(at now: Timestamp) {
     let milliseconds = floorDivide(now.microseconds, 1000)
+    if let before = liveTime { liveGap += (Double(max(0, milliseconds - before)) - liveGap) * Self.gapSmoothing }
+    liveTime = milliseconds
+    gap = max(1, Int64(liveGap))
     if holding.isDue(at: milliseconds), let held = holding.popEarliest() {
       record = held
     } else {

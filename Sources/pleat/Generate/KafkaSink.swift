@@ -10,16 +10,14 @@ struct KafkaSink {
   /// - Parameter bootstrap: instead of the configuration's.
   /// - Parameter topic: instead of the configuration's first input topic.
   init(_ configuration: Configuration, bootstrap: String?, topic: String?) throws(CommandFailure) {
-    guard let bootstrap = bootstrap ?? configuration.kafka.bootstrap else {
-      throw CommandFailure(.configuration, "nothing says where Kafka is: give --bootstrap, or set kafka.bootstrap.")
-    }
+    var configuration = configuration
+    if let bootstrap { configuration.kafka.bootstrap = bootstrap }
     guard let topic = topic ?? configuration.kafka.topics.first else {
       throw CommandFailure(.configuration, "nothing says which topic: give --topic, or set kafka.topics.")
     }
     self.topic = topic
-    let client = KafkaClientConfiguration(
-      bootstrap: bootstrap, group: configuration.kafka.group,
-      properties: Dictionary(uniqueKeysWithValues: configuration.kafka.properties.map { ($0.name, $0.value.reveal()) }))
+    let client: KafkaClientConfiguration
+    do throws(ConfigurationError) { client = try Cluster.client(configuration) } catch { throw error.failure }
     let isEmbedded = try Self.isEmbedded(client, topic: topic)
     do throws(KafkaConfigurationError) {
       producer = try KafkaProducer(client, idempotent: !isEmbedded, log: { _, _ in })
