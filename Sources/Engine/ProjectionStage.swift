@@ -209,18 +209,12 @@ package final class ProjectionStage: Stage {
     while projection!.wantRows(for: range, of: batch.events, round: round) {
       for table in projection!.tables {
         while let keys = table.takeWantedKeys() {
-          if inFlight != nil { try finishFlush() }
-          try load(table, keys)
+          try store.load(table, keys)
         }
       }
       round += 1
       precondition(round < 8, "a projection asks for rows without end")
     }
-  }
-
-  private func load(_ table: any Table, _ keys: KeyColumns) throws(StoreError) {
-    try store.load(table.statements, keys: keys) { table.absorb(&$0) }
-    table.settle()
   }
 
   // MARK: Flushing
@@ -239,16 +233,8 @@ package final class ProjectionStage: Stage {
   private func dirtyBytes() -> Int { projection!.tables.reduce(0) { $0 + $1.byteCount } }
 
   /// The changed rows of every table, with those loaded that are only partly known. No flush is on its way.
-  func takeChanges() throws(StoreError) -> [TableChanges] {
-    var changes: [TableChanges] = []
-    for table in projection!.tables where table.dirtyCount > 0 {
-      while let keys = table.takePartialKeys() { try load(table, keys) }
-      var change = TableChanges(statements: table.statements, inserts: RowWriter(), updates: RowWriter())
-      table.writeChanges(generation: cursor!.generation, inserts: &change.inserts, updates: &change.updates)
-      table.markClean()
-      changes.append(change)
-    }
-    return changes
+  private func takeChanges() throws(StoreError) -> [TableChanges] {
+    try store.takeChanges(of: projection!.tables, generation: cursor!.generation)
   }
 
   private func startFlush() throws {
@@ -257,7 +243,8 @@ package final class ProjectionStage: Stage {
     try store.startFlush(cursor!, to: place, state: state, changes)
     inFlight = place
     dirtySince = nil
-    projection!.evict(keeping: settings.cacheBytes)
+    // A row that is in the flush and not in memory would be loaded as it was before.
+    if projection!.evict(keeping: settings.cacheBytes) { try finishFlush() }
   }
 
   private func finishFlush() throws(StoreError) {
@@ -286,11 +273,12 @@ package final class ProjectionStage: Stage {
     if turn.dayTurned {
       try store.makeVersions(projection!.tables.map(\.statements), at: turn, since: place.lastDayTurn)
     }
-    let derived = try projection!.runRules(at: turn, store: FlushingRows(stage: self))
+    let rows = flushingRows()
+    let derived = try projection!.runRules(at: turn, store: rows)
     if !derived.isEmpty { try store.appendOutbox(derived, at: position, chain: batch.chain) }
     try store.write(takeChanges())
     if projection!.fansOut(index, of: batch.events) {
-      try projection!.fanOut(index, of: batch.events, position: position, store: FlushingRows(stage: self))
+      try projection!.fanOut(index, of: batch.events, position: position, store: rows)
     } else {
       try loadWanted(index..<index + 1, of: batch)
       projection!.fold(index..<index + 1, of: batch.events, firstPosition: batch.firstPosition)
@@ -315,7 +303,8 @@ package final class ProjectionStage: Stage {
     target.greatestTime = finder.greatestTime
     try store.begin(cursor!, to: target, state: state)
     try store.write(before)
-    try projection!.fanOut(index, of: batch.events, position: position, store: FlushingRows(stage: self))
+    let rows = flushingRows()
+    try projection!.fanOut(index, of: batch.events, position: position, store: rows)
     try store.write(takeChanges())
     try store.commit()
     committed(target)
@@ -383,18 +372,40 @@ package final class ProjectionStage: Stage {
   }
 }
 
-/// The stored rows inside a turn's or a fan-out's transaction; a flush writes what the projection has changed so far.
-private struct FlushingRows: RowStream {
-  let stage: ProjectionStage
-  func rows(_ sql: String, _ parameters: [Parameter], _ body: (inout RowReader) throws -> Void) throws {
-    try stage.store.rows(sql, parameters, body)
-  }
-  func flush() throws {
-    try stage.store.write(stage.takeChanges())
-    stage.evictWithinTransaction()
+extension ProjectionStage {
+  /// Made before the projection is asked to do something with it: meanwhile nobody else may look at the projection.
+  fileprivate func flushingRows() -> FlushingRows {
+    FlushingRows(store: store, tables: projection!.tables, generation: cursor!.generation)
   }
 }
 
-extension ProjectionStage {
-  fileprivate func evictWithinTransaction() { projection!.evict(keeping: settings.cacheBytes) }
+/// The stored rows inside a turn's or a fan-out's transaction; a flush writes what the projection has changed so far.
+private struct FlushingRows: RowStream {
+  let store: any ProjectionStore
+  let tables: [any Table]
+  let generation: Int32
+
+  func rows(_ sql: String, _ parameters: [Parameter], _ body: (inout RowReader) throws -> Void) throws {
+    try store.rows(sql, parameters, body)
+  }
+  func flush() throws { try store.write(store.takeChanges(of: tables, generation: generation)) }
+}
+
+extension ProjectionStore {
+  fileprivate func load(_ table: any Table, _ keys: KeyColumns) throws(StoreError) {
+    try load(table.statements, keys: keys) { table.absorb(&$0) }
+    table.settle()
+  }
+
+  fileprivate func takeChanges(of tables: [any Table], generation: Int32) throws(StoreError) -> [TableChanges] {
+    var changes: [TableChanges] = []
+    for table in tables where table.dirtyCount > 0 {
+      while let keys = table.takePartialKeys() { try load(table, keys) }
+      var change = TableChanges(statements: table.statements, inserts: RowWriter(), updates: RowWriter())
+      table.writeChanges(generation: generation, inserts: &change.inserts, updates: &change.updates)
+      table.markClean()
+      changes.append(change)
+    }
+    return changes
+  }
 }

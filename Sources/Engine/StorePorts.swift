@@ -289,7 +289,7 @@ package protocol ProjectionStore: AnyObject, RowStream {
   func segments(after position: Int64, bytes: Int) throws(StoreError) -> [StoredSegment]
   /// The journal's last position.
   func journalEnd() throws(StoreError) -> Int64
-  /// The stored rows of these keys.
+  /// The stored rows of these keys. Also while a flush is on its way, for keys that are not in it.
   func load(_ statements: TableStatements, keys: KeyColumns, _ body: (inout RowReader) -> Void) throws(StoreError)
 
   func begin(_ cursor: ProjectionCursor, to place: ProjectionPlace, state: ProjectionState) throws(StoreError)
@@ -300,8 +300,8 @@ package protocol ProjectionStore: AnyObject, RowStream {
   func appendOutbox(_ events: [DerivedEvent], at position: Int64, chain: [UInt8]) throws(StoreError)
   func commit() throws(StoreError)
 
-  /// The same as begin, write and commit, in the background; `finishFlush` waits for its end. One at a time, and nothing else is
-  /// asked of the store in between.
+  /// The same as begin, write and commit, in the background; `finishFlush` waits for its end. One at a time, and nothing but
+  /// `load` is asked of the store in between.
   func startFlush(
     _ cursor: ProjectionCursor, to place: ProjectionPlace, state: ProjectionState, _ changes: [TableChanges])
     throws(StoreError)

@@ -36,7 +36,7 @@ package final class KafkaSource: Source {
   /// back.
   private static let batchCapacity = 128
   /// What librdkafka holds before it stops fetching; one fetch may go over it.
-  private static let queuedKilobytes = 32 * 1_024
+  private static let queuedKilobytes = 16 * 1_024
   private static let restartMilliseconds: Int64 = 1_000
 
   package init(_ configuration: KafkaClientConfiguration, log: @escaping KafkaLog) throws(KafkaConfigurationError) {

@@ -7,7 +7,8 @@ extension PostgresProjectionStore {
   private static let fetchRows = 2000
 
   package func begin(_ cursor: ProjectionCursor, to place: ProjectionPlace, state: ProjectionState) throws(StoreError) {
-    generation = cursor.generation
+    // Not written again in the background, where loads read it meanwhile.
+    if generation != cursor.generation { generation = cursor.generation }
     streamCount = 0
     try store.use { (connection) throws(PostgresError) in
       _ = try connection.pipeline([

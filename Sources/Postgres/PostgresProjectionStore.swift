@@ -12,6 +12,8 @@ package final class PostgresProjectionStore: ProjectionStore {
   private let foldVersion: Int32
   private let catalogVersion: Int32
   let store: StoreConnection
+  /// For rows that are loaded while a flush has the other connection.
+  private let reader: StoreConnection
   private let worker = BackgroundWorker()
   /// The outcome of the flush in the background; written by the worker before it is done.
   private var outcome: Result<Void, StoreError>?
@@ -31,6 +33,7 @@ package final class PostgresProjectionStore: ProjectionStore {
   ) {
     (self.projection, self.foldVersion, self.catalogVersion) = (projection, Int32(foldVersion), Int32(catalogVersion))
     store = StoreConnection(target, profile: .fold, onNotice: onNotice)
+    reader = StoreConnection(target, profile: .fold, onNotice: onNotice)
   }
 
   // MARK: - Cursor and journal
@@ -91,7 +94,8 @@ package final class PostgresProjectionStore: ProjectionStore {
   package func load(_ statements: TableStatements, keys: KeyColumns, _ body: (inout RowReader) -> Void)
     throws(StoreError)
   {
-    let result = try store.query(statements.load, [.int(generation)] + keys.arrays.map { SQLValue.array($0) })
+    let result = try (flushIsUnderWay ? reader : store).query(
+      statements.load, [.int(generation)] + keys.arrays.map { SQLValue.array($0) })
     result.eachRow { (row: inout RowReader) in body(&row) }
   }
 
@@ -106,6 +110,7 @@ package final class PostgresProjectionStore: ProjectionStore {
   package func reset() {
     settle()
     store.reset()
+    reader.reset()
   }
 
   // MARK: - In the background

@@ -25,6 +25,7 @@ package enum SessionProfile: Sendable {
     SET enable_hashjoin = off;
     SET enable_mergejoin = off;
     SET enable_seqscan = off;
+    SET enable_material = off;
     SET max_parallel_workers_per_gather = 0;
     SET temp_buffers = '16MB';
     """

@@ -40,7 +40,9 @@ package protocol Projection {
 
   /// Gives memory back, if the clean rows hold more than `bytes` together. Called when nothing is dirty, and never between
   /// `wantRows` and the last fold of its events. (Inside `fanOut` the projection does it itself, behind each flush.)
-  mutating func evict(keeping bytes: Int)
+  /// Returns whether rows went that were touched since the call before: they may be in a flush that is still on its way.
+  @discardableResult
+  mutating func evict(keeping bytes: Int) -> Bool
 }
 
 /// The rows of a projection's tables as the store holds them, read inside the transaction of a flush.

@@ -72,6 +72,13 @@ struct JournalLine {
 
   func string(_ name: String) -> String? { data[name] as? String }
   func number(_ name: String) -> Double? { (data[name] as? NSNumber)?.doubleValue }
+  /// A number cut after so many fractional digits, in decimal: as a double it could fall below what was written.
+  func cut(_ name: String, digits: Int) -> Double? {
+    guard var value = decimal(name) else { return nil }
+    var cut = Decimal()
+    NSDecimalRound(&cut, &value, digits, .down)
+    return cut.double
+  }
   func decimal(_ name: String) -> Decimal? {
     if let text = data[name] as? String { return Decimal(string: text) }
     return (data[name] as? NSNumber).map { Decimal(string: $0.stringValue)! }

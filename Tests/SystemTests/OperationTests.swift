@@ -163,6 +163,7 @@ extension SystemTests {
       try fresh.pleat("run", expecting: 69, environment: ["PLEAT_KAFKA_OUTPUT_TOPIC": "\(fresh.name).nowhere"])
       try fresh.pleat("run", expecting: 78, environment: ["PLEAT_KAFKA_BOOTSTRAPS": "x"])
       try fresh.pleat("nonsense", expecting: 64)
+      try fresh.produce(Data(event("waits").utf8))
       try fresh.pleat("status", "--wait-caught-up", "1", expecting: 75)
       #expect(try fresh.pleat("--version").hasPrefix("pleat "))
     }

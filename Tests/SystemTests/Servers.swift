@@ -94,7 +94,7 @@ final class Servers: @unchecked Sendable {
       // The embedded broker makes a topic when it is first asked about.
       return
     }
-    try kafka.createTopic(name, partitions: Int32(partitions))
+    try kafka.createTopic(name, partitions: Int32(partitions), settings: [("max.message.bytes", "3000000")])
   }
 
   func deleteTopic(_ name: String) throws {
@@ -129,7 +129,7 @@ final class Servers: @unchecked Sendable {
   }
 
   private func produce(to topic: String, _ body: (KafkaProducer) throws -> Void) throws {
-    let properties = ["message.max.bytes": "2000000"]
+    let properties = ["message.max.bytes": "3000000"]
     let producer = try KafkaProducer(
       KafkaClientConfiguration(bootstrap: bootstrap, group: "tests", properties: properties), idempotent: isReal,
       log: { _, _ in })

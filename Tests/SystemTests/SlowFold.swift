@@ -34,7 +34,7 @@ struct SlowFold {
           technologies: Set(event.mentions.map(\.name)).sorted {
             Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8))
           },
-          complexity: event.number("complexity").map { ($0 * 1e6).rounded(.towardZero) / 1e6 }))
+          complexity: event.cut("complexity", digits: 6)))
     }
   }
 
@@ -289,8 +289,8 @@ struct SlowFold {
   // MARK: Models
 
   private func measures(_ calls: [JournalLine]) -> Row {
-    let times = calls.map { ($0.number("response_time_ms")! * 1000).rounded(.towardZero) / 1000 }.sorted()
-    let qualities = calls.compactMap { $0.number("quality_score") }.map { ($0 * 1e6).rounded(.towardZero) / 1e6 }
+    let times = calls.map { $0.cut("response_time_ms", digits: 3)! }.sorted()
+    let qualities = calls.compactMap { $0.cut("quality_score", digits: 6) }
     func rank(_ q: Double) -> Double { times[max(Int((q * Double(times.count)).rounded(.up)) - 1, 0)] }
     var row: Row = [:]
     row["requests"] = calls.count

@@ -18,8 +18,11 @@ struct ModelDaysLayout: RowLayout {
       SELECT c.model_name, c.task_type, c.day, c.requests, c.response_time_us, c.tokens_used, c.cost_nanodollars,
         c.quality_millionths, c.quality_samples, c.fallbacks, c.buckets, c.bucket_ranks, c.position
       FROM unnest($2::text[], $3::text[], $4::date[]) AS k (model_name, task_type, day)
-      JOIN pleat.model_days_current AS c
-        ON c.generation = $1 AND c.model_name = k.model_name AND c.task_type = k.task_type AND c.day = k.day
+      CROSS JOIN LATERAL (
+        SELECT * FROM pleat.model_days_current AS x
+        WHERE x.generation = $1 AND x.model_name = k.model_name AND x.task_type = k.task_type
+            AND x.day = k.day
+        OFFSET 0) AS c
       """,
     copy: """
       COPY pleat.model_days_current (

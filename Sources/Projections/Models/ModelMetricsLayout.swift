@@ -33,9 +33,11 @@ struct ModelMetricsLayout: RowLayout {
         c.cost_nanodollars, c.quality_millionths, c.quality_samples, c.fallbacks, c.buckets, c.bucket_ranks, c.position
       FROM unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[])
         AS k (model_name, task_type, complexity_level, hour)
-      JOIN pleat.model_metrics_current AS c
-        ON c.generation = $1 AND c.model_name = k.model_name AND c.task_type = k.task_type
-          AND c.complexity_level = k.complexity_level AND c.hour = k.hour
+      CROSS JOIN LATERAL (
+        SELECT * FROM pleat.model_metrics_current AS x
+        WHERE x.generation = $1 AND x.model_name = k.model_name AND x.task_type = k.task_type
+            AND x.complexity_level = k.complexity_level AND x.hour = k.hour
+        OFFSET 0) AS c
       """,
     copy: """
       COPY pleat.model_metrics_current (

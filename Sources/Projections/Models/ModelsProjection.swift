@@ -44,12 +44,15 @@ package struct ModelsProjection: Projection {
   package mutating func runRules(at turn: Turn, store: any RowStream) throws -> [DerivedEvent] { [] }
 
   /// A quarter of the memory is for names, the rest for rows.
-  package mutating func evict(keeping bytes: Int) {
-    if names.byteCount > bytes / 4 {
+  @discardableResult
+  package mutating func evict(keeping bytes: Int) -> Bool {
+    let dropsAll = names.byteCount > bytes / 4
+    if dropsAll {
       metrics.removeAll()
       days.removeAll()
       names.removeAll()
     }
     Projections.evict([metrics, days], keeping: bytes - bytes / 4)
+    return dropsAll
   }
 }

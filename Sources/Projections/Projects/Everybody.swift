@@ -25,7 +25,10 @@ struct ProjectDayLayout: RowLayout {
     load: """
       SELECT c.day, c.projects, c.successes, c.failures, c.position
       FROM unnest($2::date[]) AS k (day)
-      JOIN pleat.project_days_current AS c ON c.generation = $1 AND c.day = k.day
+      CROSS JOIN LATERAL (
+        SELECT * FROM pleat.project_days_current AS x
+        WHERE x.generation = $1 AND x.day = k.day
+        OFFSET 0) AS c
       """,
     copy: """
       COPY pleat.project_days_current (

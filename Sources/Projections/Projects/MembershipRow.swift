@@ -25,7 +25,10 @@ struct MembershipLayout: RowLayout {
     load: """
       SELECT c.team_id, c.person, c.role, c.change_time, c.change_position, c.position
       FROM unnest($2::text[], $3::bigint[]) AS k (team_id, person)
-      JOIN pleat.memberships_current AS c ON c.generation = $1 AND c.team_id = k.team_id AND c.person = k.person
+      CROSS JOIN LATERAL (
+        SELECT * FROM pleat.memberships_current AS x
+        WHERE x.generation = $1 AND x.team_id = k.team_id AND x.person = k.person
+        OFFSET 0) AS c
       """,
     copy: """
       COPY pleat.memberships_current (

@@ -45,7 +45,10 @@ struct OrganisationLayout: RowLayout {
       SELECT c.org_id, c.learning_enabled, c.learning_time, c.learning_position, c.sharing, c.sharing_time,
         c.sharing_position, c.position
       FROM unnest($2::text[]) AS k (org_id)
-      JOIN pleat.organisations_current AS c ON c.generation = $1 AND c.org_id = k.org_id
+      CROSS JOIN LATERAL (
+        SELECT * FROM pleat.organisations_current AS x
+        WHERE x.generation = $1 AND x.org_id = k.org_id
+        OFFSET 0) AS c
       """,
     copy: """
       COPY pleat.organisations_current (

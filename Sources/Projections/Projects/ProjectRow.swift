@@ -78,7 +78,10 @@ struct ProjectLayout: RowLayout {
         c.complexity_millionths, c.visibility, c.visibility_time, c.visibility_position, c.success,
         c.success_time, c.success_position, c.opening_days, c.opening_counts, c.position
       FROM unnest($2::text[]) AS k (project_id)
-      JOIN pleat.projects_current AS c ON c.generation = $1 AND c.project_id = k.project_id
+      CROSS JOIN LATERAL (
+        SELECT * FROM pleat.projects_current AS x
+        WHERE x.generation = $1 AND x.project_id = k.project_id
+        OFFSET 0) AS c
       """,
     copy: """
       COPY pleat.projects_current (

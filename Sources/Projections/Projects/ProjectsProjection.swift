@@ -60,8 +60,10 @@ package struct ProjectsProjection: Projection {
   // MARK: - Memory
 
   /// Half of the memory is for rows, a quarter each for project ids and for the other names.
-  package mutating func evict(keeping bytes: Int) {
+  @discardableResult
+  package mutating func evict(keeping bytes: Int) -> Bool {
     limitBytes = bytes
+    var dropsAll = true
     if names.byteCount + stackTable.byteCount > bytes / 4 {
       for cache in caches { cache.removeAll() }
       projectNames.removeAll()
@@ -70,8 +72,11 @@ package struct ProjectsProjection: Projection {
     } else if projectNames.byteCount > bytes / 4 {
       ledger.removeAll()
       projectNames.removeAll()
+    } else {
+      dropsAll = false
     }
     Projections.evict(caches, keeping: bytes / 2)
+    return dropsAll
   }
 
   package mutating func wantRows(for events: Range<Int>, of batch: EventBatch, round: Int) -> Bool {

@@ -47,8 +47,14 @@ struct StackLayout: PeopledLayout {
         c.complexity_count, c.first_seen, c.last_seen, c.people_taken_out, c.trending_seen_at, c.position,
         p.hashes, p.counts, p.estimate, p.position
       FROM unnest($2::bytea[]) AS k (stack_id)
-      JOIN pleat.stack_combinations_current AS c ON c.generation = $1 AND c.stack_id = k.stack_id
-      LEFT JOIN pleat.stack_people_current AS p ON p.generation = $1 AND p.stack_id = k.stack_id
+      CROSS JOIN LATERAL (
+        SELECT * FROM pleat.stack_combinations_current AS x
+        WHERE x.generation = $1 AND x.stack_id = k.stack_id
+        OFFSET 0) AS c
+      LEFT JOIN LATERAL (
+        SELECT * FROM pleat.stack_people_current AS x
+        WHERE x.generation = $1 AND x.stack_id = k.stack_id
+        OFFSET 0) AS p ON true
       """,
     copy: """
       COPY pleat.stack_combinations_current (
@@ -91,8 +97,14 @@ struct StackLayout: PeopledLayout {
         c.complexity_count, c.first_seen, c.last_seen, c.people_taken_out, c.trending_seen_at, c.position,
         p.hashes, p.counts, p.estimate, p.position
       FROM unnest($2::bytea[]) AS k (stack_id)
-      JOIN pleat.stack_combinations_current AS c ON c.generation = $1 AND c.stack_id = k.stack_id
-      LEFT JOIN pleat.stack_people_current AS p ON p.generation = $1 AND p.stack_id = k.stack_id
+      CROSS JOIN LATERAL (
+        SELECT * FROM pleat.stack_combinations_current AS x
+        WHERE x.generation = $1 AND x.stack_id = k.stack_id
+        OFFSET 0) AS c
+      LEFT JOIN LATERAL (
+        SELECT * FROM pleat.stack_people_current AS x
+        WHERE x.generation = $1 AND x.stack_id = k.stack_id
+        OFFSET 0) AS p ON true
       """,
     copy: """
       COPY pleat.stack_people_current (
@@ -197,7 +209,10 @@ struct StackDayLayout: RowLayout {
     load: """
       SELECT c.stack_id, c.day, c.usage_count, c.position
       FROM unnest($2::bytea[], $3::date[]) AS k (stack_id, day)
-      JOIN pleat.stack_days_current AS c ON c.generation = $1 AND c.stack_id = k.stack_id AND c.day = k.day
+      CROSS JOIN LATERAL (
+        SELECT * FROM pleat.stack_days_current AS x
+        WHERE x.generation = $1 AND x.stack_id = k.stack_id AND x.day = k.day
+        OFFSET 0) AS c
       """,
     copy: """
       COPY pleat.stack_days_current (

@@ -45,7 +45,10 @@ struct TeamLayout: RowLayout {
         c.projects_opened, c.wizard_steps, c.successes, c.failures, c.complexity_sum_millionths,
         c.complexity_count, c.first_activity, c.last_activity, c.position
       FROM unnest($2::text[]) AS k (team_id)
-      JOIN pleat.team_stats_current AS c ON c.generation = $1 AND c.team_id = k.team_id
+      CROSS JOIN LATERAL (
+        SELECT * FROM pleat.team_stats_current AS x
+        WHERE x.generation = $1 AND x.team_id = k.team_id
+        OFFSET 0) AS c
       """,
     copy: """
       COPY pleat.team_stats_current (
@@ -165,7 +168,10 @@ struct TeamDayLayout: RowLayout {
       SELECT c.team_id, c.day, c.events, c.projects_generated, c.projects_opened, c.wizard_steps,
         c.active_members, c.successes, c.failures, c.hashes, c.counts, c.estimate, c.position
       FROM unnest($2::text[], $3::date[]) AS k (team_id, day)
-      JOIN pleat.team_activity_current AS c ON c.generation = $1 AND c.team_id = k.team_id AND c.day = k.day
+      CROSS JOIN LATERAL (
+        SELECT * FROM pleat.team_activity_current AS x
+        WHERE x.generation = $1 AND x.team_id = k.team_id AND x.day = k.day
+        OFFSET 0) AS c
       """,
     copy: """
       COPY pleat.team_activity_current (
@@ -270,7 +276,10 @@ struct TeamTechnologyLayout: RowLayout {
     load: """
       SELECT c.team_id, c.technology, c.usage_count, c.successes, c.failures, c.position
       FROM unnest($2::text[], $3::text[]) AS k (team_id, technology)
-      JOIN pleat.team_technologies_current AS c ON c.generation = $1 AND c.team_id = k.team_id AND c.technology = k.technology
+      CROSS JOIN LATERAL (
+        SELECT * FROM pleat.team_technologies_current AS x
+        WHERE x.generation = $1 AND x.team_id = k.team_id AND x.technology = k.technology
+        OFFSET 0) AS c
       """,
     copy: """
       COPY pleat.team_technologies_current (

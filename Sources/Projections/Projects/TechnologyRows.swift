@@ -46,7 +46,10 @@ struct TechnologyLayout: RowLayout {
       SELECT c.technology, c.category, c.projects, c.selections, c.first_seen, c.last_seen,
         c.announced_direction, c.position
       FROM unnest($2::text[]) AS k (technology)
-      JOIN pleat.technologies_current AS c ON c.generation = $1 AND c.technology = k.technology
+      CROSS JOIN LATERAL (
+        SELECT * FROM pleat.technologies_current AS x
+        WHERE x.generation = $1 AND x.technology = k.technology
+        OFFSET 0) AS c
       """,
     copy: """
       COPY pleat.technologies_current (
@@ -143,9 +146,14 @@ struct TechnologyUsageLayout: PeopledLayout {
       SELECT c.technology, c.day, c.projects, c.selections, c.successes, c.failures, c.people_taken_out, c.position,
         p.hashes, p.counts, p.estimate, p.position
       FROM unnest($2::text[], $3::date[]) AS k (technology, day)
-      JOIN pleat.technology_usage_current AS c ON c.generation = $1 AND c.technology = k.technology AND c.day = k.day
-      LEFT JOIN pleat.technology_people_current AS p
-        ON p.generation = $1 AND p.technology = k.technology AND p.day = k.day
+      CROSS JOIN LATERAL (
+        SELECT * FROM pleat.technology_usage_current AS x
+        WHERE x.generation = $1 AND x.technology = k.technology AND x.day = k.day
+        OFFSET 0) AS c
+      LEFT JOIN LATERAL (
+        SELECT * FROM pleat.technology_people_current AS x
+        WHERE x.generation = $1 AND x.technology = k.technology AND x.day = k.day
+        OFFSET 0) AS p ON true
       """,
     copy: """
       COPY pleat.technology_usage_current (
@@ -183,9 +191,14 @@ struct TechnologyUsageLayout: PeopledLayout {
       SELECT c.technology, c.day, c.projects, c.selections, c.successes, c.failures, c.people_taken_out, c.position,
         p.hashes, p.counts, p.estimate, p.position
       FROM unnest($2::text[], $3::date[]) AS k (technology, day)
-      JOIN pleat.technology_usage_current AS c ON c.generation = $1 AND c.technology = k.technology AND c.day = k.day
-      LEFT JOIN pleat.technology_people_current AS p
-        ON p.generation = $1 AND p.technology = k.technology AND p.day = k.day
+      CROSS JOIN LATERAL (
+        SELECT * FROM pleat.technology_usage_current AS x
+        WHERE x.generation = $1 AND x.technology = k.technology AND x.day = k.day
+        OFFSET 0) AS c
+      LEFT JOIN LATERAL (
+        SELECT * FROM pleat.technology_people_current AS x
+        WHERE x.generation = $1 AND x.technology = k.technology AND x.day = k.day
+        OFFSET 0) AS p ON true
       """,
     copy: """
       COPY pleat.technology_people_current (

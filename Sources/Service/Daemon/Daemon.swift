@@ -111,7 +111,7 @@ package final class Daemon {
   ) throws(CommandFailure) -> Assembly {
     let names = configuration.projections.only ?? ProjectionRegistry.names
     let entries = ProjectionRegistry.all.filter { names.contains($0.name) }
-    let memory = MemoryPlan(megabytes: configuration.limits.memoryMegabytes, projections: entries.count)
+    let memory = MemoryPlan(megabytes: configuration.limits.memoryMegabytes, projections: entries.map(\.name))
     let client = preparation.kafkaClient
     let (catalog, key) = (preparation.catalog, database.hashKey)
     func target(_ purpose: String) -> ConnectionTarget { Database.target(configuration, for: purpose) }
@@ -154,7 +154,8 @@ package final class Daemon {
       store.onFlushDone = { waker.wake() }
       let stage = ProjectionStage(
         name: entry.name, store: store, leases: leases, tail: tail,
-        settings: ProjectionSettings(cacheBytes: memory.cacheBytes), reporter: logger.with("stage", entry.name),
+        settings: ProjectionSettings(cacheBytes: memory.cacheBytes(of: entry.name)),
+        reporter: logger.with("stage", entry.name),
         make: { () throws(StoreError) in entry.make(catalog, key) }, onOutbox: { relayWaker.wake() })
       workers.append((stage, waker))
     }

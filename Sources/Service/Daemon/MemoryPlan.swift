@@ -6,13 +6,23 @@ import CSystemd
 package struct MemoryPlan: Hashable, Sendable {
   /// Of the journal's end in memory.
   package var tailBytes: Int
-  /// Of each projection's rows that are not dirty.
-  package var cacheBytes: Int
+  /// Of all projections' rows that are not dirty.
+  private var cacheBytes: Int
+  private var shares: [String: Int]
 
-  package init(megabytes: Int, projections: Int) {
+  /// Projects are many, models are few; of the rest nobody knows.
+  private static let weights = ["projects": 9, "models": 1]
+
+  package init(megabytes: Int, projections: [String]) {
     let bytes = megabytes << 20
-    tailBytes = bytes * 15 / 100
-    cacheBytes = bytes * 35 / 100 / max(projections, 1)
+    tailBytes = bytes * 12 / 100
+    cacheBytes = bytes * 40 / 100
+    shares = Dictionary(uniqueKeysWithValues: projections.map { ($0, Self.weights[$0] ?? 1) })
+  }
+
+  /// What a projection may keep of rows that are not dirty.
+  package func cacheBytes(of projection: String) -> Int {
+    cacheBytes * (shares[projection] ?? 0) / max(shares.values.reduce(0, +), 1)
   }
 
   /// Keeps the allocator from keeping what was freed: few arenas for many threads, and large blocks given back.
