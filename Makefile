@@ -18,8 +18,8 @@ all: build
 build: needs-swift needs-libraries
 	$(SWIFT) build -c release --static-swift-stdlib --product pleat
 
-# Unit tests, tests against a private PostgreSQL, and with KAFKA_HOME set those against a real Kafka.
-test: needs-swift needs-libraries
+# Unit tests, and the daemon against a private PostgreSQL and the embedded broker; with KAFKA_HOME set, against a real Kafka.
+test: needs-swift deps needs-libraries
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
 
