@@ -19,7 +19,7 @@ extension SystemTests {
       let cases: [(String, String?, String)] = [
         ("empty_value", nil, ""),
         ("malformed_json", nil, #"{"a":"#),
-        ("duplicate_member", "/data/a", #"{"type":"x","timestamp":1,"data":{"a":1,"\u0061":2}}"#),
+        ("duplicate_member", #"/data/\u0061"#, #"{"type":"x","timestamp":1,"data":{"a":1,"\u0061":2}}"#),
         ("not_an_object", nil, "[1]"),
         ("unsupported_specversion", "/specversion", good.replacingOccurrences(of: "1.0", with: "0.3")),
         ("missing_member", "/id", good.replacingOccurrences(of: #""id":"ok","#, with: "")),

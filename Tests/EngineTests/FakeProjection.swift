@@ -1,0 +1,179 @@
+import Events
+import Projections
+
+@testable import Engine
+
+/// A projection with one row: how many events it folded, and the sum of their positions.
+struct FakeProjection: Projection {
+  static let name = "fake"
+  static let version = 1
+  let table = CountingTable()
+  var tables: [any Table] { [table] }
+
+  mutating func wantRows(for events: Range<Int>, of batch: EventBatch, round: Int) -> Bool {
+    table.isWanted = true
+    return round == 0 && !table.isKnown
+  }
+  mutating func fold(_ events: Range<Int>, of batch: EventBatch, firstPosition: Int64) {
+    for index in events { table.add(firstPosition + Int64(index)) }
+  }
+  /// Events of an organisation's settings fan out.
+  func fansOut(_ index: Int, of batch: EventBatch) -> Bool { batch.events[index].type == .orgSettingsChanged }
+  mutating func fanOut(_ index: Int, of batch: EventBatch, position: Int64, store: any RowStream) throws {
+    if !table.isKnown {
+      try store.rows("", []) { table.absorb(&$0) }
+      table.settle()
+    }
+    table.add(position)
+    try store.flush()
+  }
+  mutating func runRules(at turn: Turn, store: any RowStream) throws -> [DerivedEvent] {
+    [DerivedEvent(topic: .events, subject: "s", id: "\(turn.position)", asOf: turn.hour, json: "{}")]
+  }
+  mutating func evict(keeping bytes: Int) -> Bool { false }
+}
+
+final class CountingTable: Table {
+  let statements = TableStatements(
+    name: "fake", load: "", copy: "", createStage: "", copyToStage: "", update: "", version: "versions")
+  var isWanted = false
+  private(set) var isKnown = false
+  private var isDirty = false
+  private var isStored = false
+  private var count: Int64 = 0
+  private var sum: Int64 = 0
+
+  func add(_ position: Int64) {
+    precondition(isKnown, "the row was not loaded")
+    count += 1
+    sum += position
+    isDirty = true
+  }
+  func assumeEmpty() { isKnown = true }
+  func takeWantedKeys() -> KeyColumns? {
+    guard isWanted, !isKnown else { return nil }
+    return KeyColumns(count: 1, arrays: [])
+  }
+  func takePartialKeys() -> KeyColumns? { nil }
+  func absorb(_ row: inout RowReader) {
+    count = row.bigint()!
+    sum = row.bigint()!
+    isStored = true
+  }
+  func settle() { isKnown = true }
+  var dirtyCount: Int { isDirty ? 1 : 0 }
+  var byteCount: Int { dirtyCount * 16 }
+  func writeChanges(generation: Int32, inserts: inout RowWriter, updates: inout RowWriter) {
+    guard isDirty else { return }
+    func write(_ writer: inout RowWriter) {
+      writer.beginRow(fields: 2)
+      writer.bigint(count)
+      writer.bigint(sum)
+    }
+    if isStored { write(&updates) } else { write(&inserts) }
+    isStored = true
+  }
+  func markClean() { isDirty = false }
+}
+
+/// The row and the cursor in memory, changed together or not at all.
+final class FakeProjectionStore: ProjectionStore {
+  struct Content {
+    var epoch: Int64 = 0
+    var place = ProjectionPlace(position: 0, chain: [], greatestTime: nil, lastDayTurn: 0)
+    /// The row as `COPY` had it, without its field count.
+    var row: [UInt8]?
+    var versions = 0
+    var outbox: [String] = []
+  }
+  final class Database { var content = Content() }
+
+  let database: Database
+  let journal: FakeJournal
+  /// Whether the next commit fails, and if so whether it happened all the same.
+  var fate: () -> FakeJournalStore.Fate = { .happens }
+  private var transaction: Content?
+  private var outcome: Result<Void, StoreError>?
+
+  init(_ database: Database, _ journal: FakeJournal) { (self.database, self.journal) = (database, journal) }
+
+  func takeOver(instance: InstanceID) throws(StoreError) -> ProjectionCursor {
+    database.content.epoch += 1
+    return ProjectionCursor(generation: 1, epoch: database.content.epoch, place: database.content.place)
+  }
+  func segments(after position: Int64, bytes: Int) throws(StoreError) -> [StoredSegment] {
+    journal.segments.filter { $0.firstPosition + Int64($0.draft.count) > position + 1 }.prefix(3).map {
+      StoredSegment(
+        firstPosition: $0.firstPosition, count: $0.draft.count, partition: $0.draft.partition,
+        payload: $0.draft.payload,
+        identities: $0.draft.identities, chain: $0.chain)
+    }
+  }
+  func journalEnd() throws(StoreError) -> Int64 { journal.position }
+  func load(_ statements: TableStatements, keys: KeyColumns, _ body: (inout RowReader) -> Void) throws(StoreError) {
+    guard let row = (transaction ?? database.content).row else { return }
+    row.withUnsafeBytes {
+      var reader = RowReader($0)
+      body(&reader)
+    }
+  }
+  func rows(_ sql: String, _ parameters: [Parameter], _ body: (inout RowReader) throws -> Void) throws {
+    guard let row = (transaction ?? database.content).row else { return }
+    try row.withUnsafeBytes {
+      var reader = RowReader($0)
+      try body(&reader)
+    }
+  }
+  func flush() throws {}
+
+  func begin(_ cursor: ProjectionCursor, to place: ProjectionPlace, state: ProjectionState) throws(StoreError) {
+    guard cursor.epoch == database.content.epoch, cursor.place.position == database.content.place.position else {
+      throw .lost("the cursor is elsewhere")
+    }
+    transaction = database.content
+    transaction!.place = place
+  }
+  func write(_ changes: [TableChanges]) throws(StoreError) {
+    for change in changes {
+      for writer in [change.inserts, change.updates] where writer.count > 0 {
+        transaction!.row = Array(writer.bytes.dropFirst(2))
+      }
+    }
+  }
+  func makeVersions(_ tables: [TableStatements], at turn: Turn, since lastTurn: Int64) throws(StoreError) {
+    transaction!.versions += 1
+  }
+  func appendOutbox(_ events: [DerivedEvent], at position: Int64, chain: [UInt8]) throws(StoreError) {
+    transaction!.outbox += events.map(\.id)
+  }
+  func commit() throws(StoreError) {
+    switch fate() {
+    case .happens: database.content = transaction!
+    case .isLost: throw .unavailable("the connection broke before")
+    case .happensAndTheReplyIsLost:
+      database.content = transaction!
+      throw .unavailable("the connection broke after")
+    }
+    transaction = nil
+  }
+
+  func startFlush(
+    _ cursor: ProjectionCursor, to place: ProjectionPlace, state: ProjectionState, _ changes: [TableChanges]
+  ) throws(StoreError) {
+    do throws(StoreError) {
+      try begin(cursor, to: place, state: state)
+      try write(changes)
+      try commit()
+      outcome = .success(())
+    } catch {
+      outcome = .failure(error)
+    }
+  }
+  func flushIsDone() -> Bool { true }
+  func finishFlush() throws(StoreError) {
+    defer { outcome = nil }
+    try outcome!.get()
+  }
+  func noteState(_ state: ProjectionState, reason: String?) throws(StoreError) {}
+  func reset() { transaction = nil }
+}

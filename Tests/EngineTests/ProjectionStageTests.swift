@@ -1,0 +1,140 @@
+import Projections
+import Testing
+
+@testable import Engine
+@testable import Events
+
+@Suite("The fold of the journal")
+struct ProjectionStageTests {
+  final class Instance {
+    let stage: ProjectionStage
+    let store: FakeProjectionStore
+    let leases = Leases()
+    let tail = JournalTail(capacity: 1 << 20) {}
+    let reporter = SilentReporter()
+    private var nanoseconds: Int64 = 0
+
+    init(_ database: FakeProjectionStore.Database, _ journal: FakeJournal) {
+      store = FakeProjectionStore(database, journal)
+      stage = ProjectionStage(
+        name: "fake", store: store, leases: leases, tail: tail, settings: ProjectionSettings(cacheBytes: 1 << 20),
+        reporter: reporter, make: { () throws(StoreError) in FakeProjection() }, onOutbox: {})
+      leases.register(InstanceID(name: "a", start: 1))
+      leases.set(held: [LeaseResource.projection("fake")], instances: ["a"], at: now)
+    }
+
+    var now: Instant { Instant(monotonicNanoseconds: nanoseconds, wall: Timestamp(microseconds: 0)) }
+    func steps(_ count: Int) {
+      for _ in 0..<count {
+        nanoseconds += 30_000_000
+        _ = stage.step(now)
+      }
+    }
+  }
+
+  /// A segment of events at these hours; a negative hour is an event that fans out, at that hour.
+  private func append(_ hours: [Int], to journal: FakeJournal) throws {
+    var batch = EventBatch()
+    let source = batch.strings.intern("s")
+    for hour in hours {
+      let fansOut = hour < 0
+      if fansOut {
+        batch.orgSettingsChanges.append(
+          OrgSettingsChange(orgID: source, learningEnabled: true, dataSharingLevel: nil))
+      }
+      batch.events.append(
+        Event(
+          type: fansOut ? .orgSettingsChanged : .other, envelope: .bare,
+          row: fansOut ? UInt32(batch.orgSettingsChanges.count - 1) : 0, typeName: fansOut ? .none : source,
+          source: source,
+          id: .none, time: Timestamp(microseconds: Int64(abs(hour)) * Timestamp.microsecondsPerHour + 1),
+          offset: journal.position + Int64(batch.events.count), attributes: .none, unknown: .none))
+    }
+    let encoded = batch.encoded()
+    let partition = TopicPartition("t", 0)
+    let from = journal.cursors[partition]?.nextOffset ?? 0
+    if journal.cursors[partition] == nil {
+      journal.cursors[partition] = PartitionCursor(
+        partition: partition, epoch: 1, incarnation: 0, nextOffset: 0, state: .running, reason: nil, clusterID: nil,
+        journaled: nil, checked: nil, badRecords: [])
+    }
+    var flush = JournalFlush()
+    flush.moves = [
+      CursorMove(
+        partition: partition, epoch: 1, from: from, to: from + Int64(hours.count), endOffset: nil, duplicates: 0,
+        deadLetters: 0, state: .running, reason: nil, journaled: nil, badRecords: [])
+    ]
+    flush.segments = [
+      SegmentDraft(
+        partition: partition, incarnation: 0, count: Int32(hours.count), firstOffset: from,
+        nextOffset: from + Int64(hours.count), leastTime: batch.events[0].time, greatestTime: batch.events[0].time,
+        payload: encoded.payload, payloadDigest: SHA256.digest(of: encoded.payload), identities: encoded.identities,
+        identitiesDigest: SHA256.digest(of: encoded.identities))
+    ]
+    _ = try journal.append(flush)
+  }
+
+  private func row(_ database: FakeProjectionStore.Database) -> [Int64] {
+    (database.content.row ?? []).withUnsafeBytes {
+      if $0.isEmpty { return [0, 0] }
+      var reader = RowReader($0)
+      return [reader.bigint()!, reader.bigint()!]
+    }
+  }
+
+  private func expected(_ count: Int64) -> [Int64] { [count, count * (count + 1) / 2] }
+
+  @Test(
+    "what stands behind a turn or a fan-out in the last batch is written, also when nothing more comes",
+    arguments: [[1, 1, 1], [1, 9, 9, 9], [1, 1, -1, 1, 1], [1, 9, -9, 9, 30, 30, -60, 60]])
+  func idle(hours: [Int]) throws {
+    let (database, journal) = (FakeProjectionStore.Database(), FakeJournal())
+    try append(hours, to: journal)
+    let instance = Instance(database, journal)
+    instance.steps(60)
+    #expect(database.content.place.position == Int64(hours.count))
+    #expect(row(database) == expected(Int64(hours.count)))
+  }
+
+  @Test("each turn speaks once, and each turn of the day makes its versions once")
+  func turns() throws {
+    let (database, journal) = (FakeProjectionStore.Database(), FakeJournal())
+    try append([1, 2, 2, 3], to: journal)
+    try append([3, 30, 1, 31], to: journal)
+    let instance = Instance(database, journal)
+    instance.steps(60)
+    #expect(database.content.outbox == ["2", "4", "6", "8"])
+    #expect(database.content.versions == 1)
+    #expect(database.content.place.lastDayTurn == 6)
+  }
+
+  @Test("whatever becomes of commits and replies, every event counts once", arguments: 1...40 as ClosedRange<UInt64>)
+  func once(seed: UInt64) throws {
+    var random = SplitMix64(seed: seed)
+    let (database, journal) = (FakeProjectionStore.Database(), FakeJournal())
+    var instances = [Instance(database, journal)]
+    var hour = 1
+    for round in 0..<40 {
+      try append(
+        (0..<Int(1 + random.next() % 20)).map { _ in
+          if random.next() % 9 == 0 { hour += Int(random.next() % 12) }
+          return random.next() % 15 == 0 ? -hour : hour
+        }, to: journal)
+      var fates = random
+      instances.last!.store.fate = {
+        [.happens, .happens, .happens, .isLost, .happensAndTheReplyIsLost].randomElement(using: &fates)!
+      }
+      instances.last!.steps(Int(random.next() % 25))
+      _ = random.next()
+      if round % 9 == 4 { instances.append(Instance(database, journal)) }
+      if round % 9 == 8, instances.count > 1 {
+        // A zombie wakes up, takes over again for a moment, and is fenced by the next.
+        instances.removeFirst().steps(2)
+      }
+    }
+    instances.last!.store.fate = { .happens }
+    instances.last!.steps(600)
+    #expect(row(database) == expected(journal.position))
+    #expect(database.content.outbox.count == Set(database.content.outbox).count)
+  }
+}
