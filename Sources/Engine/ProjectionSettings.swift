@@ -5,9 +5,9 @@ package struct ProjectionSettings: Sendable {
   package init(cacheBytes: Int) { self.cacheBytes = cacheBytes }
 
   /// An event is flushed so long after it was folded, when nothing more comes.
-  static let flushNanoseconds: Int64 = 20_000_000
+  static let flushNanoseconds: Int64 = 5_000_000
   /// Under load a flush waits until so much is dirty, or so long; folding goes on while it is written.
-  static let dirtyRows = 80_000
+  static let dirtyRows = 25_000
   static let dirtyBytes = 16 << 20
   static let loadedFlushNanoseconds: Int64 = 1_000_000_000
   /// Payload bytes read from the journal at once.

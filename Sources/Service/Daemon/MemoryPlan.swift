@@ -15,8 +15,8 @@ package struct MemoryPlan: Hashable, Sendable {
 
   package init(megabytes: Int, projections: [String]) {
     let bytes = megabytes << 20
-    tailBytes = bytes * 12 / 100
-    cacheBytes = bytes * 40 / 100
+    tailBytes = bytes * 8 / 100
+    cacheBytes = bytes * 30 / 100
     shares = Dictionary(uniqueKeysWithValues: projections.map { ($0, Self.weights[$0] ?? 1) })
   }
 
