@@ -1,7 +1,7 @@
 /// Why a record was refused, by the contract's names.
 package enum DeadLetterReason: UInt8, CaseIterable, Sendable {
-  case emptyValue, tooLarge, invalidUTF8, malformedJSON, duplicateMember, notAnObject, unsupportedSpecversion, missingMember,
-    wrongType, invalidValue, outOfRange, tooLong, futureTime
+  case emptyValue, tooLarge, invalidUTF8, malformedJSON, duplicateMember, notAnObject
+  case unsupportedSpecversion, missingMember, wrongType, invalidValue, outOfRange, tooLong, futureTime
 
   package var name: String {
     switch self {

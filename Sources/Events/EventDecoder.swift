@@ -168,7 +168,7 @@ package final class EventDecoder {
     let sourceCount = copy(event.source, of: batch, to: identityBytes)
     identityBytes[sourceCount] = 0
     let idCount = copy(event.id, of: batch, to: identityBytes + sourceCount + 1)
-    return sipHash24_128(identityKey, Bytes(start: identityBytes, count: sourceCount + 1 + idCount))
+    return sipHash24Wide(identityKey, Bytes(start: identityBytes, count: sourceCount + 1 + idCount))
   }
 
   @inline(__always)

@@ -22,7 +22,7 @@ package enum IdentityColumn {
           table.withBytes(rows[i].source) { message.append(contentsOf: $0) }
           message.append(0)
           message.append(contentsOf: id)
-          digests.append((rows[i].offset, message.withUnsafeBufferPointer { sipHash24_128(key, $0) }))
+          digests.append((rows[i].offset, message.withUnsafeBufferPointer { sipHash24Wide(key, $0) }))
         }
       }
       return digests

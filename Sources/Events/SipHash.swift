@@ -20,7 +20,7 @@ package func sipHash24(_ key: HashKey, _ bytes: UnsafeBufferPointer<UInt8>) -> U
 }
 
 /// SipHash-2-4 with 128 bits of output, as the authors' reference implementation has it.
-package func sipHash24_128(_ key: HashKey, _ bytes: UnsafeBufferPointer<UInt8>) -> Digest128 {
+package func sipHash24Wide(_ key: HashKey, _ bytes: UnsafeBufferPointer<UInt8>) -> Digest128 {
   var state = SipState(key, wide: true)
   state.absorb(bytes)
   return state.finish128()

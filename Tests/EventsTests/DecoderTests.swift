@@ -236,7 +236,7 @@ struct DecoderTests {
     let with = Array(#"{"type":"t","timestamp":"2026-11-21T12:05:00.0000009Z","id":"i","data":{"a": 1}}"#.utf8)
     #expect(try decode(without, with: decoder, into: &batch).get().identity == nil)
     let identity = try decode(with, offset: 9, with: decoder, into: &batch).get().identity
-    let expected = Array("bare\0i".utf8).withUnsafeBufferPointer { sipHash24_128(identityKey, $0) }
+    let expected = Array("bare\0i".utf8).withUnsafeBufferPointer { sipHash24Wide(identityKey, $0) }
     #expect(identity == expected)
     #expect(
       batch.plainEvent(at: 0)

@@ -9,7 +9,7 @@ struct SipHashTests {
 
   private func hash(_ key: HashKey, _ bytes: [UInt8]) -> UInt64 { bytes.withUnsafeBufferPointer { sipHash24(key, $0) } }
   private func wide(_ key: HashKey, _ bytes: [UInt8]) -> Digest128 {
-    bytes.withUnsafeBufferPointer { sipHash24_128(key, $0) }
+    bytes.withUnsafeBufferPointer { sipHash24Wide(key, $0) }
   }
 
   @Test(

@@ -55,8 +55,12 @@ struct ProjectsRulesTests {
       Technology(remembered: .stable, direction: .up, mostPeople: 9, union: 9, remembers: nil, says: false),
       Technology(remembered: .stable, direction: .up, mostPeople: 9, union: 10, remembers: .up, says: true),
       // An estimate, less the projects taken out: 255·2^64 / (257·2^55 − …) is about 512.
-      Technology(remembered: .stable, direction: .up, mostPeople: 500, takenOut: 500, union: 257, remembers: .up, says: true),
-      Technology(remembered: .stable, direction: .up, mostPeople: 500, takenOut: 501, union: 257, remembers: nil, says: false),
+      Technology(
+        remembered: .stable, direction: .up, mostPeople: 500, takenOut: 500, union: 257, remembers: .up,
+        says: true),
+      Technology(
+        remembered: .stable, direction: .up, mostPeople: 500, takenOut: 501, union: 257, remembers: nil,
+        says: false),
     ])
   func technologies(each: Technology) throws {
     let names = Names()

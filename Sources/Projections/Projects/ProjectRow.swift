@@ -55,7 +55,7 @@ struct Openings {
 
   var dayCount: Int { first == nil ? 0 : 1 + more.count }
 
-  func forEach(_ body: (Day) -> Void) {
+  func eachDay(_ body: (Day) -> Void) {
     if let first { body(first) }
     for day in more { body(day) }
   }
@@ -175,10 +175,10 @@ struct ProjectLayout: RowLayout {
       writer.null()
     } else {
       let days = writer.beginArray(.integer, count: row.openings.dayCount)
-      row.openings.forEach { writer.int($0.day) }
+      row.openings.eachDay { writer.int($0.day) }
       writer.endArray(days)
       let counts = writer.beginArray(.bigint, count: row.openings.dayCount)
-      row.openings.forEach { writer.bigint($0.count) }
+      row.openings.eachDay { writer.bigint($0.count) }
       writer.endArray(counts)
     }
     writer.bigint(row.position)

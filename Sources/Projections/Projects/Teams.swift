@@ -97,7 +97,7 @@ struct Teams {
         row.position = project.position
       }
     }
-    openings.forEach { open(team, on: $0.day, times: project.sign * $0.count, at: project.position) }
+    openings.eachDay { open(team, on: $0.day, times: project.sign * $0.count, at: project.position) }
   }
 
   func change(_ outcome: OutcomeChange) {
