@@ -500,3 +500,250 @@ COMMENT ON TABLE pleat.team_technologies_current IS 'Technologies of a teams pro
 COMMENT ON TABLE pleat.team_technologies IS 'Technologies of a teams projects: versions.';
 GRANT SELECT, INSERT, UPDATE ON pleat.team_technologies_current TO pleat_writer;
 GRANT SELECT, INSERT ON pleat.team_technologies TO pleat_writer;
+
+-- technology_pairs ----------------------------------------------------------------------------------------------------
+
+CREATE TABLE pleat.technology_pairs_current (
+  generation       integer NOT NULL,
+  technology_a     text COLLATE "C" NOT NULL,
+  technology_b     text COLLATE "C" NOT NULL,
+  together         bigint NOT NULL,
+  successes        bigint NOT NULL,
+  failures         bigint NOT NULL,
+  people           bigint NOT NULL,
+  people_taken_out bigint NOT NULL,
+  announced        boolean NOT NULL,
+  position         bigint NOT NULL,
+  watched          boolean GENERATED ALWAYS AS (
+    together >= 20 AND people - people_taken_out >= 10 AND NOT announced) STORED,
+  PRIMARY KEY (generation, technology_a, technology_b)
+) WITH (fillfactor = 80);
+CREATE INDEX technology_pairs_watched ON pleat.technology_pairs_current (generation, technology_a, technology_b) WHERE watched;
+CREATE TABLE pleat.technology_pairs (
+  generation       integer NOT NULL,
+  technology_a     text COLLATE "C" NOT NULL,
+  technology_b     text COLLATE "C" NOT NULL,
+  together         bigint NOT NULL,
+  successes        bigint NOT NULL,
+  failures         bigint NOT NULL,
+  people           bigint NOT NULL,
+  people_taken_out bigint NOT NULL,
+  announced        boolean NOT NULL,
+  position         bigint NOT NULL,
+  PRIMARY KEY (generation, technology_a, technology_b, position)
+);
+COMMENT ON TABLE pleat.technology_pairs_current IS 'Pairs of technologies of one project, over all time.';
+COMMENT ON COLUMN pleat.technology_pairs_current.technology_a IS 'The lesser name by bytes.';
+COMMENT ON COLUMN pleat.technology_pairs_current.technology_b IS 'The greater name by bytes.';
+COMMENT ON COLUMN pleat.technology_pairs_current.together IS 'Public projects counting now with both.';
+COMMENT ON COLUMN pleat.technology_pairs_current.people IS 'Of pair_people: exact, or an estimate.';
+COMMENT ON COLUMN pleat.technology_pairs_current.people_taken_out IS
+  'Projects taken out since people stopped being exact.';
+COMMENT ON COLUMN pleat.technology_pairs_current.announced IS 'new_pattern_detected was said of the pair.';
+COMMENT ON COLUMN pleat.technology_pairs_current.watched IS
+  'new_pattern_detected may follow at any turn, since the whole moves too.';
+COMMENT ON TABLE pleat.technology_pairs IS 'Pairs of technologies of one project, over all time: versions.';
+COMMENT ON COLUMN pleat.technology_pairs.technology_a IS 'The lesser name by bytes.';
+COMMENT ON COLUMN pleat.technology_pairs.technology_b IS 'The greater name by bytes.';
+COMMENT ON COLUMN pleat.technology_pairs.together IS 'Public projects counting now with both.';
+COMMENT ON COLUMN pleat.technology_pairs.people IS 'Of pair_people: exact, or an estimate.';
+COMMENT ON COLUMN pleat.technology_pairs.people_taken_out IS 'Projects taken out since people stopped being exact.';
+COMMENT ON COLUMN pleat.technology_pairs.announced IS 'new_pattern_detected was said of the pair.';
+GRANT SELECT, INSERT, UPDATE ON pleat.technology_pairs_current TO pleat_writer;
+GRANT SELECT, INSERT ON pleat.technology_pairs TO pleat_writer;
+
+-- pair_people ---------------------------------------------------------------------------------------------------------
+
+CREATE TABLE pleat.pair_people_current (
+  generation   integer NOT NULL,
+  technology_a text COLLATE "C" NOT NULL,
+  technology_b text COLLATE "C" NOT NULL,
+  hashes       bigint[] NOT NULL,
+  counts       bigint[] NOT NULL,
+  estimate     boolean NOT NULL,
+  position     bigint NOT NULL,
+  PRIMARY KEY (generation, technology_a, technology_b)
+) WITH (fillfactor = 80);
+COMMENT ON TABLE pleat.pair_people_current IS 'The people behind technology_pairs: k minimum values. Inner state: no versions.';
+COMMENT ON COLUMN pleat.pair_people_current.hashes IS
+  'Smallest keyed hashes, at most 256, sorted, in the order of the unsigned hashes.';
+COMMENT ON COLUMN pleat.pair_people_current.counts IS
+  'Contributions behind each of hashes; empty for an estimate, which nobody leaves.';
+COMMENT ON COLUMN pleat.pair_people_current.estimate IS
+  'More than 256 people came: their number is an estimate for good.';
+GRANT SELECT, INSERT, UPDATE ON pleat.pair_people_current TO pleat_writer;
+
+-- domains -------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE pleat.domains_current (
+  generation       integer NOT NULL,
+  domain           text COLLATE "C" NOT NULL,
+  projects         bigint NOT NULL,
+  languages_sum    bigint NOT NULL,
+  successes        bigint NOT NULL,
+  failures         bigint NOT NULL,
+  people           bigint NOT NULL,
+  people_taken_out bigint NOT NULL,
+  position         bigint NOT NULL,
+  PRIMARY KEY (generation, domain)
+) WITH (fillfactor = 80);
+CREATE TABLE pleat.domains (
+  generation       integer NOT NULL,
+  domain           text COLLATE "C" NOT NULL,
+  projects         bigint NOT NULL,
+  languages_sum    bigint NOT NULL,
+  successes        bigint NOT NULL,
+  failures         bigint NOT NULL,
+  people           bigint NOT NULL,
+  people_taken_out bigint NOT NULL,
+  position         bigint NOT NULL,
+  PRIMARY KEY (generation, domain, position)
+);
+COMMENT ON TABLE pleat.domains_current IS 'Domains (project_type) over all time.';
+COMMENT ON COLUMN pleat.domains_current.projects IS 'Public projects counting now.';
+COMMENT ON COLUMN pleat.domains_current.languages_sum IS
+  'Technologies of category language of these projects, each project''s counted.';
+COMMENT ON COLUMN pleat.domains_current.people IS 'Of domain_people: exact, or an estimate.';
+COMMENT ON COLUMN pleat.domains_current.people_taken_out IS 'Projects taken out since people stopped being exact.';
+COMMENT ON TABLE pleat.domains IS 'Domains (project_type) over all time: versions.';
+COMMENT ON COLUMN pleat.domains.projects IS 'Public projects counting now.';
+COMMENT ON COLUMN pleat.domains.languages_sum IS
+  'Technologies of category language of these projects, each project''s counted.';
+COMMENT ON COLUMN pleat.domains.people IS 'Of domain_people: exact, or an estimate.';
+COMMENT ON COLUMN pleat.domains.people_taken_out IS 'Projects taken out since people stopped being exact.';
+GRANT SELECT, INSERT, UPDATE ON pleat.domains_current TO pleat_writer;
+GRANT SELECT, INSERT ON pleat.domains TO pleat_writer;
+
+-- domain_people -------------------------------------------------------------------------------------------------------
+
+CREATE TABLE pleat.domain_people_current (
+  generation integer NOT NULL,
+  domain     text COLLATE "C" NOT NULL,
+  hashes     bigint[] NOT NULL,
+  counts     bigint[] NOT NULL,
+  estimate   boolean NOT NULL,
+  position   bigint NOT NULL,
+  PRIMARY KEY (generation, domain)
+) WITH (fillfactor = 80);
+COMMENT ON TABLE pleat.domain_people_current IS 'The people behind domains: k minimum values. Inner state: no versions.';
+COMMENT ON COLUMN pleat.domain_people_current.hashes IS
+  'Smallest keyed hashes, at most 256, sorted, in the order of the unsigned hashes.';
+COMMENT ON COLUMN pleat.domain_people_current.counts IS
+  'Contributions behind each of hashes; empty for an estimate, which nobody leaves.';
+COMMENT ON COLUMN pleat.domain_people_current.estimate IS
+  'More than 256 people came: their number is an estimate for good.';
+GRANT SELECT, INSERT, UPDATE ON pleat.domain_people_current TO pleat_writer;
+
+-- domain_stacks -------------------------------------------------------------------------------------------------------
+
+CREATE TABLE pleat.domain_stacks_current (
+  generation       integer NOT NULL,
+  domain           text COLLATE "C" NOT NULL,
+  stack_id         bytea NOT NULL,
+  technologies     text[] COLLATE "C" NOT NULL,
+  usage_count      bigint NOT NULL,
+  successes        bigint NOT NULL,
+  failures         bigint NOT NULL,
+  people           bigint NOT NULL,
+  people_taken_out bigint NOT NULL,
+  position         bigint NOT NULL,
+  PRIMARY KEY (generation, domain, stack_id)
+) WITH (fillfactor = 80);
+CREATE TABLE pleat.domain_stacks (
+  generation       integer NOT NULL,
+  domain           text COLLATE "C" NOT NULL,
+  stack_id         bytea NOT NULL,
+  technologies     text[] COLLATE "C" NOT NULL,
+  usage_count      bigint NOT NULL,
+  successes        bigint NOT NULL,
+  failures         bigint NOT NULL,
+  people           bigint NOT NULL,
+  people_taken_out bigint NOT NULL,
+  position         bigint NOT NULL,
+  PRIMARY KEY (generation, domain, stack_id, position)
+);
+COMMENT ON TABLE pleat.domain_stacks_current IS 'Combinations of technologies in a domain, over all time.';
+COMMENT ON COLUMN pleat.domain_stacks_current.stack_id IS 'As in stack_combinations.';
+COMMENT ON COLUMN pleat.domain_stacks_current.technologies IS 'Canonical names, distinct, sorted by bytes.';
+COMMENT ON COLUMN pleat.domain_stacks_current.usage_count IS 'Public projects counting now.';
+COMMENT ON COLUMN pleat.domain_stacks_current.people IS 'Of domain_stack_people: exact, or an estimate.';
+COMMENT ON COLUMN pleat.domain_stacks_current.people_taken_out IS
+  'Projects taken out since people stopped being exact.';
+COMMENT ON TABLE pleat.domain_stacks IS 'Combinations of technologies in a domain, over all time: versions.';
+COMMENT ON COLUMN pleat.domain_stacks.stack_id IS 'As in stack_combinations.';
+COMMENT ON COLUMN pleat.domain_stacks.technologies IS 'Canonical names, distinct, sorted by bytes.';
+COMMENT ON COLUMN pleat.domain_stacks.usage_count IS 'Public projects counting now.';
+COMMENT ON COLUMN pleat.domain_stacks.people IS 'Of domain_stack_people: exact, or an estimate.';
+COMMENT ON COLUMN pleat.domain_stacks.people_taken_out IS 'Projects taken out since people stopped being exact.';
+GRANT SELECT, INSERT, UPDATE ON pleat.domain_stacks_current TO pleat_writer;
+GRANT SELECT, INSERT ON pleat.domain_stacks TO pleat_writer;
+
+-- domain_stack_people -------------------------------------------------------------------------------------------------
+
+CREATE TABLE pleat.domain_stack_people_current (
+  generation integer NOT NULL,
+  domain     text COLLATE "C" NOT NULL,
+  stack_id   bytea NOT NULL,
+  hashes     bigint[] NOT NULL,
+  counts     bigint[] NOT NULL,
+  estimate   boolean NOT NULL,
+  position   bigint NOT NULL,
+  PRIMARY KEY (generation, domain, stack_id)
+) WITH (fillfactor = 80);
+COMMENT ON TABLE pleat.domain_stack_people_current IS 'The people behind domain_stacks: k minimum values. Inner state: no versions.';
+COMMENT ON COLUMN pleat.domain_stack_people_current.hashes IS
+  'Smallest keyed hashes, at most 256, sorted, in the order of the unsigned hashes.';
+COMMENT ON COLUMN pleat.domain_stack_people_current.counts IS
+  'Contributions behind each of hashes; empty for an estimate, which nobody leaves.';
+COMMENT ON COLUMN pleat.domain_stack_people_current.estimate IS
+  'More than 256 people came: their number is an estimate for good.';
+GRANT SELECT, INSERT, UPDATE ON pleat.domain_stack_people_current TO pleat_writer;
+
+-- prediction_calibration ----------------------------------------------------------------------------------------------
+
+CREATE TABLE pleat.prediction_calibration_current (
+  generation                 integer NOT NULL,
+  model_version              text COLLATE "C" NOT NULL,
+  decile                     smallint NOT NULL,
+  predictions                bigint NOT NULL,
+  outcomes                   bigint NOT NULL,
+  successes                  bigint NOT NULL,
+  probability_sum_millionths bigint NOT NULL,
+  squared_error_sum          numeric NOT NULL,
+  position                   bigint NOT NULL,
+  PRIMARY KEY (generation, model_version, decile)
+) WITH (fillfactor = 80);
+CREATE TABLE pleat.prediction_calibration (
+  generation                 integer NOT NULL,
+  model_version              text COLLATE "C" NOT NULL,
+  decile                     smallint NOT NULL,
+  predictions                bigint NOT NULL,
+  outcomes                   bigint NOT NULL,
+  successes                  bigint NOT NULL,
+  probability_sum_millionths bigint NOT NULL,
+  squared_error_sum          numeric NOT NULL,
+  position                   bigint NOT NULL,
+  PRIMARY KEY (generation, model_version, decile, position)
+);
+COMMENT ON TABLE pleat.prediction_calibration_current IS 'Predictions that count, and what came of them.';
+COMMENT ON COLUMN pleat.prediction_calibration_current.decile IS '0 to 9: the tenth in which the probability lies.';
+COMMENT ON COLUMN pleat.prediction_calibration_current.predictions IS
+  'One a project at most: the newest older than its first feedback, whatever the sharing.';
+COMMENT ON COLUMN pleat.prediction_calibration_current.outcomes IS 'Those whose project has an outcome.';
+COMMENT ON COLUMN pleat.prediction_calibration_current.successes IS 'Those whose outcome is a success.';
+COMMENT ON COLUMN pleat.prediction_calibration_current.probability_sum_millionths IS
+  'Sum of the probabilities of all predictions, in 10^-6.';
+COMMENT ON COLUMN pleat.prediction_calibration_current.squared_error_sum IS
+  'Sum of (probability - outcome)^2 of those with an outcome, in 10^-12.';
+COMMENT ON TABLE pleat.prediction_calibration IS 'Predictions that count, and what came of them: versions.';
+COMMENT ON COLUMN pleat.prediction_calibration.decile IS '0 to 9: the tenth in which the probability lies.';
+COMMENT ON COLUMN pleat.prediction_calibration.predictions IS
+  'One a project at most: the newest older than its first feedback, whatever the sharing.';
+COMMENT ON COLUMN pleat.prediction_calibration.outcomes IS 'Those whose project has an outcome.';
+COMMENT ON COLUMN pleat.prediction_calibration.successes IS 'Those whose outcome is a success.';
+COMMENT ON COLUMN pleat.prediction_calibration.probability_sum_millionths IS
+  'Sum of the probabilities of all predictions, in 10^-6.';
+COMMENT ON COLUMN pleat.prediction_calibration.squared_error_sum IS
+  'Sum of (probability - outcome)^2 of those with an outcome, in 10^-12.';
+GRANT SELECT, INSERT, UPDATE ON pleat.prediction_calibration_current TO pleat_writer;
+GRANT SELECT, INSERT ON pleat.prediction_calibration TO pleat_writer;
