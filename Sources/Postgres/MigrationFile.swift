@@ -23,7 +23,7 @@ package struct MigrationFile: Sendable {
   /// A migration is text that people write; what is larger is something else.
   private static let byteLimit = 16 << 20
 
-  /// The migrations of a directory by number, from 1 without a gap. Other files are none of them.
+  /// The migrations of a directory by number, each number once. Other files are none of them.
   package static func read(directory: String) throws(MigrationError) -> [MigrationFile] {
     guard let handle = opendir(directory) else {
       throw .unreadable(directory, String(cString: strerror(errno)))
@@ -46,9 +46,8 @@ package struct MigrationFile: Sendable {
     }
     files.sort { $0.number < $1.number }
     guard !files.isEmpty else { throw .unreadable(directory, "there is no NNNN_name.sql in it") }
-    for (index, file) in files.enumerated() where file.number != Int32(index + 1) {
-      throw .unreadable(
-        directory, "the migrations are not numbered 1, 2, 3, …: \(file.fileName) is number \(index + 1)")
+    for (file, next) in zip(files, files.dropFirst()) where file.number == next.number {
+      throw .unreadable(directory, "two migrations have one number: \(file.fileName) and \(next.fileName)")
     }
     return files
   }
