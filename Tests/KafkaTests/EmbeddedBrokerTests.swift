@@ -177,8 +177,10 @@ struct EmbeddedBrokerTests {
 
   @Test("a publisher waits for delivery, has no transactions, and makes no cursor topic")
   func publishing() throws {
-    let publisher = KafkaPublisher(
-      configuration, installation: "u", outputTopic: "out", teamTopic: "out", cursorTopic: "pleat.cursors", log: quiet)
+    let publisher = LogPublisher(
+      KafkaOutputLog(
+        configuration, installation: "u", outputTopic: "out", teamTopic: "out", cursorTopic: "pleat.cursors", log: quiet
+      ))
     defer { publisher.close() }
     try publisher.open()
     #expect(!publisher.isTransactional)

@@ -140,9 +140,10 @@ struct RealPublisherTests {
 
   @Test("an output topic that does not exist is an alarm that names it")
   func missingOutputTopic() throws {
-    let publisher = KafkaPublisher(
-      configuration, installation: installation, outputTopic: events, teamTopic: "nowhere", cursorTopic: cursors,
-      log: quiet)
+    let publisher = LogPublisher(
+      KafkaOutputLog(
+        configuration, installation: installation, outputTopic: events, teamTopic: "nowhere", cursorTopic: cursors,
+        log: quiet))
     let error = #expect(throws: PublishError.self) { try publisher.open() }
     guard case .alarm(let text) = error else {
       Issue.record("\(String(describing: error))")
@@ -180,9 +181,10 @@ struct RealPublisherTests {
     defer { own.remove() }
     try own.start()
     for topic in [events, teams] { try own.createTopic(topic) }
-    let publisher = KafkaPublisher(
-      own.configuration(), installation: installation, outputTopic: events, teamTopic: teams, cursorTopic: cursors,
-      log: quiet)
+    let publisher = LogPublisher(
+      KafkaOutputLog(
+        own.configuration(), installation: installation, outputTopic: events, teamTopic: teams, cursorTopic: cursors,
+        log: quiet))
     defer { publisher.close() }
     try publisher.open()
     try publisher.createCursorTopic()
@@ -199,21 +201,22 @@ struct RealPublisherTests {
 
   // MARK: Helpers
 
-  private func makePublisher(installation: String) -> KafkaPublisher {
-    KafkaPublisher(
-      configuration, installation: installation, outputTopic: events, teamTopic: teams, cursorTopic: cursors, log: quiet
-    )
+  private func makePublisher(installation: String) -> LogPublisher {
+    LogPublisher(
+      KafkaOutputLog(
+        configuration, installation: installation, outputTopic: events, teamTopic: teams, cursorTopic: cursors,
+        log: quiet))
   }
 
   /// Open, with a cursor topic.
-  private func open() throws -> KafkaPublisher {
+  private func open() throws -> LogPublisher {
     let publisher = makePublisher(installation: installation)
     try publisher.open()
     try publisher.createCursorTopic()
     return publisher
   }
 
-  private func places(_ publisher: KafkaPublisher) throws -> [String: RelayPlace] {
+  private func places(_ publisher: LogPublisher) throws -> [String: RelayPlace] {
     guard case .places(let places) = try publisher.readCursor() else {
       throw TestSupportError("the cursor topic is missing")
     }

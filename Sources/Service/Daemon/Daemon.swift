@@ -163,9 +163,10 @@ package final class Daemon {
     let kafka = configuration.kafka
     let relay = RelayStage(
       store: PostgresOutboxStore(target("relay"), onNotice: postgresNotice("relay")),
-      publisher: KafkaPublisher(
-        client, installation: database.installation, outputTopic: kafka.outputTopic, teamTopic: kafka.teamTopic,
-        cursorTopic: kafka.cursorTopic, log: log),
+      publisher: LogPublisher(
+        KafkaOutputLog(
+          client, installation: database.installation, outputTopic: kafka.outputTopic, teamTopic: kafka.teamTopic,
+          cursorTopic: kafka.cursorTopic, log: log)),
       leases: leases, projections: ProjectionRegistry.names, reporter: logger.with("stage", "relay"))
     workers.append((relay, relayWaker))
 

@@ -1,8 +1,7 @@
-import Engine
 import Events
 import Testing
 
-@testable import Kafka
+@testable import Engine
 
 @Suite("Cursor records")
 struct CursorRecordTests {

@@ -1,4 +1,3 @@
-import Engine
 import Events
 
 /// A cursor record's value: `{"position":12,"ordinal":0,"chain":"0af3…","checked_until":"2026-01-01T10:00:00Z"}`, the

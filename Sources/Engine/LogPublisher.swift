@@ -1,0 +1,108 @@
+package import Events
+import Projections
+
+/// Publishes through a log with transactions: each `publish` is one, with the cursor records in it.
+///
+/// Nothing is ever sent again from memory. Whatever fails, the producer is thrown away: whether the transaction happened, only
+/// the cursor records read back by a successor tell. On the embedded broker, which acknowledges transactions without having any,
+/// it is a plain producer that waits for delivery and writes no cursor records.
+package final class LogPublisher: Publisher {
+  private let log: any OutputLog
+  private var isOpen = false
+
+  /// Known from the first `open` on.
+  package private(set) var isTransactional = true
+
+  package init(_ log: any OutputLog) { self.log = log }
+
+  package func open() throws(PublishError) {
+    close()
+    isTransactional = try log.connect()
+    // Before anything is read: what a predecessor has under way is either there by then, or never.
+    if isTransactional { try log.initializeTransactions() }
+    isOpen = true
+  }
+
+  package func close() {
+    isOpen = false
+    log.close()
+  }
+
+  // MARK: Publishing
+
+  package func publish(_ entries: [OutboxEntry], places: [String: RelayPlace]) throws(PublishError) {
+    guard isOpen else { throw .inDoubt("the publisher is not open") }
+    do throws(PublishError) {
+      if isTransactional { try log.beginTransaction() }
+      for entry in entries { try log.send(to: .output(entry.topic), key: entry.subject, value: entry.json) }
+      guard isTransactional else { return try log.flush() }
+      for (projection, place) in places.sorted(by: { $0.key < $1.key }) {
+        try log.send(to: .cursor, key: projection, value: CursorRecord.write(place))
+      }
+      try log.commitTransaction()
+    } catch {
+      close()
+      throw error
+    }
+  }
+
+  // MARK: The cursor
+
+  package func readCursor() throws(PublishError) -> PublishedCursor {
+    guard try log.hasCursorTopic() else { return .topicMissing }
+    var places: [String: RelayPlace] = [:]
+    var foreign: Int64?
+    try readAll(.cursor, partition: 0) { record in
+      guard let key = record.key else {
+        foreign = record.offset
+        return false
+      }
+      let projection = String(decoding: key, as: UTF8.self)
+      guard let value = record.value else {
+        places[projection] = nil
+        return true
+      }
+      guard let place = CursorRecord.read(value) else {
+        foreign = record.offset
+        return false
+      }
+      places[projection] = place
+      return true
+    }
+    if let foreign { throw .alarm("the record at offset \(foreign) of the cursor topic is none of Pleat's") }
+    return .places(places)
+  }
+
+  package func createCursorTopic() throws(PublishError) { try log.createCursorTopic() }
+
+  // MARK: Reading back
+
+  package func readBack(from: Timestamp) throws(PublishError) -> (ids: Set<String>, greatest: Timestamp?) {
+    var ids: Set<String> = []
+    var greatest: Timestamp?
+    for topic in [RelayTopic.output(.events), .output(.teams)] {
+      for partition in 0..<(try log.partitionCount(of: topic)) {
+        try readAll(topic, partition: partition) { record in
+          // Others may write there, too: what has no id or no as_of is none of ours.
+          guard let json = record.value.flatMap({ ReadJSON($0) }), let id = json["id"]?.text,
+            let asOf = json["data"]?["as_of"]?.text.flatMap({ RFC3339.parse($0) }), asOf >= from
+          else { return true }
+          ids.insert(id)
+          greatest = max(greatest ?? asOf, asOf)
+          return true
+        }
+      }
+    }
+    return (ids, greatest)
+  }
+
+  /// Reads all that is committed, to an EOF at or past the high watermark that a `read_uncommitted` client reports now:
+  /// an open transaction of anybody would else hide what is committed behind it.
+  private func readAll(
+    _ topic: RelayTopic, partition: Int32, _ body: (RelayRecord) -> Bool
+  ) throws(PublishError) {
+    let (low, high) = try log.bounds(of: topic, partition: partition)
+    guard low < high else { return }
+    try log.readCommitted(topic, partition: partition, from: low, to: high, body)
+  }
+}
