@@ -81,6 +81,17 @@ COMMENT ON COLUMN pleat.memberships_current.person IS 'Keyed hash of the user_id
 COMMENT ON COLUMN pleat.memberships_current.role IS '0 admin, 1 member, 2 viewer; NULL: removed.';
 GRANT SELECT, INSERT, UPDATE ON pleat.memberships_current TO pleat_writer;
 
+CREATE FUNCTION pleat.end_memberships(p_generation integer, p_person bigint)
+RETURNS TABLE (team_id text, role smallint)
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  DELETE FROM pleat.memberships_current m WHERE m.generation = p_generation AND m.person = p_person
+    RETURNING m.team_id, m.role;
+END;
+COMMENT ON FUNCTION pleat.end_memberships IS 'Deletes an erased person''s memberships, whose key is the hash, and returns them.';
+REVOKE EXECUTE ON FUNCTION pleat.end_memberships FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pleat.end_memberships TO pleat_writer;
+
 -- technologies --------------------------------------------------------------------------------------------------------
 
 CREATE TABLE pleat.technologies_current (

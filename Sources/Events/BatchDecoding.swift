@@ -51,6 +51,7 @@ extension EventBatch {
     modelsRouted = Array(repeating: .blank, count: counts[.modelRouted])
     cacheLookups = Array(repeating: .blank, count: counts[.cacheHit])
     errorsOccurred = Array(repeating: .blank, count: counts[.errorOccurred])
+    peopleErased = Array(repeating: .blank, count: counts[.personErased])
   }
 
   private mutating func decodePeople(_ reader: inout ColumnReader) throws(BatchFormError) {
@@ -64,6 +65,8 @@ extension EventBatch {
     try reader.requiredSymbols(&membershipChanges) { $0.userID = $1 }
     try reader.symbols(&modelsRouted) { $0.userID = $1 }
     try reader.symbols(&errorsOccurred) { $0.userID = $1 }
+    try reader.requiredSymbols(&peopleErased) { $0.person = $1 }
+    for row in peopleErased where !reader.erasedPeople.contains(row.person) { throw .malformed("an erased person") }
     reader.beginDomain()
     try reader.requiredSymbols(&wizardStepsCompleted) { $0.sessionID = $1 }
     try reader.symbols(&stacksSelected) { $0.sessionID = $1 }

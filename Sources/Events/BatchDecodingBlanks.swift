@@ -67,6 +67,10 @@ extension CacheLookup {
     cache: .none, model: .none, tokensSaved: nil, costSavedNanodollars: nil, projectID: .none)
 }
 
+extension PersonErased {
+  static let blank = PersonErased(person: .none)
+}
+
 extension ErrorOccurred {
   static let blank = ErrorOccurred(
     component: .none, severity: .info, code: .none, message: .none, projectID: .none, userID: .none)

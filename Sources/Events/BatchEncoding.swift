@@ -45,6 +45,7 @@ extension EventBatch {
     writer.requiredSymbols(membershipChanges) { $0.userID }
     writer.symbols(modelsRouted) { $0.userID }
     writer.symbols(errorsOccurred) { $0.userID }
+    writer.requiredSymbols(peopleErased) { $0.person }
     writer.beginDomain()
     writer.requiredSymbols(wizardStepsCompleted) { $0.sessionID }
     writer.symbols(stacksSelected) { $0.sessionID }

@@ -35,6 +35,7 @@ extension EventBatch {
       && counts[.projectVisibilityChanged] == visibilityChanges.count
       && counts[.predictionComputed] == predictionsComputed.count && counts[.modelRouted] == modelsRouted.count
       && counts[.cacheHit] == cacheLookups.count && counts[.errorOccurred] == errorsOccurred.count
+      && counts[.personErased] == peopleErased.count
   }
 
   /// The same batch with each array in the order of its events, and without rows that no event has.
@@ -58,6 +59,7 @@ extension EventBatch {
     ordered.modelsRouted = rows(modelsRouted, .modelRouted)
     ordered.cacheLookups = rows(cacheLookups, .cacheHit, .cacheMiss)
     ordered.errorsOccurred = rows(errorsOccurred, .errorOccurred)
+    ordered.peopleErased = rows(peopleErased, .personErased)
     return ordered
   }
 }

@@ -22,7 +22,7 @@ extension EventType {
     } else if name == "prediction_computed" {
       self = .predictionComputed
     } else {
-      self = Self.allCases.first { type in type.name.map { name == $0 } ?? false } ?? .other
+      self = Self.sent.first { type in type.name.map { name == $0 } ?? false } ?? .other
     }
   }
 }

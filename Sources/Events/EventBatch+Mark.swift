@@ -29,6 +29,7 @@ extension EventBatch {
       case .modelRouted: modelsRouted.removeLast()
       case .cacheHit, .cacheMiss: cacheLookups.removeLast()
       case .errorOccurred: errorsOccurred.removeLast()
+      case .personErased: peopleErased.removeLast()
       }
     }
     texts.removeLast(texts.count - mark.texts)

@@ -25,6 +25,7 @@ package struct EventBatch: Sendable {
   /// Of both `cache_hit` and `cache_miss`.
   package var cacheLookups: [CacheLookup] = []
   package var errorsOccurred: [ErrorOccurred] = []
+  package var peopleErased: [PersonErased] = []
   /// The entries of all `technologies` lists, each list a range of it.
   package var technologies: [TechnologyMention] = []
   /// Symbols that stand for a person's keyed hash (8 bytes, little-endian) since an erasure, not for an id.
@@ -223,4 +224,11 @@ package struct ErrorOccurred: Sendable {
   package var message: Text
   package var projectID: Symbol
   package var userID: Symbol
+}
+
+/// A person is gone from here on. What was rewritten before stands in the event's unknown members: `segments`, an array of objects
+/// with `first_position`, `payload_digest` and `identities_digest` (hexadecimal).
+package struct PersonErased: Sendable {
+  /// Of `EventBatch.erasedPeople`: the keyed hash.
+  package var person: Symbol
 }

@@ -60,6 +60,7 @@ package enum EventJSON {
     case .modelRouted: write(batch.modelsRouted[row], &line)
     case .cacheHit, .cacheMiss: write(batch.cacheLookups[row], &line)
     case .errorOccurred: write(batch.errorsOccurred[row], &line)
+    case .personErased: line.member("person", batch.peopleErased[row].person)
     }
   }
 

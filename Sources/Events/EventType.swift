@@ -16,6 +16,11 @@ package enum EventType: UInt8, CaseIterable, Sendable {
   case cacheHit = 13
   case cacheMiss = 14
   case errorOccurred = 15
+  /// The erasure of a person, which Pleat itself appends: no producer can send it.
+  case personErased = 16
+
+  /// What producers send, by name.
+  package static let sent = allCases.filter { $0 != .other && $0 != .personErased }
 
   /// The `type` member of the envelope; nil for `.other`, whose name the event carries.
   package var name: StaticString? {
@@ -36,6 +41,7 @@ package enum EventType: UInt8, CaseIterable, Sendable {
     case .cacheHit: "cache_hit"
     case .cacheMiss: "cache_miss"
     case .errorOccurred: "error_occurred"
+    case .personErased: "person_erased"
     }
   }
 }

@@ -101,7 +101,7 @@ extension EventType {
   /// The members of `data` that the type has; every other one is kept as JSON text.
   fileprivate var members: MemberSet {
     switch self {
-    case .other: []
+    case .other, .personErased: []
     case .wizardStepCompleted: [.userID, .sessionID, .step, .stepName, .durationMs, .teamID, .projectID]
     case .stackSelected: [.userID, .sessionID, .technologies, .projectType, .teamID]
     case .projectGenerated:

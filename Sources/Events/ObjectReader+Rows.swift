@@ -4,7 +4,7 @@ extension ObjectReader {
   /// Appends the event's data to the array of its type, and returns where. `entries` are the members of a technology.
   func row(of type: EventType, entries: MemberSet, _ batch: inout EventBatch) throws(Refusal) -> UInt32 {
     switch type {
-    case .other: return 0
+    case .other, .personErased: return 0
     case .wizardStepCompleted: return try wizardStepCompleted(&batch)
     case .stackSelected: return try stackSelected(entries, &batch)
     case .projectGenerated: return try projectGenerated(entries, &batch)

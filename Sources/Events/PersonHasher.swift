@@ -32,8 +32,12 @@ extension EventBatch {
   /// The keyed hash of a `user_id` (SipHash-2-4 of its bytes), or what an erasure has put in its place.
   package func personHash(_ symbol: Symbol, key: HashKey) -> UInt64 {
     let erased = !erasedPeople.isEmpty && erasedPeople.contains(symbol)
-    return strings.withBytes(symbol) { bytes in
-      guard erased else { return sipHash24(key, bytes) }
+    return erased ? erasedHash(symbol) : strings.withBytes(symbol) { sipHash24(key, $0) }
+  }
+
+  /// The hash that a symbol of `erasedPeople` stands for.
+  package func erasedHash(_ symbol: Symbol) -> UInt64 {
+    strings.withBytes(symbol) { bytes in
       precondition(bytes.count == 8, "an erased person's symbol holds the 8 bytes of a hash")
       return UInt64(littleEndian: UnsafeRawBufferPointer(bytes).loadUnaligned(as: UInt64.self))
     }

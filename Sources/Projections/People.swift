@@ -1,10 +1,13 @@
 /// The people of a row that may be partial: a sketch, or what happened to it in its order, since whether somebody leaves depends
 /// on who came before.
 package struct People: Sendable {
+  private enum Change { case comes, leaves, isErased }
+
   private struct Operation {
-    var hash: UInt64
+    /// nil for a contribution of nobody.
+    var hash: UInt64?
     var position: Int64
-    var isRemoval: Bool
+    var change: Change
   }
 
   /// Of a whole row.
@@ -30,27 +33,38 @@ package struct People: Sendable {
     (self.takenOut, self.position) = (takenOut, position)
   }
 
-  package mutating func add(_ hash: UInt64, at position: Int64) {
-    if isPartial { return operations.append(Operation(hash: hash, position: position, isRemoval: false)) }
+  /// A contribution of this person; nil for one whose person was erased, and who does not count anew with it.
+  package mutating func add(_ hash: UInt64?, at position: Int64) {
+    if isPartial { return operations.append(Operation(hash: hash, position: position, change: .comes)) }
+    guard let hash else { return }
     if sketch.add(hash) { (isChanged, self.position) = (true, position) }
   }
 
-  package mutating func remove(_ hash: UInt64, at position: Int64) {
-    if isPartial { return operations.append(Operation(hash: hash, position: position, isRemoval: true)) }
-    if sketch.remove(hash) {
-      (isChanged, self.position) = (true, position)
-    } else {
+  /// Takes a contribution back. From an estimate nobody leaves; an erased person has left what is exact already.
+  package mutating func remove(_ hash: UInt64?, at position: Int64) {
+    if isPartial { return operations.append(Operation(hash: hash, position: position, change: .leaves)) }
+    if sketch.isEstimate {
       takenOut += 1
+    } else if let hash {
+      _ = sketch.remove(hash)
+      (isChanged, self.position) = (true, position)
     }
+  }
+
+  /// Takes a person out with all contributions, where people are exact.
+  package mutating func erase(_ hash: UInt64, at position: Int64) {
+    if isPartial { return operations.append(Operation(hash: hash, position: position, change: .isErased)) }
+    if sketch.erase(hash) { (isChanged, self.position) = (true, position) }
   }
 
   package mutating func merge(onto stored: Self) {
     var whole = stored
     for operation in operations {
-      if operation.isRemoval {
-        whole.remove(operation.hash, at: operation.position)
-      } else {
-        whole.add(operation.hash, at: operation.position)
+      switch (operation.change, operation.hash) {
+      case (.comes, let hash): whole.add(hash, at: operation.position)
+      case (.leaves, let hash): whole.remove(hash, at: operation.position)
+      case (.isErased, let hash?): whole.erase(hash, at: operation.position)
+      case (.isErased, nil): preconditionFailure("nobody cannot be erased")
       }
     }
     self = whole

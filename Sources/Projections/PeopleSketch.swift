@@ -55,6 +55,15 @@ package struct PeopleSketch: Equatable, Sendable {
     return true
   }
 
+  /// Takes a person out, however often they contributed; returns whether they were there. An estimate stays as it is.
+  package mutating func erase(_ hash: UInt64) -> Bool {
+    if isEstimate { return false }
+    let at = lowerBound(hash)
+    guard at < people.count, people[at].hash == hash else { return false }
+    people.remove(at: at)
+    return true
+  }
+
   package var count: Int64 {
     isEstimate ? Self.estimate(largest: people[Self.capacity - 1].hash) : Int64(people.count)
   }

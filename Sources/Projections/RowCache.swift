@@ -107,6 +107,17 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     if change(&young.rows[index]) { markDirty(index) }
   }
 
+  /// The store has no row of this key any more: it was deleted there, and nothing of it was still to be written.
+  package func wasDeleted(_ key: RowKey) {
+    let index = find(key, key.mixed)
+    if index < 0 { return }
+    precondition(
+      young.flags[index].isDisjoint(with: [.dirty, .asked]), "\(statements.name): a changed row is deleted")
+    young.rows[index] = Row(isPartial: !isComplete)
+    young.flags[index] = isComplete ? .known : []
+    young.weigh(index)
+  }
+
   // MARK: - Loading and writing
   //
   // `Table` reaches these through the layout, where the compiler knows it: through an existential alone they would run

@@ -55,6 +55,7 @@ extension EventBatch {
     case .modelRouted: modelsRouted[row]
     case .cacheHit, .cacheMiss: cacheLookups[row]
     case .errorOccurred: errorsOccurred[row]
+    case .personErased: peopleErased[row]
     }
   }
 }

@@ -82,7 +82,7 @@ extension EventBatch {
     }
     let row = Int(event.row)
     switch event.type {
-    case .other: return [:]
+    case .other, .personErased: return [:]
     case .wizardStepCompleted:
       let it = wizardStepsCompleted[row]
       return [

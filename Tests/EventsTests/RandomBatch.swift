@@ -46,7 +46,10 @@ struct RandomBatch {
 
   /// A person: now and then one who was erased.
   private mutating func person() -> Symbol {
-    if random.below(12) != 0 { return symbol() }
+    random.below(12) == 0 ? erasedPerson() : symbol()
+  }
+
+  private mutating func erasedPerson() -> Symbol {
     let hash = random.bytes(7) + [0xFF]
     let symbol = hash.withUnsafeBufferPointer { batch.strings.intern($0) }
     batch.erasedPeople.insert(symbol)
@@ -183,6 +186,9 @@ struct RandomBatch {
         message: text(), projectID: optionalSymbol(), userID: random.below(2) == 0 ? .none : person())
       batch.errorsOccurred.append(row)
       return batch.errorsOccurred.count - 1
+    case .personErased:
+      batch.peopleErased.append(PersonErased(person: erasedPerson()))
+      return batch.peopleErased.count - 1
     }
   }
 }

@@ -7,7 +7,7 @@ import Testing
 /// that the other does not.
 @Suite("The schemas")
 struct SchemaTests {
-  static let types = EventType.allCases.filter { $0 != .other }
+  static let types = EventType.sent
   static let derived = [
     "popular_stack_trending", "success_rate_changed", "new_pattern_detected", "technology_trend_changed",
     "model_performance_changed",

@@ -13,6 +13,7 @@ struct Fact {
     case teamCreated(team: String, name: String, user: String)
     case member(team: String, user: String, role: TeamRole?)
     case organisation(String, learning: Bool?, sharing: Sharing?)
+    case erased(user: String)
     case unrelated
   }
 
@@ -113,6 +114,10 @@ extension EventBatch {
       (type, row) = (.orgSettingsChanged, orgSettingsChanges.count)
       orgSettingsChanges.append(
         OrgSettingsChange(orgID: symbol(org), learningEnabled: learning, dataSharingLevel: sharing))
+    case .erased(let user):
+      (type, row) = (.personErased, peopleErased.count)
+      let hash = Array(user.utf8).withUnsafeBufferPointer { sipHash24(ProjectsWorld.key, $0) }
+      peopleErased.append(PersonErased(person: internErased(hash)))
     case .unrelated:
       (type, row) = (.cacheHit, cacheLookups.count)
       cacheLookups.append(

@@ -31,6 +31,8 @@ class MemoryStore: RowStream {
       .map(\.value)
   }
 
+  func remove(_ table: String, _ key: Key) { tables[table]?[key] = nil }
+
   func row(_ table: String, _ key: Key) -> StoredRow? { tables[table]?[key] }
 
   private func load(_ table: any Table, _ columns: KeyColumns?) {

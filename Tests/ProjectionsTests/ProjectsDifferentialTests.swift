@@ -30,7 +30,10 @@ struct ProjectsDifferentialTests {
 
   static func compare(_ facts: [Fact], _ store: ProjectsStore, _ comment: Comment) {
     let (expected, actual) = (slow(facts), store.described())
-    for (key, row) in expected { #expect(actual[key] == row, "\(key), \(comment)") }
+    // A sketch in which nobody ever was has no row: the one project of its day that came back was an erased person's.
+    for (key, row) in expected where actual[key] != nil || row != "[] [] false" {
+      #expect(actual[key] == row, "\(key), \(comment)")
+    }
     for (key, row) in actual where expected[key] == nil { #expect(isEmpty(row), "\(key), \(comment)") }
   }
 

@@ -43,9 +43,30 @@ final class ProjectsStore: MemoryStore {
       for row in technologyWindows(today) { try row.withReader(body) }
     case (PopularStackRule.query, .date(let today)):
       for row in stackWindows(today) { try row.withReader(body) }
+    case (ProjectLayout.ofPerson, .bigint(let person)):
+      for row in rows(of: "projects", where: { $0.integer(6) == person }).prefix(1000) { try row.withReader(body) }
+    case (ProjectsProjection.technologyDays, .bigint(let person)):
+      for row in exact(in: "technology_people", with: person, at: 2) { try row.withReader(body) }
+    case (ProjectsProjection.combinations, .bigint(let person)):
+      for row in exact(in: "stack_people", with: person, at: 1) {
+        let technologies = self.row("stack_combinations", [row.fields[0]!])!.fields[1]
+        try StoredRow(fields: [technologies]).withReader(body)
+      }
+    case (ProjectsProjection.teamDays, .bigint(let person)):
+      for row in exact(in: "team_activity", with: person, at: 9) { try row.withReader(body) }
+    case (ProjectsProjection.endMemberships, .bigint(let person)):
+      for row in rows(of: "memberships", where: { $0.integer(1) == person }) {
+        remove("memberships", [row.fields[0]!, row.fields[1]!])
+        try StoredRow(fields: [row.fields[0], row.fields[2]]).withReader(body)
+      }
     default:
       try super.rows(sql, parameters, body)
     }
+  }
+
+  /// A page of the rows whose sketch, at a column and the two behind it, is exact and holds a person.
+  private func exact(in table: String, with person: Int64, at column: Int) -> ArraySlice<StoredRow> {
+    rows(of: table) { $0.fields[column + 2] == [0] && $0.integers(column)!.contains(person) }.prefix(1000)
   }
 
   private func sums(_ days: [(day: Int32, count: Int64)], _ today: Int32) -> (current: Int64, previous: Int64) {

@@ -13,6 +13,8 @@ struct ProjectsWorld {
   /// In percent: of projects without an organisation, of organisations' changes among the events.
   var unorganised = 30
   var settings = 4
+  /// In percent of the events.
+  var erasures = 0
 
   static let start: Int64 = 1_780_000_000_000_000
 
@@ -41,6 +43,7 @@ struct ProjectsWorld {
   }
 
   private mutating func what() -> Fact.What {
+    if erasures > 0, random.chance(erasures) { return .erased(user: id("u", users)) }
     if random.chance(settings) {
       return .organisation(
         id("org", 3), learning: random.chance(50) ? random.chance(70) : nil, sharing: random.chance(60) ? level() : nil)

@@ -39,6 +39,10 @@ struct SlowProjects {
       }
     }
 
+    /// A contribution of nobody, as an erased person's.
+    mutating func removeNobody() { if smallest != nil { takenOut += 1 } }
+    mutating func erase(_ hash: UInt64) { if smallest == nil { counts[hash] = nil } }
+
     var hashes: [UInt64] { (smallest ?? Set(counts.keys)).sorted() }
     /// ⌊255·2^64 / v⌋.
     var count: Int64 {
@@ -66,6 +70,8 @@ struct SlowProjects {
   var selections: [(technology: String, day: Int32)] = []
   var categories: [String: String] = [:]
 
+  /// Projects whose person was erased.
+  var nobodys: Set<String> = []
   /// What each project shared after the event before.
   var shared: [String: Sharing] = [:]
   var technologyPeople: [[String]: Sketch] = [:]
@@ -115,6 +121,12 @@ struct SlowProjects {
       if let enabled { learning[org, default: []].append((time, position, enabled)) }
       if let level { sharing[org, default: []].append((time, position, level)) }
       for (id, project) in projects where project.fact.org == org { review(id) }
+    case .erased(let user):
+      nobodys.formUnion(projects.filter { $0.value.fact.user == user }.keys)
+      for key in technologyPeople.keys { technologyPeople[key]!.erase(hash(user)) }
+      for key in stackPeople.keys { stackPeople[key]!.erase(hash(user)) }
+      for key in teamPeople.keys { teamPeople[key]!.erase(hash(user)) }
+      for team in memberships.keys { memberships[team]![user] = nil }
     case .unrelated:
       break
     }
@@ -168,7 +180,15 @@ struct SlowProjects {
     let (old, new) = (shared[id] ?? .none, level(id))
     shared[id] = new
     let person = hash(project.fact.user)
-    func move(_ sketch: inout Sketch, _ isIn: Bool) { if isIn { sketch.add(person) } else { sketch.remove(person) } }
+    let isNobodys = nobodys.contains(id)
+    func move(_ sketch: inout Sketch, _ isIn: Bool) {
+      switch (isIn, isNobodys) {
+      case (true, false): sketch.add(person)
+      case (false, false): sketch.remove(person)
+      case (true, true): break
+      case (false, true): sketch.removeNobody()
+      }
+    }
     if let team = project.fact.team, (old == .none) != (new == .none) {
       move(&teamPeople[[team, "\(project.day)"], default: Sketch()], new != .none)
     }

@@ -5,7 +5,8 @@ struct Contribution {
   var time: Timestamp
   var team: NameID
   var stack: StackID
-  var person: UInt64
+  /// nil once the person was erased: the project counts on, without people.
+  var person: UInt64?
   var complexityMillionths: Int32?
   var outcome: Bool?
   /// 1: it enters, −1: it leaves.

@@ -8,7 +8,8 @@ struct ProjectRow: CachedRow {
   var team = NameID.none
   var org = NameID.none
   var type = NameID.none
-  var person: UInt64 = 0
+  /// nil before the project, and once the person was erased.
+  var person: UInt64?
   var stack = StackID.none
   var complexityMillionths: Int32?
   /// Of the newest visibility event, if there is one.
@@ -123,6 +124,17 @@ struct ProjectLayout: RowLayout {
     """
   static let pageRows = 1000
 
+  /// A page of a person's projects, as `read` reads them.
+  static let ofPerson = """
+    SELECT c.project_id, c.generated, c.time, c.team_id, c.org_id, c.project_type, c.person, c.technologies,
+      c.complexity_millionths, c.visibility, c.visibility_time, c.visibility_position, c.success, c.success_time,
+      c.success_position, c.opening_days, c.opening_counts, c.position
+    FROM pleat.projects_current AS c
+    WHERE c.generation = $1 AND c.person = $2
+    ORDER BY c.project_id
+    LIMIT 1000
+    """
+
   var fields: Int16 { 19 }
   var keyArrays: [ArrayParameter] { [ArrayParameter(.text)] }
 
@@ -143,7 +155,7 @@ struct ProjectLayout: RowLayout {
     row.team = reader.name(names)
     row.org = reader.name(names)
     row.type = reader.name(names)
-    row.person = reader.bigint().map(hash(stored:)) ?? 0
+    row.person = reader.bigint().map(hash(stored:))
     row.stack = reader.stack(stacks, names)
     row.complexityMillionths = reader.int()
     row.visibility = reader.sharing() ?? .public
@@ -163,7 +175,7 @@ struct ProjectLayout: RowLayout {
     writer.name(row.team, names)
     writer.name(row.org, names)
     writer.name(row.type, names)
-    writer.bigint(row.isGenerated ? storedHash(row.person) : nil)
+    writer.bigint(row.person.map(storedHash))
     writer.stack(row.stack, stacks, names)
     writer.int(row.complexityMillionths)
     writer.smallint(row.visibilityMoment.isNever ? nil : Int16(row.visibility.rawValue))

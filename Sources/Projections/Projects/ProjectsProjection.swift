@@ -171,7 +171,7 @@ package struct ProjectsProjection: Projection {
         let member = batch.membershipChanges[row]
         change(
           batchNames.name(member.teamID, batch), batchNames.person(member.userID, batch), to: member.role, moment)
-      case .orgSettingsChanged:
+      case .orgSettingsChanged, .personErased:
         precondition(!fansOut(index, of: batch), "an event that fans out is folded by fanOut")
       case .other, .predictionComputed, .cacheHit, .cacheMiss, .errorOccurred:
         break
@@ -300,6 +300,7 @@ package struct ProjectsProjection: Projection {
 
   package func fansOut(_ index: Int, of batch: EventBatch) -> Bool {
     let event = batch.events[index]
+    if event.type == .personErased { return true }
     if event.type != .orgSettingsChanged { return false }
     let change = batch.orgSettingsChanges[Int(event.row)]
     return change.learningEnabled != nil || change.dataSharingLevel != nil
@@ -307,6 +308,9 @@ package struct ProjectsProjection: Projection {
 
   package mutating func fanOut(_ index: Int, of batch: EventBatch, position: Int64, store: any RowStream) throws {
     let event = batch.events[index]
+    if event.type == .personErased {
+      return try erase(batch.erasedHash(batch.peopleErased[Int(event.row)].person), at: position, store)
+    }
     let change = batch.orgSettingsChanges[Int(event.row)]
     let org = batch.strings.string(change.orgID)
     let row = try load(org, store)
@@ -326,11 +330,14 @@ package struct ProjectsProjection: Projection {
         let project = ledger.layout.readValues(&reader)
         move(project, from: min(project.visibility, old), to: min(project.visibility, new), position)
       }
-      if count == ProjectLayout.pageRows {
-        try store.flush()
-        if let limitBytes { evict(keeping: limitBytes) }
-      }
+      if count == ProjectLayout.pageRows { try flushPage(store) }
     } while count == ProjectLayout.pageRows
+  }
+
+  /// Writes what a page of a fan-out changed, and gives memory back.
+  mutating func flushPage(_ store: any RowStream) throws {
+    try store.flush()
+    if let limitBytes { evict(keeping: limitBytes) }
   }
 
   /// The index of an organisation's row, read now if it is not in memory.

@@ -1,0 +1,99 @@
+import Events
+
+/// A person is erased: out of what counts people exactly, and out of every team. Estimates stay as they are, the person's
+/// projects count on without one, and what the same id does later counts anew.
+///
+/// Each query names what still holds the hash, a page at a time; what a page changed is written before the next is asked for.
+extension ProjectsProjection {
+  private static let pageRows = 1000
+
+  mutating func erase(_ hash: UInt64, at position: Int64, _ store: any RowStream) throws {
+    let person = Parameter.bigint(storedHash(hash))
+    try eachPage(ProjectLayout.ofPerson, person, store) { projection, row in
+      projection.dropPerson(of: &row, at: position)
+    }
+    try eachPage(Self.technologyDays, person, store) { projection, row in
+      let technology = row.name(projection.names)
+      projection.technologies.usage.update(RowKey(technology, day: row.date() ?? 0)) {
+        $0.people.erase(hash, at: position)
+        $0.position = position
+      }
+    }
+    try eachPage(Self.combinations, person, store) { projection, row in
+      let stack = row.stack(projection.stackTable, projection.names)
+      projection.stacks.combinations.update(StackLayout.key(stack)) {
+        $0.people.erase(hash, at: position)
+        $0.position = position
+      }
+    }
+    try eachPage(Self.teamDays, person, store) { projection, row in
+      let team = row.name(projection.names)
+      projection.teams.activity.update(RowKey(team, day: row.date() ?? 0)) {
+        $0.people.erase(hash, at: position)
+        $0.position = position
+      }
+    }
+    // These go with their rows, whose key the hash is.
+    try store.rows(Self.endMemberships, [person]) { row in
+      let team = row.name(names)
+      memberships.wasDeleted(MembershipLayout.key(team, hash))
+      if row.smallint() != nil { teams.changeMembers(team, by: -1, at: position) }
+    }
+  }
+
+  private mutating func eachPage(
+    _ query: String, _ person: Parameter, _ store: any RowStream,
+    _ body: (inout Self, inout RowReader) -> Void
+  ) throws {
+    var count = 0
+    repeat {
+      count = 0
+      try store.rows(query, [person]) { row in
+        count += 1
+        body(&self, &row)
+      }
+      try flushPage(store)
+    } while count == Self.pageRows
+  }
+
+  private mutating func dropPerson(of row: inout RowReader, at position: Int64) {
+    var key = row
+    let project = RowKey(key.name(projectNames))
+    if ledger.want(project) == nil {
+      _ = ledger.takeWantedKeys()
+      ledger.absorb(&row)
+      ledger.settle()
+    }
+    let index = ledger.known(project)
+    ledger[index].person = nil
+    ledger[index].position = position
+    ledger.markDirty(index)
+  }
+
+  static let technologyDays = """
+    SELECT p.technology, p.day
+    FROM pleat.technology_people_current AS p
+    WHERE p.generation = $1 AND NOT p.estimate AND p.hashes @> ARRAY[$2::bigint]
+    ORDER BY p.technology, p.day
+    LIMIT 1000
+    """
+
+  static let combinations = """
+    SELECT c.technologies
+    FROM pleat.stack_people_current AS p
+    JOIN pleat.stack_combinations_current AS c ON c.generation = $1 AND c.stack_id = p.stack_id
+    WHERE p.generation = $1 AND NOT p.estimate AND p.hashes @> ARRAY[$2::bigint]
+    ORDER BY p.stack_id
+    LIMIT 1000
+    """
+
+  static let teamDays = """
+    SELECT a.team_id, a.day
+    FROM pleat.team_activity_current AS a
+    WHERE a.generation = $1 AND NOT a.estimate AND a.hashes @> ARRAY[$2::bigint]
+    ORDER BY a.team_id, a.day
+    LIMIT 1000
+    """
+
+  static let endMemberships = "SELECT m.team_id, m.role FROM pleat.end_memberships($1, $2) AS m"
+}
