@@ -47,9 +47,18 @@ let package = Package(
     cLibrary("CSystemd", "libsystemd", "libsystemd-dev"),
     cLibrary("CCrypto", "libcrypto", "libssl-dev"),
 
+    // What the decoder is held against, and what must hold of it for any bytes.
+    .target(
+      name: "ReferenceDecoder", dependencies: ["Events"], path: "Tests/ReferenceDecoder", swiftSettings: settings),
+    .target(
+      name: "FuzzHarness", dependencies: ["ReferenceDecoder", "Events"], path: "Fuzzing/Harness",
+      swiftSettings: settings),
+
     // A real Kafka for the tests of several targets.
     .target(name: "TestSupport", dependencies: ["Kafka"], path: "Tests/TestSupport", swiftSettings: settings),
-    tests("EventsTests", ["Events", "CCrypto"]),
+    tests("EventsTests", ["ReferenceDecoder", "Events", "CCrypto"]),
+    .testTarget(
+      name: "FuzzingTests", dependencies: ["FuzzHarness", "Events"], path: "Fuzzing/Tests", swiftSettings: settings),
     tests("ProjectionsTests", ["Projections", "Events"]),
     tests("EngineTests", ["Engine", "Projections", "Events"]),
     tests("KafkaTests", ["Kafka", "TestSupport", "Engine", "Projections", "Events"]),
@@ -60,3 +69,11 @@ let package = Package(
   ],
   cxxLanguageStandard: .cxx17
 )
+
+// libFuzzer brings the main function, so this is built by `make fuzz` alone.
+if Context.environment["PLEAT_FUZZING"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "Fuzzer", dependencies: ["FuzzHarness"], path: "Fuzzing/Fuzzer",
+      swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]))
+}

@@ -1,4 +1,5 @@
 import Events
+import ReferenceDecoder
 import Testing
 
 @Suite("A batch that is being decoded into")

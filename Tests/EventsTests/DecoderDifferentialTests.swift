@@ -1,5 +1,8 @@
 import Events
+import Foundation
 import Testing
+
+@testable import ReferenceDecoder
 
 /// Events of every type, members in order and out of it, and what is put in their places.
 private enum Corpus {
@@ -107,7 +110,9 @@ private struct Draft {
 
 @Suite("Decoding, against a slow reading of the contract")
 struct DecoderDifferentialTests {
-  private static let rounds = 1500
+  /// Of each seed; `PLEAT_DIFFERENTIAL_ROUNDS` asks for more.
+  private static let rounds =
+    ProcessInfo.processInfo.environment["PLEAT_DIFFERENTIAL_ROUNDS"].flatMap { Int($0) } ?? 1500
 
   private func members(_ json: String) throws -> [(String, String)] {
     var parser = PlainJSONParser(Array(json.utf8))

@@ -1,6 +1,8 @@
 import Events
 import Testing
 
+@testable import ReferenceDecoder
+
 @Suite("Decoding binary CloudEvents")
 struct DecoderHeaderTests {
   private static let good: [(String, String)] = [

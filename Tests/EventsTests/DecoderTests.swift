@@ -1,6 +1,8 @@
 import Events
 import Testing
 
+@testable import ReferenceDecoder
+
 /// One record that must be refused, and how.
 struct RefusedRecord: Sendable, CustomTestStringConvertible {
   var value: String

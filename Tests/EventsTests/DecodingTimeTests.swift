@@ -1,4 +1,5 @@
 import Events
+import ReferenceDecoder
 import Testing
 
 @Suite("Times as text")

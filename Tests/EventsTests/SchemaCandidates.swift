@@ -1,4 +1,5 @@
 @testable import Events
+@testable import ReferenceDecoder
 
 /// Values to try for a member: around every bound of its schema, around every limit of the decoder, and what people
 /// send.

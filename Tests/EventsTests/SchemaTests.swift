@@ -1,4 +1,5 @@
 import Foundation
+import ReferenceDecoder
 import Testing
 
 @testable import Events

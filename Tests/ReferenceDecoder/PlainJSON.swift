@@ -1,7 +1,7 @@
 import Foundation
 
 /// JSON as a tree, by the grammar and nothing else; numbers and member names as they were written.
-indirect enum PlainJSON {
+package indirect enum PlainJSON {
   case null
   case boolean(Bool)
   case number([UInt8])
@@ -10,7 +10,7 @@ indirect enum PlainJSON {
   case object([PlainMember])
 
   /// Without white space.
-  var compact: [UInt8] {
+  package var compact: [UInt8] {
     switch self {
     case .null: Array("null".utf8)
     case .boolean(let value): Array("\(value)".utf8)
@@ -23,28 +23,28 @@ indirect enum PlainJSON {
   }
 }
 
-struct PlainMember {
-  var raw: [UInt8]
-  var name: [UInt8]
-  var value: PlainJSON
+package struct PlainMember {
+  package var raw: [UInt8]
+  package var name: [UInt8]
+  package var value: PlainJSON
 
-  static func compact(_ members: [PlainMember]) -> [UInt8] {
+  package static func compact(_ members: [PlainMember]) -> [UInt8] {
     Array(
       members.map { Array("\"".utf8) + $0.raw + Array("\":".utf8) + $0.value.compact }.joined(
         separator: Array(",".utf8)))
   }
 }
 
-struct PlainJSONParser {
+package struct PlainJSONParser {
   struct Malformed: Error {}
   private let text: [UInt8]
   private var at = 0
   /// Where the first member stands that its object had already.
-  private(set) var firstRepetition: String?
+  package private(set) var firstRepetition: String?
 
-  init(_ text: [UInt8]) { self.text = text }
+  package init(_ text: [UInt8]) { self.text = text }
 
-  mutating func parse() throws -> PlainJSON {
+  package mutating func parse() throws -> PlainJSON {
     let value = try value(depth: 0, path: "")
     skipSpace()
     if at != text.count { throw Malformed() }
@@ -194,7 +194,7 @@ struct PlainJSONParser {
 }
 
 /// A name as written, as a JSON Pointer's token.
-func escaped(_ raw: [UInt8]) -> String {
+package func escaped(_ raw: [UInt8]) -> String {
   String(decoding: raw, as: UTF8.self).replacingOccurrences(of: "~", with: "~0").replacingOccurrences(
     of: "/", with: "~1")
 }

@@ -1,34 +1,34 @@
-import Events
+package import Events
 import Foundation
 
 /// An event as both decoders must see it: everything by name, strings instead of symbols.
-struct PlainEvent: Equatable {
-  var envelope: Envelope
-  var type: String
-  var source: [UInt8]
-  var id: [UInt8]?
-  var microseconds: Int64
-  var attributes: [UInt8]?
-  var unknown: [UInt8]?
-  var data: [String: PlainValue] = [:]
+package struct PlainEvent: Equatable {
+  package var envelope: Envelope
+  package var type: String
+  package var source: [UInt8]
+  package var id: [UInt8]?
+  package var microseconds: Int64
+  package var attributes: [UInt8]?
+  package var unknown: [UInt8]?
+  package var data: [String: PlainValue] = [:]
 }
 
-enum PlainValue: Equatable {
+package enum PlainValue: Equatable {
   case text([UInt8])
   case integer(Int64)
   case boolean(Bool)
   case technologies([PlainTechnology])
 }
 
-struct PlainTechnology: Equatable {
-  var name: [UInt8]
-  var category: [UInt8]?
-  var unknown: [UInt8]?
-  var isObject: Bool
+package struct PlainTechnology: Equatable {
+  package var name: [UInt8]
+  package var category: [UInt8]?
+  package var unknown: [UInt8]?
+  package var isObject: Bool
 }
 
 /// The contract, read slowly: what must become of a record.
-enum DecodingReference {
+package enum DecodingReference {
   enum Kind {
     case identifier, name, text, boolean, duration, fraction, money, technologies
     case choice([String])
@@ -106,7 +106,7 @@ enum DecodingReference {
     ],
   ]
 
-  static func decode(
+  package static func decode(
     value: [UInt8]?, headers: [(String, [UInt8]?)], now: Int64
   ) -> Result<PlainEvent, Refusal> {
     do throws(Refusal) { return .success(try event(value: value, headers: headers, now: now)) } catch {
@@ -345,7 +345,7 @@ enum DecodingReference {
   }
 
   /// By Foundation's calendar.
-  static func rfc3339(_ text: [UInt8]) -> Int64? {
+  package static func rfc3339(_ text: [UInt8]) -> Int64? {
     let pattern = /(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(\.(\d+))?([Zz]|([+\-])(\d\d):(\d\d))/
       .asciiOnlyDigits()
     guard let m = String(decoding: text, as: UTF8.self).wholeMatch(of: pattern) else { return nil }

@@ -1,12 +1,20 @@
-import Events
+package import Events
 
 /// 2026-11-21T12:00:00Z.
-let clock = Timestamp(microseconds: 1_795_262_400_000_000)
-let identityKey = HashKey(k0: 0x0706_0504_0302_0100, k1: 0x0F0E_0D0C_0B0A_0908)
+package let clock = Timestamp(microseconds: 1_795_262_400_000_000)
+package let identityKey = HashKey(k0: 0x0706_0504_0302_0100, k1: 0x0F0E_0D0C_0B0A_0908)
 
 /// Decodes bytes as if they came from Kafka.
-func decode(
+package func decode(
   _ value: [UInt8]?, headers: [(String, [UInt8]?)] = [], offset: Int64 = 0, with decoder: EventDecoder,
+  into batch: inout EventBatch
+) -> Result<DecodedEvent, Refusal> {
+  decode(value, rawHeaders: headers.map { (Array($0.0.utf8), $0.1) }, offset: offset, with: decoder, into: &batch)
+}
+
+/// The same, with names of headers that may be any bytes.
+package func decode(
+  _ value: [UInt8]?, rawHeaders headers: [([UInt8], [UInt8]?)], offset: Int64 = 0, with decoder: EventDecoder,
   into batch: inout EventBatch
 ) -> Result<DecodedEvent, Refusal> {
   var memory = value ?? []
@@ -16,7 +24,7 @@ func decode(
     memory += bytes
     return (memory.count - bytes.count)..<memory.count
   }
-  for (name, bytes) in headers { ranges.append((add(Array(name.utf8)), bytes.map(add))) }
+  for (name, bytes) in headers { ranges.append((add(name), bytes.map(add))) }
   let valueCount = value.map(\.count)
   return memory.withUnsafeBytes { all in
     let content = RecordContent(
@@ -34,7 +42,7 @@ func decode(
 }
 
 /// Decodes one event into a batch of its own.
-func decodePlain(_ value: [UInt8]?, headers: [(String, [UInt8]?)] = []) -> Result<PlainEvent, Refusal> {
+package func decodePlain(_ value: [UInt8]?, headers: [(String, [UInt8]?)] = []) -> Result<PlainEvent, Refusal> {
   var batch = EventBatch()
   let result = decode(value, headers: headers, with: EventDecoder(identityKey: identityKey), into: &batch)
   return result.map { _ in batch.plainEvent(at: 0) }
@@ -48,7 +56,7 @@ extension EventBatch {
   }
 
   /// Every count that decoding changes.
-  var extent: [Int] {
+  package var extent: [Int] {
     [
       strings.count, strings.byteCount, texts.count, events.count, wizardStepsCompleted.count, stacksSelected.count,
       projectsGenerated.count, projectsOpened.count, feedbackSubmitted.count, teamsCreated.count,
@@ -59,7 +67,7 @@ extension EventBatch {
     ]
   }
 
-  func plainEvent(at index: Int) -> PlainEvent {
+  package func plainEvent(at index: Int) -> PlainEvent {
     let event = events[index]
     return PlainEvent(
       envelope: event.envelope,

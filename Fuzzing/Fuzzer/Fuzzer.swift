@@ -1,0 +1,18 @@
+import FuzzHarness
+import Glibc
+
+/// What is fuzzed: `decoder` or `batchform`, by `PLEAT_FUZZED`.
+private let check: @Sendable ([UInt8]) -> String? = {
+  switch getenv("PLEAT_FUZZED").map({ String(cString: $0) }) {
+  case "decoder": return DecoderCheck.complaint
+  case "batchform": return BatchFormCheck.complaint
+  default: fatalError("PLEAT_FUZZED says neither decoder nor batchform")
+  }
+}()
+
+/// libFuzzer's entry: one input.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+  if let complaint = check(Array(UnsafeBufferPointer(start: start, count: count))) { fatalError(complaint) }
+  return 0
+}
