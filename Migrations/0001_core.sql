@@ -7,6 +7,7 @@
 --   PL001  the lease, the epoch or the place is not (or no longer) the caller's; nothing was written
 --   PL002  a decision that does not fit the partition's state
 --   PL003  a call that breaks the functions' contract
+--   PL004  the live generation is of other versions, or another hash key, than the caller's
 
 CREATE SCHEMA pleat;
 COMMENT ON SCHEMA pleat IS 'The inside of Pleat: journal, cursors, leases, outbox and the projections'' rows. Read insights instead.';
@@ -72,7 +73,7 @@ CREATE TABLE pleat.leases (
   backend_start timestamptz,
   CHECK ((owner IS NULL) = (owner_start IS NULL) AND (owner IS NULL) = (until IS NULL))
 ) WITH (fillfactor = 50);
-COMMENT ON TABLE pleat.leases IS 'Who runs what: partition/TOPIC/N, projection/NAME, relay.';
+COMMENT ON TABLE pleat.leases IS 'Who runs what: partition/TOPIC/N, projection/NAME, rebuild/NAME, relay.';
 COMMENT ON COLUMN pleat.leases.until IS 'Held until then, by the database''s clock.';
 COMMENT ON COLUMN pleat.leases.backend_pid IS 'The backend of the stage that took over under this lease: while it works, the lease is renewed.';
 
@@ -177,6 +178,26 @@ COMMENT ON COLUMN pleat.journal.identities IS 'Offsets and identities of the eve
 COMMENT ON COLUMN pleat.journal.identities_digest IS 'SHA-256 of identities.';
 COMMENT ON COLUMN pleat.journal.chain IS 'As pleat.chain_value computes it.';
 
+CREATE TABLE pleat.journal_start (
+  singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+  first_position bigint NOT NULL DEFAULT 1,
+  chain          bytea NOT NULL CHECK (octet_length(chain) = 32),
+  greatest_time  timestamptz
+);
+COMMENT ON TABLE pleat.journal_start IS 'One row: where the journal begins. Retention moves it; without it everything is kept.';
+COMMENT ON COLUMN pleat.journal_start.first_position IS 'The first position that the journal still has.';
+COMMENT ON COLUMN pleat.journal_start.chain IS 'The chain value before it.';
+COMMENT ON COLUMN pleat.journal_start.greatest_time IS 'Greatest event time before it; NULL while nothing was dropped.';
+
+CREATE TABLE pleat.erased_segments (
+  first_position            bigint PRIMARY KEY,
+  chained_payload_digest    bytea NOT NULL CHECK (octet_length(chained_payload_digest) = 32),
+  chained_identities_digest bytea NOT NULL CHECK (octet_length(chained_identities_digest) = 32),
+  payload_digest            bytea NOT NULL CHECK (octet_length(payload_digest) = 32),
+  identities_digest         bytea NOT NULL CHECK (octet_length(identities_digest) = 32)
+);
+COMMENT ON TABLE pleat.erased_segments IS 'Segments that an erasure has rewritten: the digests that were chained, and those of what stands there now.';
+
 CREATE TABLE pleat.dead_letters (
   id               bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   topic            text COLLATE "C" NOT NULL,
@@ -214,6 +235,8 @@ CREATE TABLE pleat.projection_cursors (
   fold_version    integer NOT NULL,
   catalog_version integer NOT NULL,
   key_digest      bytea NOT NULL,
+  phase           text COLLATE "C" NOT NULL DEFAULT 'making' CHECK (phase IN ('making', 'live', 'old')),
+  live_since      bigint,
   created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
   updated_at      timestamptz NOT NULL,
   PRIMARY KEY (projection, generation),
@@ -226,6 +249,10 @@ COMMENT ON COLUMN pleat.projection_cursors.chain IS 'Chain value of the segment 
 COMMENT ON COLUMN pleat.projection_cursors.greatest_time IS 'Greatest event time folded; the watermark is 5 minutes before it.';
 COMMENT ON COLUMN pleat.projection_cursors.last_day_turn IS 'Position of the last turn of the day; 0 before the first.';
 COMMENT ON COLUMN pleat.projection_cursors.key_digest IS 'SHA-256 of the hash key that the generation was folded with.';
+COMMENT ON COLUMN pleat.projection_cursors.phase IS
+  'making: a rebuild folds it; live: live_generations names it; old: it was live, or is given up, and is being deleted.';
+COMMENT ON COLUMN pleat.projection_cursors.live_since IS
+  'Its position when it became live, 0 for the first generation: derived events behind it are its own. NULL before.';
 COMMENT ON COLUMN pleat.projection_cursors.updated_at IS 'The database''s clock at the last commit.';
 
 CREATE TABLE pleat.live_generations (
@@ -240,11 +267,13 @@ CREATE TABLE pleat.turns (
   generation integer NOT NULL,
   position   bigint NOT NULL,
   watermark  timestamptz NOT NULL,
+  kept       boolean NOT NULL DEFAULT true,
   PRIMARY KEY (projection, generation, position)
 );
 COMMENT ON TABLE pleat.turns IS 'Turns of the day: positions at which versions stand.';
 COMMENT ON COLUMN pleat.turns.position IS 'Of the event that turned, which the versions do not contain yet.';
 COMMENT ON COLUMN pleat.turns.watermark IS 'The watermark after the turn.';
+COMMENT ON COLUMN pleat.turns.kept IS 'False where retention has thinned the versions of this turn out.';
 
 -- Outbox and relay -----------------------------------------------------------------------------------------------------------
 
@@ -292,6 +321,7 @@ INSERT INTO pleat.secrets (hash_key)
   SELECT substring(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) FOR 16);
 INSERT INTO pleat.journal_head (chain, appended_at)
   SELECT sha256(uuid_send(uuid)), clock_timestamp() FROM pleat.installation;
+INSERT INTO pleat.journal_start (chain) SELECT chain FROM pleat.journal_head;
 INSERT INTO pleat.relay_cursor (updated_at) VALUES (clock_timestamp());
 
 -- Functions: inside ----------------------------------------------------------------------------------------------------------
@@ -659,8 +689,10 @@ DECLARE
   v_cursor pleat.projection_cursors;
 BEGIN
   IF NOT EXISTS (SELECT FROM pleat.live_generations g WHERE g.projection = p_projection) THEN
-    INSERT INTO pleat.projection_cursors (projection, generation, fold_version, catalog_version, key_digest, updated_at)
-      VALUES (p_projection, 1, p_fold_version, p_catalog_version, v_key_digest, clock_timestamp()) ON CONFLICT DO NOTHING;
+    INSERT INTO pleat.projection_cursors (
+      projection, generation, fold_version, catalog_version, key_digest, phase, live_since, updated_at)
+    VALUES (p_projection, 1, p_fold_version, p_catalog_version, v_key_digest, 'live', 0, clock_timestamp())
+    ON CONFLICT DO NOTHING;
     INSERT INTO pleat.live_generations (projection, generation) VALUES (p_projection, 1) ON CONFLICT DO NOTHING;
   END IF;
   UPDATE pleat.projection_cursors c SET epoch = c.epoch + 1
@@ -670,11 +702,11 @@ BEGIN
   IF (v_cursor.fold_version, v_cursor.catalog_version) <> (p_fold_version, p_catalog_version) THEN
     RAISE EXCEPTION 'generation % of % was folded by version % with catalog %, this program has version % with catalog %',
       v_cursor.generation, p_projection, v_cursor.fold_version, v_cursor.catalog_version, p_fold_version, p_catalog_version
-      USING ERRCODE = 'PL003';
+      USING ERRCODE = 'PL004';
   END IF;
   IF v_cursor.key_digest <> v_key_digest THEN
     RAISE EXCEPTION 'generation % of % was folded with another hash key', v_cursor.generation, p_projection
-      USING ERRCODE = 'PL003';
+      USING ERRCODE = 'PL004';
   END IF;
   PERFORM pleat.claim_lease('projection/' || p_projection, p_instance, p_start);
   live_generation := v_cursor.generation;
@@ -686,7 +718,7 @@ BEGIN
   RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION pleat.take_over_projection IS
-  'Raises the epoch of a projection''s live generation if the lease holds, and returns its cursor; makes the first generation. Refuses (PL003) one of other versions or another key.';
+  'Raises the epoch of a projection''s live generation if the lease holds, and returns its cursor; makes the first generation. Refuses (PL004) one of other versions or another key.';
 
 CREATE FUNCTION pleat.move_projection(
   p_projection text, p_generation integer, p_epoch bigint, p_from bigint, p_from_chain bytea, p_to bigint, p_to_chain bytea,
@@ -823,7 +855,8 @@ REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA pleat FROM PUBLIC;
 
 GRANT SELECT ON
   pleat.migrations, pleat.installation, pleat.first_ends, pleat.instances, pleat.leases, pleat.partitions, pleat.skips,
-  pleat.journal_head, pleat.journal, pleat.dead_letters, pleat.projection_cursors, pleat.live_generations, pleat.turns,
+  pleat.journal_head, pleat.journal_start, pleat.journal, pleat.erased_segments, pleat.dead_letters,
+  pleat.projection_cursors, pleat.live_generations, pleat.turns,
   pleat.outbox, pleat.relay_cursor, pleat.relay_places
   TO pleat_writer, pleat_operator;
 GRANT SELECT ON pleat.secrets TO pleat_writer;

@@ -7,7 +7,7 @@ package import Projections
 /// while the next events are folded. A turn of the hour, and an event that fans out, have a transaction of their own, in which
 /// everything before is written first. After any error a run is of no use any more: its driver makes another from the cursor.
 package final class FoldRun {
-  package let store: any ProjectionStore
+  package let store: any FoldStore
   private var projection: any Projection
   private let settings: ProjectionSettings
   /// Whether derived events go into the outbox; the rules run, and remember, in any case.
@@ -31,7 +31,7 @@ package final class FoldRun {
 
   /// `projection` has nothing in memory yet.
   package init(
-    _ projection: any Projection, at cursor: ProjectionCursor, in store: any ProjectionStore,
+    _ projection: any Projection, at cursor: ProjectionCursor, in store: any FoldStore,
     settings: ProjectionSettings, publishes: Bool
   ) {
     (self.projection, self.cursor, self.store) = (projection, cursor, store)
@@ -222,7 +222,7 @@ package final class FoldRun {
 
 /// The stored rows inside a turn's or a fan-out's transaction; a flush writes what the projection has changed so far.
 private struct FlushingRows: RowStream {
-  let store: any ProjectionStore
+  let store: any FoldStore
   let tables: [any Table]
   let generation: Int32
 
@@ -232,7 +232,7 @@ private struct FlushingRows: RowStream {
   func flush() throws { try store.write(store.takeChanges(of: tables, generation: generation)) }
 }
 
-extension ProjectionStore {
+extension FoldStore {
   fileprivate func load(_ table: any Table, _ keys: KeyColumns) throws(StoreError) {
     try load(table.statements, keys: keys) { table.absorb(&$0) }
     table.settle()

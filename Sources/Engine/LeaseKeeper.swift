@@ -92,7 +92,9 @@ package final class LeaseKeeper: Stage {
       let wanted = Set(resources)
       var relevant = overview
       relevant.leases = overview.leases.filter { wanted.contains($0.resource) }
-      let plan = LeasePlan(relevant, for: me.name)
+      var plan = LeasePlan(relevant, for: me.name)
+      let declined = leases.declined(at: now)
+      plan.acquire.removeAll(where: declined.contains)
       var mine = Set(relevant.leases.filter { $0.owner == me }.map(\.resource))
       if !plan.acquire.isEmpty {
         mine.formUnion(try store.acquire(me, seconds: settings.leaseSeconds, resources: plan.acquire))

@@ -20,7 +20,8 @@ package enum HeartbeatReply: Sendable {
   case unknown
 }
 
-/// Leases, on a connection of their own. Resources are `partition/TOPIC/N`, `projection/NAME` and `relay`.
+/// Leases, on a connection of their own. Resources are `partition/TOPIC/N`, `projection/NAME`,
+/// `rebuild/NAME` and `relay`.
 package protocol LeaseStore: AnyObject {
   /// Enters the instance under its name, with a start counter above every earlier one; frees the leases of its predecessor.
   func register(name: String) throws(StoreError) -> InstanceID

@@ -17,6 +17,8 @@ package final class Leases: Sendable {
     var instances: [String] = []
     var held: [String: Holding] = [:]
     var released: Set<String> = []
+    /// What is not to be taken, until when, in monotonic nanoseconds.
+    var declined: [String: Int64] = [:]
     var terms = 0
     var isSuperseded = false
   }
@@ -59,6 +61,17 @@ package final class Leases: Sendable {
     }
   }
 
+  /// The stage has let go, and does not want the lease back before this moment, in monotonic nanoseconds.
+  package func decline(_ resource: String, until moment: Int64) {
+    state.withLock {
+      if $0.held.removeValue(forKey: resource) != nil { $0.released.insert(resource) }
+      $0.declined[resource] = moment
+    }
+  }
+
+  /// Takes a `decline` back.
+  package func accept(_ resource: String) { state.withLock { $0.declined[resource] = nil } }
+
   /// Lets go of a resource if the keeper asked for it.
   package func releaseIfAsked(_ resource: String) {
     if isReleasing(resource) { release(resource) }
@@ -97,6 +110,14 @@ package final class Leases: Sendable {
   /// Forgets what is held: the database did not renew it in time.
   func dropAll() {
     state.withLock { $0.held = [:] }
+  }
+
+  /// What is not to be taken now.
+  func declined(at now: Instant) -> Set<String> {
+    state.withLock { state in
+      state.declined = state.declined.filter { $0.value > now.monotonicNanoseconds }
+      return Set(state.declined.keys)
+    }
   }
 
   func heldResources() -> [String] { state.withLock { $0.held.keys.sorted() } }
@@ -140,4 +161,5 @@ package enum LeaseResource {
     "\(partitionPrefix)\(partition.topic)/\(partition.partition)"
   }
   package static func projection(_ name: String) -> String { "projection/\(name)" }
+  package static let rebuildPrefix = "rebuild/"
 }

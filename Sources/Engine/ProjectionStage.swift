@@ -135,6 +135,7 @@ package final class ProjectionStage: Stage {
     let message: String
     if let error = error as? StoreError { message = error.message } else { message = "\(error)" }
     drop()
+    if case .foreign? = error as? StoreError { return decline(message, now) }
     store.reset()
     failures += 1
     let delay = min(
@@ -155,6 +156,18 @@ package final class ProjectionStage: Stage {
       }
       retryAt = now.monotonicNanoseconds + ProjectionSettings.retryNanoseconds
     }
+  }
+
+  /// An instance folds only generations of its own versions: others may have the lease, and this one looks again now and then.
+  private func decline(_ message: String, _ now: Instant) {
+    outage.begin(reporter, "\(name) is not folded here: \(message)")
+    do throws(StoreError) {
+      try store.noteState(.stopped, reason: message)
+    } catch {
+      reporter.report(.debug, "\(name): its state could not be noted: \(error.message)")
+    }
+    leases.decline(resource, until: now.monotonicNanoseconds + ProjectionSettings.foreignNanoseconds)
+    retryAt = now.monotonicNanoseconds + ProjectionSettings.pollNanoseconds
   }
 
   private func drop() {

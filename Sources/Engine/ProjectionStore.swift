@@ -57,15 +57,12 @@ package enum ProjectionState: String, Sendable {
   case failed, stopped
 }
 
-/// One generation of a projection in the database, on a connection of its own.
+/// The rows of one generation of a projection, with what a fold reads and writes.
 ///
 /// A transaction begins with `begin`, whose first statement moves the cursor by compare-and-swap on epoch and place and requires
 /// that the journal still has the chain value of the new place, and ends with `commit`. After any error but `.refused` of a
-/// read, the stage calls `reset` and `takeOver`.
-package protocol ProjectionStore: AnyObject, RowStream {
-  /// The live generation's cursor, its epoch raised, if the instance holds the lease `projection/NAME`. Makes the first
-  /// generation if there is none yet for this version.
-  func takeOver(instance: InstanceID) throws(StoreError) -> ProjectionCursor
+/// read, its user calls `reset`, and takes the generation over again.
+package protocol FoldStore: AnyObject, RowStream {
   /// Segments from the one that holds `position + 1` on, in order, up to about `bytes` of payload (at least one, if there is).
   func segments(after position: Int64, bytes: Int) throws(StoreError) -> [StoredSegment]
   /// The journal's last position.
@@ -88,8 +85,14 @@ package protocol ProjectionStore: AnyObject, RowStream {
     throws(StoreError)
   func flushIsDone() -> Bool
   func finishFlush() throws(StoreError)
+  func reset()
+}
 
+/// The live generation of a projection in the database, on connections of its own.
+package protocol ProjectionStore: FoldStore {
+  /// The live generation's cursor, its epoch raised, if the instance holds the lease `projection/NAME`. Makes the first
+  /// generation if there is none yet. Throws `.foreign` where another version folded it.
+  func takeOver(instance: InstanceID) throws(StoreError) -> ProjectionCursor
   /// Keeps why the projection does not go on, for `freshness`.
   func noteState(_ state: ProjectionState, reason: String?) throws(StoreError)
-  func reset()
 }

@@ -43,6 +43,7 @@ package enum SQLState {
   package static let lost = "PL001"
   package static let unfitDecision = "PL002"
   package static let brokenContract = "PL003"
+  package static let foreign = "PL004"
 
   static let readOnlyTransaction = "25006"
   static let idleInTransactionTimeout = "25P03"
@@ -66,6 +67,8 @@ extension StoreError {
     case .server(let server):
       if server.sqlState == SQLState.lost {
         self = .lost(server.message)
+      } else if server.sqlState == SQLState.foreign {
+        self = .foreign(server.message)
       } else if SQLState.passing.contains(server.sqlState)
         || SQLState.passingClasses.contains(String(server.sqlState.prefix(2)))
       {

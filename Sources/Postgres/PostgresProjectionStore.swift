@@ -9,8 +9,8 @@ package final class PostgresProjectionStore: ProjectionStore {
   /// Segments read at once, however small they are.
   private static let segmentLimit: Int32 = 1000
   let projection: String
-  private let foldVersion: Int32
-  private let catalogVersion: Int32
+  let foldVersion: Int32
+  let catalogVersion: Int32
   let store: StoreConnection
   /// For rows that are loaded while a flush has the other connection.
   private let reader: StoreConnection
@@ -19,6 +19,8 @@ package final class PostgresProjectionStore: ProjectionStore {
   private var outcome: Result<Void, StoreError>?
   private var flushIsUnderWay = false
   private var instance: InstanceID?
+  /// A connection that nothing is under way on.
+  var idle: StoreConnection { flushIsUnderWay ? reader : store }
   /// Of the transaction that is open, or of the last takeover.
   var generation: Int32 = 0
   /// Streams begun in the open transaction, for the names of their cursors.
@@ -148,7 +150,7 @@ package final class PostgresProjectionStore: ProjectionStore {
   }
 
   /// Ends a flush that nobody waits for any more: its connection breaks, and with it the transaction, unless it is committed.
-  private func settle() {
+  func settle() {
     guard flushIsUnderWay else { return }
     store.interrupt()
     worker.wait()

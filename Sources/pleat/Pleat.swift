@@ -8,7 +8,7 @@ struct Pleat: Command {
       "pleat", "Folds events from Kafka into projections in PostgreSQL, exactly once.",
       subcommands: [
         RunCommand.self, MigrateCommand.self, CheckCommand.self, ConfigCommand.self, StatusCommand.self,
-        JournalCommand.self, DeadLettersCommand.self, SkipCommand.self, ResumeCommand.self,
+        JournalCommand.self, RebuildCommand.self, DeadLettersCommand.self, SkipCommand.self, ResumeCommand.self,
         DemoCommand.self, GenerateCommand.self, BrokerCommand.self,
       ])
   }

@@ -30,6 +30,8 @@ package struct Configuration: Sendable {
     package var only: [String]?
     /// The path of a technology catalog; nil for the one that comes with Pleat.
     package var catalog: String?
+    /// Whether `run` rebuilds by itself what a lower version, or another catalog, has folded.
+    package var rebuildsItself: Bool
   }
   package struct Relay: Sendable {
     /// Whether a first start over old topics publishes what follows from them, too.

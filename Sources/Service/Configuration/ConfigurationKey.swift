@@ -18,6 +18,7 @@ package enum ConfigurationKey: String, CaseIterable, Hashable, Sendable {
   case ingestFlushEvents = "ingest.flush_events"
   case projectionsOnly = "projections.only"
   case projectionsCatalog = "projections.catalog"
+  case projectionsRebuild = "projections.rebuild"
   case relayPublish = "relay.publish"
   case limitsLeaseSeconds = "limits.lease_seconds"
   case limitsMemoryMegabytes = "limits.memory_mb"
@@ -43,6 +44,7 @@ package enum ConfigurationKey: String, CaseIterable, Hashable, Sendable {
     case .ingestFlushEvents: .integer(1...1_000_000)
     case .limitsLeaseSeconds: .integer(2...3600)
     case .limitsMemoryMegabytes: .integer(16...1_048_576)
+    case .projectionsRebuild: .choice(["auto", "manual"])
     case .relayPublish: .choice(["live", "all"])
     case .logLevel: .choice(["debug", "info", "notice", "warning", "error"])
     case .logFormat: .choice(["text", "json", "journal"])
@@ -60,6 +62,7 @@ package enum ConfigurationKey: String, CaseIterable, Hashable, Sendable {
     case .kafkaCursorTopic: "pleat.cursors"
     case .ingestFlushMilliseconds: "20"
     case .ingestFlushEvents: "10000"
+    case .projectionsRebuild: "auto"
     case .relayPublish: "live"
     case .limitsLeaseSeconds: "10"
     case .limitsMemoryMegabytes: "200"

@@ -65,7 +65,8 @@ package struct ConfigurationLoader {
         adminURL: connection(.postgresAdminURL, file: .postgresAdminURLFile), adminPassword: adminPassword),
       ingest: .init(
         flushMilliseconds: integer(.ingestFlushMilliseconds), flushEvents: integer(.ingestFlushEvents)),
-      projections: .init(only: only(), catalog: text(.projectionsCatalog)),
+      projections: .init(
+        only: only(), catalog: text(.projectionsCatalog), rebuildsItself: choice(.projectionsRebuild) == "auto"),
       relay: .init(publishAll: choice(.relayPublish) == "all"),
       limits: .init(leaseSeconds: integer(.limitsLeaseSeconds), memoryMegabytes: integer(.limitsMemoryMegabytes)),
       log: .init(

@@ -30,16 +30,17 @@ package final class BackendActivity {
   /// False where the database does not say.
   package func isAtWork(_ stage: String, of instance: InstanceID?) -> Bool {
     guard let instance else { return false }
-    let resource =
+    let (resource, owner) =
       switch stage {
-      case "ingest": LeaseResource.partitionPrefix
-      case "relay": LeaseResource.relay
-      default: LeaseResource.projection(stage)
+      case "ingest": (LeaseResource.partitionPrefix, instance)
+      case "relay": (LeaseResource.relay, instance)
+      case "rebuild": (LeaseResource.rebuildPrefix, RebuildStage.owner(of: instance))
+      default: (LeaseResource.projection(stage), instance)
       }
     do throws(PostgresError) {
       let open = try opened()
       return try open.query(
-        Self.query, [.text(instance.name), .bigint(instance.start), .text(resource)], seconds: Self.replySeconds
+        Self.query, [.text(owner.name), .bigint(owner.start), .text(resource)], seconds: Self.replySeconds
       ).map { row in row.bool() ?? false }.first ?? false
     } catch {
       connection = nil

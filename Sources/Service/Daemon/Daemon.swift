@@ -1,4 +1,5 @@
 import Engine
+import Events
 import Glibc
 import Kafka
 import Postgres
@@ -160,6 +161,8 @@ package final class Daemon {
       workers.append((stage, waker))
     }
 
+    workers.append((rebuildStage(entries, memory, catalog, key), Waker()))
+
     let kafka = configuration.kafka
     let relay = RelayStage(
       store: PostgresOutboxStore(target("relay"), onNotice: postgresNotice("relay")),
@@ -176,6 +179,23 @@ package final class Daemon {
         JournalListener(target("listen")), waitMilliseconds: Self.listenMilliseconds,
         reporter: logger.with("stage", "listen")
       ) { [leases] in if leases.liveInstances.count != 1 { tail.noteRemoteAppend() } })
+  }
+
+  private func rebuildStage(
+    _ entries: [ProjectionRegistry.Entry], _ memory: MemoryPlan, _ catalog: TechnologyCatalog, _ key: HashKey
+  ) -> RebuildStage {
+    let candidates = entries.map { entry in
+      let store = PostgresProjectionStore(
+        Database.target(configuration, for: "rebuild"), projection: entry.name, foldVersion: entry.foldVersion,
+        catalogVersion: entry.catalogVersion(catalog), onNotice: postgresNotice("rebuild"))
+      return RebuildStage.Candidate(
+        name: entry.name, store: store, foldVersion: entry.foldVersion, catalogVersion: entry.catalogVersion(catalog),
+        folding: ProjectionSettings(cacheBytes: memory.cacheBytes(of: entry.name) / 2),
+        make: { () throws(StoreError) in entry.make(catalog, key) })
+    }
+    return RebuildStage(
+      candidates: candidates, leases: leases, leaseSeconds: configuration.limits.leaseSeconds,
+      rebuilds: configuration.projections.rebuildsItself, reporter: logger.with("stage", "rebuild"))
   }
 
   // MARK: - Running

@@ -1,0 +1,62 @@
+package import Engine
+package import Events
+import Glibc
+import Postgres
+package import Projections
+
+/// What the commands that fold the journal themselves work with: the configuration's catalog, the installation's key, and a
+/// database that this program fits.
+package struct EvidenceContext {
+  package let configuration: Configuration
+  package let catalog: TechnologyCatalog
+  package let key: HashKey
+
+  package init(_ configuration: Configuration, installation: Installation = Installation()) throws(CommandFailure) {
+    self.configuration = configuration
+    let files: [MigrationFile]
+    do throws(ConfigurationError) {
+      catalog = try CatalogFile.load(configuration, installation: installation)
+      files = try Preparation.migrations(installation)
+    } catch {
+      throw error.failure
+    }
+    let connection = try Database.connect(configuration, for: "check")
+    do throws(SchemaError) {
+      try SchemaCheck.requireSchema(connection, files: files)
+    } catch {
+      if case .unavailable(let text) = error {
+        throw CommandFailure(.unavailable, "PostgreSQL is not available: \(text)")
+      }
+      throw CommandFailure(.configuration, "\(error).")
+    }
+    let store = PostgresJournalStore(Database.target(configuration, for: "check"))
+    defer { store.reset() }
+    do throws(StoreError) { key = try store.hashKey() } catch { throw CommandFailure(error) }
+  }
+
+  /// The registry's entry for a name that somebody typed.
+  package static func entry(_ name: String) throws(CommandFailure) -> ProjectionRegistry.Entry {
+    if let entry = ProjectionRegistry.all.first(where: { $0.name == name }) { return entry }
+    let nearest = nearestName(to: name, among: ProjectionRegistry.names) ?? ""
+    throw CommandFailure(.usage, "there is no projection \"\(name)\"; the nearest is \"\(nearest)\".")
+  }
+
+  package func make(_ entry: ProjectionRegistry.Entry) -> any Projection { entry.make(catalog, key) }
+
+  /// Memory for rows, of which a command has one projection's at a time.
+  package var cacheBytes: Int {
+    MemoryPlan(megabytes: configuration.limits.memoryMegabytes, projections: ["one"]).cacheBytes(of: "one")
+  }
+}
+
+extension CommandFailure {
+  /// What a command says of a store's error.
+  package init(_ error: StoreError) {
+    switch error {
+    case .unavailable(let text): self.init(.unavailable, "PostgreSQL is not available: \(text)")
+    case .lost(let text): self.init(.tryAgain, "\(text).")
+    case .foreign(let text): self.init(.configuration, "\(text).")
+    case .refused(let text): self.init(.failure, "\(text).")
+    }
+  }
+}

@@ -1,0 +1,125 @@
+import Engine
+import Events
+import Glibc
+import Postgres
+import Projections
+
+/// `pleat rebuild`: drives one rebuild to its end, shows how far it is, and obeys Ctrl-C and SIGTERM.
+package struct RebuildRun {
+  package struct Result {
+    package var projection: String
+    package var generation: Int32
+    package var position: Int64
+    package var seconds: Double
+
+    package var json: JSONValue {
+      .object([
+        "projection": .string(projection), "generation": .integer(Int64(generation)), "position": .integer(position),
+        "seconds": .number(seconds),
+      ])
+    }
+    package var text: String {
+      "\(projection): generation \(generation) is live from position \(position), after \(ProgressLine.duration(seconds)).\n"
+    }
+  }
+
+  private static let retryNanoseconds: Int64 = 1_000_000_000
+  /// A database that is away for longer is not waited for: what is done stays, and the command can be called again.
+  private static let patienceNanoseconds: Int64 = 60_000_000_000
+
+  private let context: EvidenceContext
+  private let entry: ProjectionRegistry.Entry
+  private var signals: Signals
+
+  package init(_ configuration: Configuration, projection: String) throws(CommandFailure) {
+    entry = try EvidenceContext.entry(projection)
+    // Before any thread is started: they inherit what is blocked.
+    signals = Signals()
+    context = try EvidenceContext(configuration)
+  }
+
+  private func store() -> PostgresProjectionStore {
+    PostgresProjectionStore(
+      Database.target(context.configuration, for: "rebuild"), projection: entry.name, foldVersion: entry.foldVersion,
+      catalogVersion: entry.catalogVersion(context.catalog))
+  }
+
+  /// Gives up what was rebuilt and is not live, and deletes it; returns how many generations that were.
+  package func discard() throws(CommandFailure) -> Int {
+    let store = store()
+    do throws(StoreError) {
+      let count = try store.discardRebuild()
+      while try store.dropOld() {}
+      return count
+    } catch {
+      throw CommandFailure(error)
+    }
+  }
+
+  package mutating func run(acceptLoss: Bool) throws(CommandFailure) -> Result {
+    let begun = SystemClock.now()
+    let store = store()
+    let (context, entry) = (context, entry)
+    let rebuild = Rebuild(
+      name: entry.name, store: store,
+      settings: Rebuild.Settings(
+        owner: InstanceID(
+          name: "\(context.configuration.instance)/rebuild/\(getpid())", start: begun.wall.microseconds),
+        leaseSeconds: context.configuration.limits.leaseSeconds, acceptLoss: acceptLoss),
+      folding: ProjectionSettings(cacheBytes: context.cacheBytes), reporter: QuietReporter(),
+      make: { () throws(StoreError) in context.make(entry) })
+    var line = ProgressLine()
+    var workedAt = begun.monotonicNanoseconds
+    while !rebuild.isDone {
+      let now = SystemClock.now()
+      var wait: Int64 = 0
+      do {
+        if case .at(let moment) = try rebuild.step(now) { wait = max(moment - now.monotonicNanoseconds, 0) }
+        workedAt = now.monotonicNanoseconds
+      } catch {
+        guard let error = error as? StoreError else { throw CommandFailure(.failure, "\(error).") }
+        try judge(error, since: workedAt, hasBegun: rebuild.foldedEvents > 0 || rebuild.outcome != nil)
+        wait = Self.retryNanoseconds
+      }
+      let progress = rebuild.progress(now)
+      line.show(
+        progress.isDropping ? "\(entry.name): switched; the generation before is deleted" : entry.name,
+        done: progress.position, of: progress.target, perSecond: progress.eventsPerSecond)
+      if signals.next(within: wait) != nil {
+        line.end()
+        rebuild.stop()
+        if let outcome = rebuild.outcome {
+          throw CommandFailure(
+            .tryAgain,
+            "interrupted after the switch: generation \(outcome.generation) is live, and `pleat run` deletes the one before."
+          )
+        }
+        throw CommandFailure(
+          .tryAgain,
+          "interrupted at position \(progress.position): call it again to go on, or with --discard to give it up.")
+      }
+    }
+    line.end()
+    let seconds = Double(SystemClock.monotonicNanoseconds() - begun.monotonicNanoseconds) / 1e9
+    return Result(
+      projection: entry.name, generation: rebuild.outcome?.generation ?? 0, position: rebuild.outcome?.position ?? 0,
+      seconds: seconds)
+  }
+
+  /// Returns where it is worth another try.
+  private func judge(_ error: StoreError, since workedAt: Int64, hasBegun: Bool) throws(CommandFailure) {
+    let isPatient = SystemClock.monotonicNanoseconds() - workedAt < Self.patienceNanoseconds
+    switch error {
+    case .unavailable where isPatient: standardError("\(error.message); trying again\n")
+    case .lost where isPatient && hasBegun: standardError("\(error.message); trying again\n")
+    case .unavailable, .lost, .foreign, .refused: throw CommandFailure(error)
+    }
+  }
+}
+
+/// The command's own words are enough.
+private struct QuietReporter: Reporter {
+  func report(_ severity: Severity, _ message: String, _ fields: [(String, String)]) {
+    if severity >= .warning { standardError("\(message)\n") }
+  }
+}
