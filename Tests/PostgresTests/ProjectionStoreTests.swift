@@ -235,7 +235,7 @@ struct ProjectionStoreTests {
       let other = PostgresProjectionStore(
         try world.database.target(), projection: "p", foldVersion: fold, catalogVersion: catalog)
       let error = #expect(throws: StoreError.self) { try other.takeOver(instance: world.instance) }
-      guard case .refused = error else {
+      guard case .foreign = error else {
         Issue.record("\(String(describing: error))")
         continue
       }

@@ -1,16 +1,16 @@
 import Foundation
 import Glibc
 
-/// One `pleat run` as a process of its own.
+/// One `pleat run`, or another command, as a process of its own.
 final class DaemonProcess {
   let process = Process()
   let log: URL
 
-  init(program: URL, environment: [String: String], log: URL) throws {
+  init(program: URL, arguments: [String] = ["run"], environment: [String: String], log: URL) throws {
     self.log = log
     try Data().write(to: log)
     process.executableURL = program
-    process.arguments = ["run"]
+    process.arguments = arguments
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = try FileHandle(forWritingTo: log)

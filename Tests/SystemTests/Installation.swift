@@ -59,6 +59,15 @@ final class Installation {
     return daemon
   }
 
+  /// Begins a command that somebody else waits for, or kills.
+  func begin(_ arguments: String...) throws -> DaemonProcess {
+    let command = try DaemonProcess(
+      program: servers.program, arguments: arguments, environment: environment,
+      log: folder.appendingPathComponent("\(arguments[0])-\(daemons.count).log"))
+    daemons.append(command)
+    return command
+  }
+
   /// Runs a command; throws with what it said if its exit code is not the expected one.
   @discardableResult
   func pleat(_ arguments: String..., expecting code: Int32 = 0, environment more: [String: String] = [:]) throws

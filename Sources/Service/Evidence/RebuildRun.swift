@@ -26,6 +26,8 @@ package struct RebuildRun {
   private static let retryNanoseconds: Int64 = 1_000_000_000
   /// A database that is away for longer is not waited for: what is done stays, and the command can be called again.
   private static let patienceNanoseconds: Int64 = 60_000_000_000
+  /// What a lease may take longer to end than it says.
+  private static let graceNanoseconds: Int64 = 3_000_000_000
 
   private let context: EvidenceContext
   private let entry: ProjectionRegistry.Entry
@@ -70,6 +72,7 @@ package struct RebuildRun {
       make: { () throws(StoreError) in context.make(entry) })
     var line = ProgressLine()
     var workedAt = begun.monotonicNanoseconds
+    var said = ""
     while !rebuild.isDone {
       let now = SystemClock.now()
       var wait: Int64 = 0
@@ -78,7 +81,9 @@ package struct RebuildRun {
         workedAt = now.monotonicNanoseconds
       } catch {
         guard let error = error as? StoreError else { throw CommandFailure(.failure, "\(error).") }
-        try judge(error, since: workedAt, hasBegun: rebuild.foldedEvents > 0 || rebuild.outcome != nil)
+        try judge(error, since: workedAt)
+        if said != error.message { standardError("\(error.message); trying again\n") }
+        said = error.message
         wait = Self.retryNanoseconds
       }
       let progress = rebuild.progress(now)
@@ -106,12 +111,13 @@ package struct RebuildRun {
       seconds: seconds)
   }
 
-  /// Returns where it is worth another try.
-  private func judge(_ error: StoreError, since workedAt: Int64, hasBegun: Bool) throws(CommandFailure) {
-    let isPatient = SystemClock.monotonicNanoseconds() - workedAt < Self.patienceNanoseconds
+  /// Returns where it is worth another try. A rebuilder that was killed holds its lease for a while yet.
+  private func judge(_ error: StoreError, since workedAt: Int64) throws(CommandFailure) {
+    let idle = SystemClock.monotonicNanoseconds() - workedAt
+    let lease = Int64(context.configuration.limits.leaseSeconds) * SystemClock.nanosecondsPerSecond
     switch error {
-    case .unavailable where isPatient: standardError("\(error.message); trying again\n")
-    case .lost where isPatient && hasBegun: standardError("\(error.message); trying again\n")
+    case .unavailable where idle < Self.patienceNanoseconds: return
+    case .lost where idle < lease + Self.graceNanoseconds: return
     case .unavailable, .lost, .foreign, .refused: throw CommandFailure(error)
     }
   }
