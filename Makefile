@@ -32,7 +32,8 @@ fuzz: needs-swift needs-libraries
 	@for fuzzed in decoder batchform; do \
 	  mkdir -p .build/fuzz-corpus/$$fuzzed; \
 	  echo "Fuzzing $$fuzzed for $(FUZZ_SECONDS) seconds"; \
-	  PLEAT_FUZZED=$$fuzzed .build/fuzz/release/Fuzzer -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -verbosity=0 \
+	  SWIFT_BACKTRACE=enable=no PLEAT_FUZZED=$$fuzzed \
+	    .build/fuzz/release/Fuzzer -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -verbosity=0 \
 	    -print_final_stats=1 -artifact_prefix=.build/fuzz-failure-$$fuzzed- .build/fuzz-corpus/$$fuzzed \
 	    Fuzzing/Corpus/$$fuzzed || exit 1; \
 	done

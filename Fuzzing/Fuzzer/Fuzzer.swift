@@ -13,6 +13,10 @@ private let check: @Sendable ([UInt8]) -> String? = {
 /// libFuzzer's entry: one input.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
-  if let complaint = check(Array(UnsafeBufferPointer(start: start, count: count))) { fatalError(complaint) }
+  if let complaint = check(Array(UnsafeBufferPointer(start: start, count: count))) {
+    // libFuzzer keeps the input of what aborts.
+    _ = (complaint + "\n").withCString { write(STDERR_FILENO, $0, strlen($0)) }
+    abort()
+  }
   return 0
 }

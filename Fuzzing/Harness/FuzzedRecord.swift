@@ -1,25 +1,23 @@
-/// A Kafka record in a fuzzer's input: a byte with the number of headers (its low five bits); for each header the length of its
-/// name, that of its value (255: it has none), name and value; the rest is the record's value. What ends early is cut there.
+/// A Kafka record in a fuzzer's input, as HTTP would write it: a line for each header, `name:value` (without a colon it has no
+/// value), an empty line, and the record's value. Without an empty line there is no value.
 package struct FuzzedRecord {
   package var headers: [(name: [UInt8], value: [UInt8]?)] = []
-  package var value: [UInt8]
+  package var value: [UInt8] = []
 
-  private static let headerCountMask: UInt8 = 0x1F
-  private static let noValue: UInt8 = 255
+  private static let newLine = UInt8(ascii: "\n")
+  private static let colon = UInt8(ascii: ":")
 
   package init(_ input: [UInt8]) {
     var rest = input[...]
-    func take(_ count: Int) -> [UInt8] {
-      defer { rest = rest.dropFirst(count) }
-      return Array(rest.prefix(count))
+    while !rest.isEmpty {
+      let line = rest.prefix { $0 != Self.newLine }
+      rest = rest.dropFirst(line.count + 1)
+      if line.isEmpty {
+        value = Array(rest)
+        return
+      }
+      let name = line.prefix { $0 != Self.colon }
+      headers.append((Array(name), name.count < line.count ? Array(line.dropFirst(name.count + 1)) : nil))
     }
-    let count = (rest.popFirst() ?? 0) & Self.headerCountMask
-    for _ in 0..<count where !rest.isEmpty {
-      let nameCount = Int(rest.popFirst() ?? 0)
-      let valueCount = rest.popFirst() ?? Self.noValue
-      let name = take(nameCount)
-      headers.append((name, valueCount == Self.noValue ? nil : take(Int(valueCount))))
-    }
-    value = Array(rest)
   }
 }
