@@ -3,9 +3,13 @@ package import Projections
 
 /// A projection at a place in the journal: folds batches into its rows, and has the store write them.
 ///
-/// Its drivers (the live stage, a rebuild, `verify`) decide what is folded, how far, and when it is written. A flush is on its way
-/// while the next events are folded. A turn of the hour, and an event that fans out, have a transaction of their own, in which
-/// everything before is written first. After any error a run is of no use any more: its driver makes another from the cursor.
+/// Its drivers (the live stage, a rebuild, `verify`) decide what is folded, how far, and when it is written. Rows are written in the
+/// background while the next events are folded.
+///
+/// Where there is much to fold a transaction stays open for seconds, so that a row that changes again and again is written once. A
+/// table of which much is dirty is written into it alone; at a turn of the hour, what the rules read, and then the rules run; what is
+/// left when a flush is due, which then commits. At a turn of the day, and before an event that fans out, everything is written.
+/// After any error a run is of no use any more: its driver makes another from the cursor.
 package final class FoldRun {
   package let store: any FoldStore
   private var projection: any Projection
@@ -24,10 +28,26 @@ package final class FoldRun {
   private var batch: JournalBatch?
   /// The first event of `batch`, from the one last asked about on, that fans out; its count if none does.
   private var nextFanOut = -1
-  private var inFlight: ProjectionPlace?
+  private enum Job {
+    /// Of some tables, in the open transaction.
+    case write
+    /// Of everything up to here, with its commit.
+    case flush(ProjectionPlace)
+  }
+  /// What the store does in the background, its end not yet taken notice of.
+  private var job: Job?
+  /// Bytes written to the open transaction: their rows stay in memory until it is committed.
+  private var writtenBytes = 0
+  /// Where the open transaction has moved the cursor; nil while none is open.
+  private var opened: ProjectionPlace?
+  /// Derived events in the open transaction, and in the flush that is on its way.
+  private var derivedInOpen: Int64 = 0
+  private var derivedInFlight: Int64 = 0
   /// Since when something is folded that no flush has begun to write, in monotonic nanoseconds.
   package private(set) var dirtySince: Int64?
   package private(set) var foldedEvents: Int64 = 0
+  /// Derived events committed to the outbox.
+  package private(set) var publishedEvents: Int64 = 0
 
   /// `projection` has nothing in memory yet.
   package init(
@@ -44,9 +64,8 @@ package final class FoldRun {
   // MARK: Folding
 
   /// Folds the batch, which holds the event behind `place`, to its end or to the position `last`, or up to and with the next
-  /// event that has a transaction of its own: a step stays short. Returns how many derived events were committed.
-  @discardableResult
-  package func fold(_ batch: JournalBatch, through last: Int64 = .max, _ now: Instant) throws -> Int {
+  /// event that turns the hour or fans out: a step stays short.
+  package func fold(_ batch: JournalBatch, through last: Int64 = .max, _ now: Instant) throws {
     if self.batch !== batch {
       self.batch = batch
       nextFanOut = -1
@@ -56,14 +75,15 @@ package final class FoldRun {
     let end = Int(min(last, batch.lastPosition) + 1 - batch.firstPosition)
     precondition(index >= 0 && index < end, "a batch that does not hold the next event")
     let special = nextSpecial(events, in: index..<end)
-    if special.index > index {
-      if dirtySince == nil { dirtySince = now.monotonicNanoseconds }
-      try foldRange(index..<special.index, of: batch)
+    if dirtySince == nil { dirtySince = now.monotonicNanoseconds }
+    if special.index > index { try foldRange(index..<special.index, of: batch) }
+    guard special.index < end else { return }
+    if special.turns {
+      try turn(at: special.index, of: batch)
+    } else {
+      try finishFlush()
+      try foldFanOut(special.index, of: batch, to: target(batch.firstPosition + Int64(special.index), of: batch))
     }
-    guard special.index < end else { return 0 }
-    if special.turns { return try turn(at: special.index, of: batch) }
-    try foldFanOut(special.index, of: batch)
-    return 0
   }
 
   /// The next event that turns the hour or fans out, or the end. An event that does both turns first, and is folded in the turn.
@@ -107,51 +127,65 @@ package final class FoldRun {
 
   // MARK: Flushing
 
-  /// Begins a flush where so much is dirty, or for so long, that it is time even though there is more to fold.
+  /// Begins a flush where so much is dirty, or for so long, that it is time even though there is more to fold; or writes a table of
+  /// which much is dirty. What is under way in the background is not waited for, unless too much comes together meanwhile.
   package func flushUnderLoad(_ now: Instant) throws {
-    guard let dirtySince, inFlight == nil else {
-      // A flush is on its way: the next waits for it, unless too much is dirty.
-      if inFlight != nil, dirtyRows() >= 2 * ProjectionSettings.dirtyRows { try finishFlush() }
-      return
+    guard let dirtySince else { return }
+    let bytes = projection.tables.reduce(writtenBytes) { $0 + $1.byteCount }
+    if job != nil {
+      guard bytes >= 2 * ProjectionSettings.dirtyBytes else { return }
+      try finishFlush()
     }
     if now.monotonicNanoseconds >= dirtySince + ProjectionSettings.loadedFlushNanoseconds
-      || dirtyRows() >= ProjectionSettings.dirtyRows || dirtyBytes() >= ProjectionSettings.dirtyBytes
+      || bytes >= ProjectionSettings.dirtyBytes
     {
-      try startFlush()
+      return try startFlush()
     }
+    guard let fullest = projection.tables.max(by: { $0.dirtyCount < $1.dirtyCount }),
+      fullest.dirtyCount >= ProjectionSettings.tableRows
+    else { return }
+    if opened == nil { try open(to: place) }
+    let changes = try takeChanges(of: projection.tables.filter { $0.rowsOwner == fullest.rowsOwner })
+    try store.startWrite(changes)
+    job = .write
   }
 
-  private func dirtyRows() -> Int { projection.tables.reduce(0) { $0 + $1.dirtyCount } }
-  private func dirtyBytes() -> Int { projection.tables.reduce(0) { $0 + $1.byteCount } }
-
-  /// The changed rows of every table, with those loaded that are only partly known. No flush is on its way.
-  private func takeChanges() throws(StoreError) -> [TableChanges] {
-    try store.takeChanges(of: projection.tables, generation: cursor.generation)
+  /// The changed rows of these tables, with those loaded that are only partly known. No flush is on its way.
+  private func takeChanges(of tables: [any Table]) throws(StoreError) -> [TableChanges] {
+    let changes = try store.takeChanges(of: tables, generation: cursor.generation)
+    for change in changes { writtenBytes += change.inserts.bytes.count + change.updates.bytes.count }
+    return changes
   }
 
   private func startFlush() throws {
     try finishFlush()
-    let changes = try takeChanges()
-    try store.startFlush(cursor, to: place, state: state, changes)
-    inFlight = place
-    dirtySince = nil
+    let changes = try takeChanges(of: projection.tables)
+    try store.startFlush(fencedCursor, to: place, state: state, changes)
+    job = .flush(place)
+    opened = nil
+    (derivedInFlight, derivedInOpen) = (derivedInOpen, 0)
+    (dirtySince, writtenBytes) = (nil, 0)
     // A row that is in the flush and not in memory would be loaded as it was before.
     if projection.evict(keeping: settings.cacheBytes) { try finishFlush() }
   }
 
-  /// Whether a flush is on its way, its end not yet taken notice of.
-  package var isFlushing: Bool { inFlight != nil }
+  /// Whether something is written in the background, its end not yet taken notice of.
+  package var isFlushing: Bool { job != nil }
 
-  /// Takes notice of a flush that is done, and waits for none.
+  /// Takes notice of what is done in the background, and waits for nothing.
   package func finishFlushIfDone() throws(StoreError) {
-    if inFlight != nil, store.flushIsDone() { try finishFlush() }
+    if job != nil, store.flushIsDone() { try finishFlush() }
   }
 
+  /// Waits for what is written in the background.
   package func finishFlush() throws(StoreError) {
-    guard let reached = inFlight else { return }
-    inFlight = nil
+    guard let ended = job else { return }
+    job = nil
     try store.finishFlush()
+    guard case .flush(let reached) = ended else { return }
     cursor.place = reached
+    publishedEvents += derivedInFlight
+    derivedInFlight = 0
   }
 
   /// Writes everything that is folded, and waits for it: `cursor.place` is `place` then.
@@ -160,57 +194,66 @@ package final class FoldRun {
     try finishFlush()
   }
 
-  // MARK: Transactions of their own
+  // MARK: Turns and fan-out
 
-  /// The hour turns at this event: everything before is written, then versions if the day turned, then what the rules say, then
-  /// the event itself.
-  private func turn(at index: Int, of batch: JournalBatch) throws -> Int {
+  /// The cursor as the store has it, the open transaction included.
+  private var fencedCursor: ProjectionCursor {
+    var fenced = cursor
+    if let opened { fenced.place = opened }
+    return fenced
+  }
+
+  /// Opens a transaction that moves the cursor, or moves it on in the one that is open.
+  private func open(to target: ProjectionPlace) throws(StoreError) {
+    try store.begin(fencedCursor, to: target, state: state)
+    opened = target
+  }
+
+  /// The hour turns at this event: what the rules read is written (everything, and then versions, if the day turned), the rules
+  /// run, then the event itself is folded. What the rules remember is written with the rest.
+  private func turn(at index: Int, of batch: JournalBatch) throws {
     try finishFlush()
     let position = batch.firstPosition + Int64(index)
     let turn = finder.turn(with: batch.events.events[index], at: position)
-    let before = try takeChanges()
     var target = target(position, of: batch)
     if turn.dayTurned { target.lastDayTurn = position }
-    try store.begin(cursor, to: target, state: state)
-    try store.write(before)
+    try open(to: target)
+    try store.write(takeChanges(of: turn.dayTurned ? projection.tables : projection.tablesOfRules))
     if turn.dayTurned {
       try store.makeVersions(projection.tables.map(\.statements), at: turn, since: place.lastDayTurn)
     }
-    let rows = flushingRows()
-    let derived = try projection.runRules(at: turn, store: rows)
-    if publishes, !derived.isEmpty { try store.appendOutbox(derived, at: position, chain: batch.chain) }
-    try store.write(takeChanges())
-    if projection.fansOut(index, of: batch.events) {
-      try projection.fanOut(index, of: batch.events, position: position, store: rows)
-    } else {
-      try loadWanted(index..<index + 1, of: batch)
-      projection.fold(index..<index + 1, of: batch.events, firstPosition: batch.firstPosition)
+    let derived = try projection.runRules(at: turn, store: flushingRows())
+    if publishes, !derived.isEmpty {
+      try store.appendOutbox(derived, at: position, chain: batch.chain)
+      derivedInOpen += Int64(derived.count)
     }
-    try store.write(takeChanges())
-    try store.commit()
-    committed(target)
-    return publishes ? derived.count : 0
-  }
-
-  private func foldFanOut(_ index: Int, of batch: JournalBatch) throws {
-    try finishFlush()
-    let position = batch.firstPosition + Int64(index)
-    let before = try takeChanges()
-    let target = target(position, of: batch)
-    try store.begin(cursor, to: target, state: state)
-    try store.write(before)
-    let rows = flushingRows()
-    try projection.fanOut(index, of: batch.events, position: position, store: rows)
-    try store.write(takeChanges())
-    try store.commit()
-    committed(target)
-  }
-
-  private func committed(_ target: ProjectionPlace) {
+    if projection.fansOut(index, of: batch.events) { return try foldFanOut(index, of: batch, to: target) }
+    try loadWanted(index..<index + 1, of: batch)
+    projection.fold(index..<index + 1, of: batch.events, firstPosition: batch.firstPosition)
     place = target
-    cursor.place = target
-    dirtySince = nil
     foldedEvents += 1
+    if turn.dayTurned { try commit() }
+  }
+
+  /// Nothing is under way in the background.
+  private func foldFanOut(_ index: Int, of batch: JournalBatch, to target: ProjectionPlace) throws {
+    try open(to: target)
+    try store.write(takeChanges(of: projection.tables))
+    try projection.fanOut(index, of: batch.events, position: target.position, store: flushingRows())
+    place = target
+    foldedEvents += 1
+    try commit()
+  }
+
+  /// Writes the rest into the open transaction, which has moved the cursor to `place`, and ends it.
+  private func commit() throws {
+    try store.write(takeChanges(of: projection.tables))
+    try store.commit()
+    cursor.place = place
+    opened = nil
+    publishedEvents += derivedInOpen
+    derivedInOpen = 0
+    (dirtySince, writtenBytes) = (nil, 0)
     projection.evict(keeping: settings.cacheBytes)
   }
 

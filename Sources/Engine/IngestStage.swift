@@ -32,6 +32,8 @@ package final class IngestStage: Stage {
   private var pendingSince: Int64?
   private var inFlight: [(segment: SegmentDraft, batch: EventBatch)]?
   private var inFlightOffsets: [(TopicPartition, Int64)] = []
+  /// Records between what the last flush took and the ends of the partitions, as far as they are known.
+  private var recordsBehind: Int64 = 0
   private var offsetsToPublish: [TopicPartition: Int64] = [:]
   private var publishOffsetsAt: Int64 = 0
 
@@ -202,8 +204,11 @@ package final class IngestStage: Stage {
     var flush = JournalFlush()
     var sent: [(segment: SegmentDraft, batch: EventBatch)] = []
     var offsets: [(TopicPartition, Int64)] = []
+    recordsBehind = 0
     for partition in reading.values.sorted(by: { $0.partition < $1.partition }) where partition.isDirty {
-      let taken = partition.takeFlush(endOffset: source.cachedEnd(partition.partition))
+      let end = source.cachedEnd(partition.partition)
+      if let end { recordsBehind += max(end - partition.nextOffset, 0) }
+      let taken = partition.takeFlush(endOffset: end)
       flush.moves.append(taken.move)
       offsets.append((partition.partition, taken.move.to))
       if let segment = taken.segment {
@@ -236,7 +241,7 @@ package final class IngestStage: Stage {
           firstPosition: place.firstPosition, chain: place.chain, partition: draft.segment.partition,
           events: draft.batch,
           byteCount: draft.batch.byteCount)
-      })
+      }, moreFollows: recordsBehind > settings.flushEvents)
     for (partition, offset) in inFlightOffsets { offsetsToPublish[partition] = offset }
     for partition in reading.values where partition.isPausing { halt(partition, lookAt: 0) }
   }

@@ -32,6 +32,7 @@ package final class JournalTail: Sendable {
     var bytes = 0
     var readers: [String: Reader] = [:]
     var remoteAppends = 0
+    var moreFollows = false
 
     mutating func trim(to capacity: Int) {
       var dropped = 0
@@ -53,9 +54,11 @@ package final class JournalTail: Sendable {
   /// `wake` is called, from the thread that publishes, when there is something new.
   package init(capacity: Int, wake: @escaping @Sendable () -> Void) { (self.capacity, self.wake) = (capacity, wake) }
 
-  /// Adds committed batches, in order.
-  package func publish(_ batches: [JournalBatch]) {
+  /// Adds committed batches, in order. `moreFollows` says whether ingest is behind by more than a flush, so that the next comes at
+  /// once.
+  package func publish(_ batches: [JournalBatch], moreFollows: Bool = false) {
     state.withLock { state in
+      state.moreFollows = moreFollows
       for batch in batches {
         state.batches.append(batch)
         state.bytes += batch.byteCount
@@ -64,6 +67,9 @@ package final class JournalTail: Sendable {
     }
     wake()
   }
+
+  /// What ingest said with the last batches it published.
+  package var moreFollows: Bool { state.withLock { $0.moreFollows } }
 
   /// Another instance has appended, as the database says.
   package func noteRemoteAppend() {
@@ -124,6 +130,7 @@ package final class JournalTail: Sendable {
     state.withLock {
       $0.batches = []
       $0.bytes = 0
+      $0.moreFollows = false
     }
   }
 }

@@ -6,10 +6,12 @@ package struct ProjectionSettings: Sendable {
 
   /// An event is flushed so long after it was folded, when nothing more comes.
   static let flushNanoseconds: Int64 = 5_000_000
-  /// Under load a flush waits until so much is dirty, or so long; folding goes on while it is written.
-  static let dirtyRows = 25_000
-  static let dirtyBytes = 16 << 20
-  static let loadedFlushNanoseconds: Int64 = 1_000_000_000
+  /// Under load, or while ingest is behind, a transaction stays open until so much is changed in it, written or not, or so long. The
+  /// longer, the fewer rows are written again and again.
+  static let dirtyBytes = 32 << 20
+  static let loadedFlushNanoseconds: Int64 = 5_000_000_000
+  /// A table of which so many rows are dirty is written meanwhile.
+  static let tableRows = 20_000
   /// Payload bytes read from the journal at once.
   static let readBytes = 4 << 20
   /// How often the journal is asked whether another instance has appended.

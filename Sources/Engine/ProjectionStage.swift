@@ -19,7 +19,8 @@ package final class ProjectionStage: Stage {
   private var term: Int?
 
   private var batch: JournalBatch?
-  private var backlog: [JournalBatch] = []
+  /// Read from the journal and not unpacked yet, in order.
+  private var backlog: ArraySlice<StoredSegment> = []
   private var pollAt: Int64 = 0
   private var remoteAppends = -1
 
@@ -76,13 +77,21 @@ package final class ProjectionStage: Stage {
   }
 
   private func work(_ run: FoldRun, _ now: Instant) throws -> NextStep {
+    let published = run.publishedEvents
+    let next = try advance(run, now)
+    if run.publishedEvents > published {
+      onOutbox()
+      reporter.report(
+        .debug, "\(name): \(run.publishedEvents - published) derived events up to position \(run.cursor.place.position)"
+      )
+    }
+    return next
+  }
+
+  private func advance(_ run: FoldRun, _ now: Instant) throws -> NextStep {
     try run.finishFlushIfDone()
     if let batch = try nextBatch(run, now) {
-      let derived = try run.fold(batch, now)
-      if derived > 0 {
-        onOutbox()
-        reporter.report(.debug, "\(name): \(derived) derived events at position \(run.place.position)")
-      }
+      try run.fold(batch, now)
       try run.flushUnderLoad(now)
       return .immediately
     }
@@ -90,9 +99,16 @@ package final class ProjectionStage: Stage {
       try run.finishFlush()
       return .at(pollAt)
     }
-    // Nothing more to fold: what is folded becomes visible soon.
-    run.state = .live
-    let due = dirtySince + ProjectionSettings.flushNanoseconds
+    let due: Int64
+    if tail.moreFollows {
+      // Ingest is catching up: a flush now would write rows that the next batch changes again.
+      run.state = .catchingUp
+      due = dirtySince + ProjectionSettings.loadedFlushNanoseconds
+    } else {
+      // Nothing more to fold: what is folded becomes visible soon.
+      run.state = .live
+      due = dirtySince + ProjectionSettings.flushNanoseconds
+    }
     if now.monotonicNanoseconds < due { return .at(min(due, pollAt)) }
     try run.flush()
     return .immediately
@@ -104,11 +120,7 @@ package final class ProjectionStage: Stage {
     let position = run.place.position
     if let batch, batch.lastPosition > position { return batch }
     batch = nil
-    if let first = backlog.first {
-      backlog.removeFirst()
-      batch = first
-      return first
-    }
+    if let first = try unpackNext() { return first }
     if let next = tail.next(after: position, reader: name, at: now) {
       batch = next
       return next
@@ -119,13 +131,16 @@ package final class ProjectionStage: Stage {
     else { return nil }
     remoteAppends = appends
     pollAt = now.monotonicNanoseconds + ProjectionSettings.pollNanoseconds
-    try run.finishFlush()
     let segments = try store.segments(after: position, bytes: ProjectionSettings.readBytes)
     if segments.isEmpty { return nil }
     if segments.reduce(0, { $0 + $1.payload.count }) >= ProjectionSettings.readBytes / 2 { run.state = .catchingUp }
-    var read = try segments.map { (segment) throws(StoreError) in try JournalBatch(segment) }
-    batch = read.removeFirst()
-    backlog = read
+    backlog = segments[...]
+    return try unpackNext()
+  }
+
+  private func unpackNext() throws(StoreError) -> JournalBatch? {
+    guard let segment = backlog.popFirst() else { return nil }
+    batch = try JournalBatch(segment)
     return batch
   }
 
@@ -171,6 +186,8 @@ package final class ProjectionStage: Stage {
   }
 
   private func drop() {
+    // A transaction may be open, or a flush on its way.
+    if run != nil { store.reset() }
     run = nil
     batch = nil
     backlog = []

@@ -60,14 +60,15 @@ package enum ProjectionState: String, Sendable {
 /// The rows of one generation of a projection, with what a fold reads and writes.
 ///
 /// A transaction begins with `begin`, whose first statement moves the cursor by compare-and-swap on epoch and place and requires
-/// that the journal still has the chain value of the new place, and ends with `commit`. After any error but `.refused` of a
-/// read, its user calls `reset`, and takes the generation over again.
+/// that the journal still has the chain value of the new place, and ends with `commit`. In an open transaction `begin` moves the
+/// cursor on. After any error but `.refused` of a read, its user calls `reset`, and takes the generation over again.
 package protocol FoldStore: AnyObject, RowStream {
   /// Segments from the one that holds `position + 1` on, in order, up to about `bytes` of payload (at least one, if there is).
   func segments(after position: Int64, bytes: Int) throws(StoreError) -> [StoredSegment]
   /// The journal's last position.
   func journalEnd() throws(StoreError) -> Int64
-  /// The stored rows of these keys. Also while a flush is on its way, for keys that are not in it.
+  /// The stored rows of these keys. Also while something is written in the background, for keys that were not written since the
+  /// last commit.
   func load(_ statements: TableStatements, keys: KeyColumns, _ body: (inout RowReader) -> Void) throws(StoreError)
 
   func begin(_ cursor: ProjectionCursor, to place: ProjectionPlace, state: ProjectionState) throws(StoreError)
@@ -78,11 +79,13 @@ package protocol FoldStore: AnyObject, RowStream {
   func appendOutbox(_ events: [DerivedEvent], at position: Int64, chain: [UInt8]) throws(StoreError)
   func commit() throws(StoreError)
 
-  /// The same as begin, write and commit, in the background; `finishFlush` waits for its end. One at a time, and nothing but
-  /// `load` is asked of the store in between.
+  /// The same as begin (also in an open transaction), write and commit, in the background; `finishFlush` waits for its end. One at a
+  /// time, and nothing but `load` and `segments` is asked of the store in between.
   func startFlush(
     _ cursor: ProjectionCursor, to place: ProjectionPlace, state: ProjectionState, _ changes: [TableChanges])
     throws(StoreError)
+  /// The same as write, in the open transaction.
+  func startWrite(_ changes: [TableChanges]) throws(StoreError)
   func flushIsDone() -> Bool
   func finishFlush() throws(StoreError)
   func reset()

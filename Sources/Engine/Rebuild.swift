@@ -180,7 +180,6 @@ package final class Rebuild {
   /// Folds one step towards the position; false when it is reached.
   private func foldSome(_ run: FoldRun, through position: Int64, _ now: Instant) throws -> Bool {
     guard run.place.position < position else { return false }
-    if walk.mustRead(after: run.place.position) { try run.finishFlush() }
     guard let batch = try walk.batch(after: run.place.position) else {
       throw StoreError.lost("the journal ends at position \(run.place.position), before \(name) at \(position)")
     }

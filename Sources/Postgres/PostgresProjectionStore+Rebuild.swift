@@ -72,7 +72,7 @@ extension PostgresProjectionStore: RebuildStore {
   }
 
   package func returnLive(_ owner: InstanceID, _ live: SeizedGeneration, seconds: Int) throws(StoreError) {
-    _ = try store.query(
+    _ = try idle.query(
       "SELECT pleat.return_projection($1, $2, $3, $4, $5, $6)",
       [
         .text(projection), .text(owner.name), .bigint(owner.start), .int(Int32(seconds)), .text(live.holder?.name),

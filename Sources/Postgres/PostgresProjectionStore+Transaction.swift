@@ -9,19 +9,20 @@ extension PostgresProjectionStore {
   package func begin(_ cursor: ProjectionCursor, to place: ProjectionPlace, state: ProjectionState) throws(StoreError) {
     // Not written again in the background, where loads read it meanwhile.
     if generation != cursor.generation { generation = cursor.generation }
-    streamCount = 0
-    try store.use { (connection) throws(PostgresError) in
-      _ = try connection.pipeline([
-        ("BEGIN", []),
-        (
-          "SELECT pleat.move_projection($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-          [
-            .text(projection), .int(cursor.generation), .bigint(cursor.epoch), .bigint(cursor.place.position),
-            .bytea(cursor.place.chain), .bigint(place.position), .bytea(place.chain),
-            .timestamptz(place.greatestTime), .bigint(place.lastDayTurn), .text(state.rawValue),
-          ]
-        ),
-      ])
+    let move: (sql: String, values: [SQLValue]) = (
+      "SELECT pleat.move_projection($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+      [
+        .text(projection), .int(cursor.generation), .bigint(cursor.epoch), .bigint(cursor.place.position),
+        .bytea(cursor.place.chain), .bigint(place.position), .bytea(place.chain),
+        .timestamptz(place.greatestTime), .bigint(place.lastDayTurn), .text(state.rawValue),
+      ]
+    )
+    if isOpen {
+      try store.useTransaction { (connection) throws(PostgresError) in _ = try connection.query(move.sql, move.values) }
+    } else {
+      streamCount = 0
+      try store.use { (connection) throws(PostgresError) in _ = try connection.pipeline([("BEGIN", []), move]) }
+      isOpen = true
     }
   }
 
@@ -101,6 +102,7 @@ extension PostgresProjectionStore {
   }
 
   package func commit() throws(StoreError) {
+    isOpen = false
     let result = try store.useTransaction { (connection) throws(PostgresError) in try connection.query("COMMIT") }
     // A transaction that had failed is rolled back by COMMIT, without an error.
     guard result.commandTag == "COMMIT" else {

@@ -4,7 +4,7 @@ package import Projections
 
 /// A projection's tables, its cursor and its outbox in PostgreSQL.
 ///
-/// A flush in the background runs on a thread of the store, which has the connection to itself until `finishFlush`.
+/// What is written in the background is written by a thread of the store, which has the connection to itself until `finishFlush`.
 package final class PostgresProjectionStore: ProjectionStore {
   /// Segments read at once, however small they are.
   private static let segmentLimit: Int32 = 1000
@@ -12,17 +12,19 @@ package final class PostgresProjectionStore: ProjectionStore {
   let foldVersion: Int32
   let catalogVersion: Int32
   let store: StoreConnection
-  /// For rows that are loaded while a flush has the other connection.
+  /// For what is read while the background has the other connection.
   private let reader: StoreConnection
   private let worker = BackgroundWorker()
-  /// The outcome of the flush in the background; written by the worker before it is done.
+  /// The outcome of what ran in the background; written by the worker before it is done.
   private var outcome: Result<Void, StoreError>?
-  private var flushIsUnderWay = false
+  private var isAtWork = false
   private var instance: InstanceID?
-  /// A connection that nothing is under way on.
-  var idle: StoreConnection { flushIsUnderWay ? reader : store }
+  /// A connection on which nothing is under way and no transaction open.
+  var idle: StoreConnection { isAtWork || isOpen ? reader : store }
   /// Of the transaction that is open, or of the last takeover.
   var generation: Int32 = 0
+  /// A transaction was begun and not committed; if its connection broke since, what is asked in it fails.
+  var isOpen = false
   /// Streams begun in the open transaction, for the names of their cursors.
   var streamCount = 0
 
@@ -42,6 +44,7 @@ package final class PostgresProjectionStore: ProjectionStore {
 
   package func takeOver(instance: InstanceID) throws(StoreError) -> ProjectionCursor {
     settle()
+    if isOpen { reset() }
     self.instance = instance
     let cursors = try store.queryEndingBlockers(
       """
@@ -62,7 +65,7 @@ package final class PostgresProjectionStore: ProjectionStore {
   }
 
   package func segments(after position: Int64, bytes: Int) throws(StoreError) -> [StoredSegment] {
-    try store.query(
+    try idle.query(
       """
       SELECT first_position, event_count, topic, partition, payload, identities, chain
       FROM (
@@ -96,7 +99,7 @@ package final class PostgresProjectionStore: ProjectionStore {
   package func load(_ statements: TableStatements, keys: KeyColumns, _ body: (inout RowReader) -> Void)
     throws(StoreError)
   {
-    let result = try (flushIsUnderWay ? reader : store).query(
+    let result = try (isAtWork ? reader : store).query(
       statements.load, [.int(generation)] + keys.arrays.map { SQLValue.array($0) })
     result.eachRow { (row: inout RowReader) in body(&row) }
   }
@@ -111,6 +114,7 @@ package final class PostgresProjectionStore: ProjectionStore {
 
   package func reset() {
     settle()
+    isOpen = false
     store.reset()
     reader.reset()
   }
@@ -120,18 +124,29 @@ package final class PostgresProjectionStore: ProjectionStore {
   package func startFlush(
     _ cursor: ProjectionCursor, to place: ProjectionPlace, state: ProjectionState, _ changes: [TableChanges]
   ) throws(StoreError) {
-    precondition(!flushIsUnderWay, "one flush at a time")
-    flushIsUnderWay = true
+    inBackground { [self] () throws(StoreError) in
+      try begin(cursor, to: place, state: state)
+      try write(changes)
+      try commit()
+    }
+  }
+
+  package func startWrite(_ changes: [TableChanges]) throws(StoreError) {
+    inBackground { [self] () throws(StoreError) in try write(changes) }
+  }
+
+  private func inBackground(_ body: @escaping () throws(StoreError) -> Void) {
+    precondition(!isAtWork, "one flush at a time")
+    isAtWork = true
     outcome = nil
     let done = onFlushDone
     worker.start { [self] in
       do throws(StoreError) {
-        try begin(cursor, to: place, state: state)
-        try write(changes)
-        try commit()
+        try body()
         outcome = .success(())
       } catch {
         // Whatever it was, the transaction goes with its connection.
+        isOpen = false
         store.reset()
         outcome = .failure(error)
       }
@@ -142,19 +157,19 @@ package final class PostgresProjectionStore: ProjectionStore {
   package func flushIsDone() -> Bool { worker.isDone }
 
   package func finishFlush() throws(StoreError) {
-    guard flushIsUnderWay else { throw .refused("no flush is under way") }
+    guard isAtWork else { throw .refused("no flush is under way") }
     worker.wait()
-    flushIsUnderWay = false
+    isAtWork = false
     guard let outcome else { throw .refused("a flush has no outcome") }
     try outcome.get()
   }
 
   /// Ends a flush that nobody waits for any more: its connection breaks, and with it the transaction, unless it is committed.
   func settle() {
-    guard flushIsUnderWay else { return }
+    guard isAtWork else { return }
     store.interrupt()
     worker.wait()
     store.endInterrupt()
-    flushIsUnderWay = false
+    isAtWork = false
   }
 }

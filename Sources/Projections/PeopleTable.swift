@@ -17,6 +17,7 @@ package final class PeopleTable<Layout: PeopledLayout>: Table {
   package init(of cache: RowCache<Layout>) { self.cache = cache }
 
   package var statements: TableStatements { cache.layout.peopleStatements }
+  package var rowsOwner: ObjectIdentifier { ObjectIdentifier(cache) }
   package func assumeEmpty() {}
 
   // A row is whole only with both tables; whoever is asked first loads it.

@@ -7,8 +7,8 @@ package import Events
 /// 2. `fold` folds the range. What it touches besides need not be there: a row that is not in memory begins as a partial row,
 ///    onto whose stored form it is laid when the engine flushes.
 /// 3. At a flush the engine loads the stored form of partial rows, then writes what changed, with the cursor, in one transaction.
-/// 4. At a turn of the hour the engine flushes, makes versions if the day turned, and runs the rules, all in the transaction
-///    that moves the cursor past the event that turned.
+/// 4. At a turn of the hour the engine writes what the rules read (at a turn of the day everything, and then versions) and runs the
+///    rules, all in the transaction that moves the cursor past the event that turned.
 ///
 /// Whatever the borders of batches and flushes, the rows come out the same. After an error the engine throws the projection
 /// away and makes a new one: memory is never repaired.
@@ -20,6 +20,10 @@ package protocol Projection {
 
   /// Every table, in the order in which they are written.
   var tables: [any Table] { get }
+
+  /// Those of `tables`, in their order, whose stored rows the rules read: they are written before the rules run, while the others may
+  /// wait for the next flush. Tables that must be written together (`Table.rowsOwner`) stand here together.
+  var tablesOfRules: [any Table] { get }
 
   /// Asks its tables (`RowCache.want`) for the rows that these events cannot be folded without. Called in rounds, numbered from
   /// 0, with the wanted rows loaded in between, until it returns false: nothing more is wanted.

@@ -2,6 +2,9 @@
 package protocol Table: AnyObject {
   var statements: TableStatements { get }
 
+  /// The same for tables that must be written together, in the order of `Projection.tables`.
+  var rowsOwner: ObjectIdentifier { get }
+
   /// The store has no row of this table: what is not in memory is nowhere. Called before anything else, at position 0.
   func assumeEmpty()
 
@@ -23,6 +26,10 @@ package protocol Table: AnyObject {
   func writeChanges(generation: Int32, inserts: inout RowWriter, updates: inout RowWriter)
   /// The changes are written.
   func markClean()
+}
+
+extension Table {
+  package var rowsOwner: ObjectIdentifier { ObjectIdentifier(self) }
 }
 
 /// The SQL of one table. `current` names `T_current`; `$1` is the generation everywhere.

@@ -71,6 +71,7 @@ final class FakeGenerationStore: ProjectionStore, RebuildStore {
   // MARK: The live fold
 
   func takeOver(instance: InstanceID) throws(StoreError) -> ProjectionCursor {
+    precondition(transaction == nil, "a takeover inside of a transaction")
     let version = version
     let cursor = try change("take over") { (content) throws(StoreError) in
       let live = content.live
@@ -112,12 +113,12 @@ final class FakeGenerationStore: ProjectionStore, RebuildStore {
 
   private var begun: (cursor: ProjectionCursor, place: ProjectionPlace)?
   func begin(_ cursor: ProjectionCursor, to place: ProjectionPlace, state: ProjectionState) throws(StoreError) {
-    let stored = database.content.generations[cursor.generation]
-    guard let stored, cursor.epoch == stored.epoch, cursor.place.position == stored.place.position else {
-      throw .lost("the cursor is elsewhere")
-    }
+    let seen = transaction ?? database.content
+    guard let stored = seen.generations[cursor.generation], cursor.place.position == stored.place.position,
+      cursor.epoch == database.content.generations[cursor.generation]?.epoch
+    else { throw .lost("the cursor is elsewhere") }
     generation = cursor.generation
-    transaction = database.content
+    transaction = seen
     transaction!.generations[generation]!.place = place
     begun = (cursor, place)
   }
@@ -151,6 +152,14 @@ final class FakeGenerationStore: ProjectionStore, RebuildStore {
       try begin(cursor, to: place, state: state)
       try write(changes)
       try commit()
+      outcome = .success(())
+    } catch {
+      outcome = .failure(error)
+    }
+  }
+  func startWrite(_ changes: [TableChanges]) throws(StoreError) {
+    do throws(StoreError) {
+      try write(changes)
       outcome = .success(())
     } catch {
       outcome = .failure(error)

@@ -9,6 +9,7 @@ struct FakeProjection: Projection {
   static let version = 1
   let table = CountingTable()
   var tables: [any Table] { [table] }
+  var tablesOfRules: [any Table] { [] }
 
   mutating func wantRows(for events: Range<Int>, of batch: EventBatch, round: Int) -> Bool {
     table.isWanted = true
@@ -98,6 +99,7 @@ final class FakeProjectionStore: ProjectionStore {
   init(_ database: Database, _ journal: FakeJournal) { (self.database, self.journal) = (database, journal) }
 
   func takeOver(instance: InstanceID) throws(StoreError) -> ProjectionCursor {
+    precondition(transaction == nil, "a takeover inside of a transaction")
     database.content.epoch += 1
     return ProjectionCursor(generation: 1, epoch: database.content.epoch, place: database.content.place)
   }
@@ -127,10 +129,11 @@ final class FakeProjectionStore: ProjectionStore {
   func flush() throws {}
 
   func begin(_ cursor: ProjectionCursor, to place: ProjectionPlace, state: ProjectionState) throws(StoreError) {
-    guard cursor.epoch == database.content.epoch, cursor.place.position == database.content.place.position else {
+    let seen = transaction ?? database.content
+    guard cursor.epoch == database.content.epoch, cursor.place.position == seen.place.position else {
       throw .lost("the cursor is elsewhere")
     }
-    transaction = database.content
+    transaction = seen
     transaction!.place = place
   }
   func write(_ changes: [TableChanges]) throws(StoreError) {
@@ -164,6 +167,14 @@ final class FakeProjectionStore: ProjectionStore {
       try begin(cursor, to: place, state: state)
       try write(changes)
       try commit()
+      outcome = .success(())
+    } catch {
+      outcome = .failure(error)
+    }
+  }
+  func startWrite(_ changes: [TableChanges]) throws(StoreError) {
+    do throws(StoreError) {
+      try write(changes)
       outcome = .success(())
     } catch {
       outcome = .failure(error)

@@ -50,6 +50,13 @@ package struct ProjectsProjection: Projection {
     ]
   }
 
+  package var tablesOfRules: [any Table] {
+    [
+      technologies.technologies, technologies.people, technologies.usage, everybody.days,
+      stacks.people, stacks.combinations, stacks.days,
+    ]
+  }
+
   private var caches: [any EvictableTable] {
     [
       ledger, organisations, memberships, technologies.technologies, technologies.usage, everybody.days,
