@@ -17,14 +17,19 @@ CREATE TABLE pleat.projects_current (
   person                bigint,
   technologies          text[] COLLATE "C",
   complexity_millionths integer,
+  languages             smallint,
   visibility            smallint,
   visibility_time       timestamptz,
   visibility_position   bigint,
   success               boolean,
   success_time          timestamptz,
   success_position      bigint,
+  first_feedback_time   timestamptz,
   opening_days          integer[],
   opening_counts        bigint[],
+  prediction_versions   text[] COLLATE "C",
+  prediction_times      timestamptz[],
+  predicted_millionths  integer[],
   position              bigint NOT NULL,
   PRIMARY KEY (generation, project_id)
 ) WITH (fillfactor = 80);
@@ -36,12 +41,19 @@ COMMENT ON COLUMN pleat.projects_current.generated IS
 COMMENT ON COLUMN pleat.projects_current.time IS 'Event time of the first project_generated.';
 COMMENT ON COLUMN pleat.projects_current.person IS 'Keyed hash of the user_id, in the order of the unsigned hashes.';
 COMMENT ON COLUMN pleat.projects_current.technologies IS 'Canonical names, distinct, sorted by bytes.';
+COMMENT ON COLUMN pleat.projects_current.languages IS 'How many of the technologies are of category language.';
 COMMENT ON COLUMN pleat.projects_current.visibility IS
   'Of the newest visibility event: 0 none, 1 team, 2 org, 3 public.';
 COMMENT ON COLUMN pleat.projects_current.success IS 'Of the newest feedback.';
 COMMENT ON COLUMN pleat.projects_current.opening_days IS
   'Days since 1970-01-01, in the order of their first openings; NULL for none.';
 COMMENT ON COLUMN pleat.projects_current.opening_counts IS 'How often the project was opened on each of opening_days.';
+COMMENT ON COLUMN pleat.projects_current.first_feedback_time IS 'Least event time of the feedback.';
+COMMENT ON COLUMN pleat.projects_current.prediction_versions IS
+  'Model versions of the predictions older than the first feedback, sorted by version and time; NULL for none.';
+COMMENT ON COLUMN pleat.projects_current.prediction_times IS
+  'Event times of these predictions; of those of one version and time only the last is kept.';
+COMMENT ON COLUMN pleat.projects_current.predicted_millionths IS 'Their probabilities, in 10^-6.';
 GRANT SELECT, INSERT, UPDATE ON pleat.projects_current TO pleat_writer;
 
 -- organisations -------------------------------------------------------------------------------------------------------
@@ -103,9 +115,13 @@ CREATE TABLE pleat.technologies_current (
   first_seen          timestamptz,
   last_seen           timestamptz,
   announced_direction smallint,
+  announced_successes bigint,
+  announced_outcomes  bigint,
   position            bigint NOT NULL,
+  watched             boolean GENERATED ALWAYS AS (projects >= 10) STORED,
   PRIMARY KEY (generation, technology)
 ) WITH (fillfactor = 80);
+CREATE INDEX technologies_watched ON pleat.technologies_current (generation, technology) WHERE watched;
 CREATE TABLE pleat.technologies (
   generation          integer NOT NULL,
   technology          text COLLATE "C" NOT NULL,
@@ -115,6 +131,8 @@ CREATE TABLE pleat.technologies (
   first_seen          timestamptz,
   last_seen           timestamptz,
   announced_direction smallint,
+  announced_successes bigint,
+  announced_outcomes  bigint,
   position            bigint NOT NULL,
   PRIMARY KEY (generation, technology, position)
 );
@@ -123,6 +141,10 @@ COMMENT ON COLUMN pleat.technologies_current.category IS
   'The catalogs, else that of the first event that named the technology.';
 COMMENT ON COLUMN pleat.technologies_current.projects IS 'Public projects counting now.';
 COMMENT ON COLUMN pleat.technologies_current.selections IS 'stack_selected events that named it.';
+COMMENT ON COLUMN pleat.technologies_current.announced_successes IS
+  'Successes of the window whose success rate was announced last, or is the baseline; NULL before the first.';
+COMMENT ON COLUMN pleat.technologies_current.announced_outcomes IS 'Successes and failures of that window.';
+COMMENT ON COLUMN pleat.technologies_current.watched IS 'Projects enough that the rules look at it.';
 COMMENT ON COLUMN pleat.technologies_current.first_seen IS
   'Least event time of the projects ever counted; NULL if there were none.';
 COMMENT ON COLUMN pleat.technologies_current.last_seen IS
@@ -134,6 +156,9 @@ COMMENT ON COLUMN pleat.technologies.category IS
   'The catalogs, else that of the first event that named the technology.';
 COMMENT ON COLUMN pleat.technologies.projects IS 'Public projects counting now.';
 COMMENT ON COLUMN pleat.technologies.selections IS 'stack_selected events that named it.';
+COMMENT ON COLUMN pleat.technologies.announced_successes IS
+  'Successes of the window whose success rate was announced last, or is the baseline; NULL before the first.';
+COMMENT ON COLUMN pleat.technologies.announced_outcomes IS 'Successes and failures of that window.';
 COMMENT ON COLUMN pleat.technologies.first_seen IS
   'Least event time of the projects ever counted; NULL if there were none.';
 COMMENT ON COLUMN pleat.technologies.last_seen IS
@@ -171,6 +196,7 @@ CREATE TABLE pleat.technology_usage (
   position         bigint NOT NULL,
   PRIMARY KEY (generation, technology, day, position)
 );
+CREATE INDEX technology_usage_taken_out ON pleat.technology_usage_current (generation, technology) WHERE people_taken_out > 0;
 COMMENT ON TABLE pleat.technology_usage_current IS 'Technologies by day.';
 COMMENT ON COLUMN pleat.technology_usage_current.people IS 'Of technology_people: exact, or an estimate.';
 COMMENT ON COLUMN pleat.technology_usage_current.people_taken_out IS
@@ -223,27 +249,72 @@ GRANT SELECT, INSERT ON pleat.technology_people TO pleat_writer;
 -- project_days --------------------------------------------------------------------------------------------------------
 
 CREATE TABLE pleat.project_days_current (
-  generation integer NOT NULL,
-  day        date NOT NULL,
-  projects   bigint NOT NULL,
-  successes  bigint NOT NULL,
-  failures   bigint NOT NULL,
-  position   bigint NOT NULL,
+  generation       integer NOT NULL,
+  day              date NOT NULL,
+  projects         bigint NOT NULL,
+  successes        bigint NOT NULL,
+  failures         bigint NOT NULL,
+  people           bigint NOT NULL,
+  people_taken_out bigint NOT NULL,
+  position         bigint NOT NULL,
   PRIMARY KEY (generation, day)
 ) WITH (fillfactor = 80);
 CREATE TABLE pleat.project_days (
-  generation integer NOT NULL,
-  day        date NOT NULL,
-  projects   bigint NOT NULL,
-  successes  bigint NOT NULL,
-  failures   bigint NOT NULL,
-  position   bigint NOT NULL,
+  generation       integer NOT NULL,
+  day              date NOT NULL,
+  projects         bigint NOT NULL,
+  successes        bigint NOT NULL,
+  failures         bigint NOT NULL,
+  people           bigint NOT NULL,
+  people_taken_out bigint NOT NULL,
+  position         bigint NOT NULL,
   PRIMARY KEY (generation, day, position)
 );
 COMMENT ON TABLE pleat.project_days_current IS 'Public projects by day: the whole of the trends.';
+COMMENT ON COLUMN pleat.project_days_current.people IS 'Of project_people: exact, or an estimate.';
+COMMENT ON COLUMN pleat.project_days_current.people_taken_out IS 'Projects taken out since people stopped being exact.';
 COMMENT ON TABLE pleat.project_days IS 'Public projects by day: the whole of the trends: versions.';
+COMMENT ON COLUMN pleat.project_days.people IS 'Of project_people: exact, or an estimate.';
+COMMENT ON COLUMN pleat.project_days.people_taken_out IS 'Projects taken out since people stopped being exact.';
 GRANT SELECT, INSERT, UPDATE ON pleat.project_days_current TO pleat_writer;
 GRANT SELECT, INSERT ON pleat.project_days TO pleat_writer;
+
+-- project_people ------------------------------------------------------------------------------------------------------
+
+CREATE TABLE pleat.project_people_current (
+  generation integer NOT NULL,
+  day        date NOT NULL,
+  hashes     bigint[] NOT NULL,
+  counts     bigint[] NOT NULL,
+  estimate   boolean NOT NULL,
+  position   bigint NOT NULL,
+  PRIMARY KEY (generation, day)
+) WITH (fillfactor = 80);
+COMMENT ON TABLE pleat.project_people_current IS 'The people behind project_days: k minimum values. Inner state: no versions.';
+COMMENT ON COLUMN pleat.project_people_current.hashes IS
+  'Smallest keyed hashes, at most 256, sorted, in the order of the unsigned hashes.';
+COMMENT ON COLUMN pleat.project_people_current.counts IS
+  'Contributions behind each of hashes; empty for an estimate, which nobody leaves.';
+COMMENT ON COLUMN pleat.project_people_current.estimate IS
+  'More than 256 people came: their number is an estimate for good.';
+GRANT SELECT, INSERT, UPDATE ON pleat.project_people_current TO pleat_writer;
+
+-- everybody -----------------------------------------------------------------------------------------------------------
+
+CREATE TABLE pleat.everybody_current (
+  generation          integer NOT NULL,
+  rule                text COLLATE "C" NOT NULL,
+  announced_successes bigint NOT NULL,
+  announced_outcomes  bigint NOT NULL,
+  position            bigint NOT NULL,
+  PRIMARY KEY (generation, rule)
+) WITH (fillfactor = 80);
+COMMENT ON TABLE pleat.everybody_current IS 'What a rule remembers of everybody. Inner state: no versions.';
+COMMENT ON COLUMN pleat.everybody_current.rule IS 'The type of its events: success_rate_changed.';
+COMMENT ON COLUMN pleat.everybody_current.announced_successes IS
+  'Successes of the window whose success rate was announced last, or is the baseline.';
+COMMENT ON COLUMN pleat.everybody_current.announced_outcomes IS 'Successes and failures of that window.';
+GRANT SELECT, INSERT, UPDATE ON pleat.everybody_current TO pleat_writer;
 
 -- stack_combinations --------------------------------------------------------------------------------------------------
 
@@ -262,8 +333,11 @@ CREATE TABLE pleat.stack_combinations_current (
   people_taken_out          bigint NOT NULL,
   trending_seen_at          timestamptz,
   position                  bigint NOT NULL,
+  watched                   boolean GENERATED ALWAYS AS (
+    people - people_taken_out >= 10 AND cardinality(technologies) >= 2 OR trending_seen_at IS NOT NULL) STORED,
   PRIMARY KEY (generation, stack_id)
 ) WITH (fillfactor = 80);
+CREATE INDEX stack_combinations_watched ON pleat.stack_combinations_current (generation, stack_id) WHERE watched;
 CREATE TABLE pleat.stack_combinations (
   generation                integer NOT NULL,
   stack_id                  bytea NOT NULL,
@@ -293,6 +367,7 @@ COMMENT ON COLUMN pleat.stack_combinations_current.people_taken_out IS
   'Projects taken out since people stopped being exact.';
 COMMENT ON COLUMN pleat.stack_combinations_current.trending_seen_at IS
   'Marked as trending: the watermark when its direction was last seen up; NULL: not marked.';
+COMMENT ON COLUMN pleat.stack_combinations_current.watched IS 'It may begin to trend at any turn, or is marked.';
 COMMENT ON TABLE pleat.stack_combinations IS 'Combinations of technologies over all time: versions.';
 COMMENT ON COLUMN pleat.stack_combinations.stack_id IS
   'First 16 bytes of SHA-256 over the JSON array of the technologies, in the form of RFC 8785.';
@@ -318,30 +393,14 @@ CREATE TABLE pleat.stack_people_current (
   position   bigint NOT NULL,
   PRIMARY KEY (generation, stack_id)
 ) WITH (fillfactor = 80);
-CREATE TABLE pleat.stack_people (
-  generation integer NOT NULL,
-  stack_id   bytea NOT NULL,
-  hashes     bigint[] NOT NULL,
-  counts     bigint[] NOT NULL,
-  estimate   boolean NOT NULL,
-  position   bigint NOT NULL,
-  PRIMARY KEY (generation, stack_id, position)
-);
-COMMENT ON TABLE pleat.stack_people_current IS 'The people behind stack_combinations: k minimum values.';
+COMMENT ON TABLE pleat.stack_people_current IS 'The people behind stack_combinations: k minimum values. Inner state: no versions.';
 COMMENT ON COLUMN pleat.stack_people_current.hashes IS
   'Smallest keyed hashes, at most 256, sorted, in the order of the unsigned hashes.';
 COMMENT ON COLUMN pleat.stack_people_current.counts IS
   'Contributions behind each of hashes; empty for an estimate, which nobody leaves.';
 COMMENT ON COLUMN pleat.stack_people_current.estimate IS
   'More than 256 people came: their number is an estimate for good.';
-COMMENT ON TABLE pleat.stack_people IS 'The people behind stack_combinations: k minimum values: versions.';
-COMMENT ON COLUMN pleat.stack_people.hashes IS
-  'Smallest keyed hashes, at most 256, sorted, in the order of the unsigned hashes.';
-COMMENT ON COLUMN pleat.stack_people.counts IS
-  'Contributions behind each of hashes; empty for an estimate, which nobody leaves.';
-COMMENT ON COLUMN pleat.stack_people.estimate IS 'More than 256 people came: their number is an estimate for good.';
 GRANT SELECT, INSERT, UPDATE ON pleat.stack_people_current TO pleat_writer;
-GRANT SELECT, INSERT ON pleat.stack_people TO pleat_writer;
 
 -- stack_days ----------------------------------------------------------------------------------------------------------
 
@@ -384,9 +443,13 @@ CREATE TABLE pleat.team_stats_current (
   complexity_count          bigint NOT NULL,
   first_activity            timestamptz NOT NULL,
   last_activity             timestamptz NOT NULL,
+  announced_successes       bigint,
+  announced_outcomes        bigint,
   position                  bigint NOT NULL,
+  watched                   boolean GENERATED ALWAYS AS (successes + failures >= 30) STORED,
   PRIMARY KEY (generation, team_id)
 ) WITH (fillfactor = 80);
+CREATE INDEX team_stats_watched ON pleat.team_stats_current (generation, team_id) WHERE watched;
 CREATE TABLE pleat.team_stats (
   generation                integer NOT NULL,
   team_id                   text COLLATE "C" NOT NULL,
@@ -403,6 +466,8 @@ CREATE TABLE pleat.team_stats (
   complexity_count          bigint NOT NULL,
   first_activity            timestamptz NOT NULL,
   last_activity             timestamptz NOT NULL,
+  announced_successes       bigint,
+  announced_outcomes        bigint,
   position                  bigint NOT NULL,
   PRIMARY KEY (generation, team_id, position)
 );
@@ -414,6 +479,10 @@ COMMENT ON COLUMN pleat.team_stats_current.first_activity IS
   'Least event time of the events that carry the team_id, whatever the sharing.';
 COMMENT ON COLUMN pleat.team_stats_current.last_activity IS
   'Greatest event time of the events that carry the team_id, whatever the sharing.';
+COMMENT ON COLUMN pleat.team_stats_current.announced_successes IS
+  'Successes of the window whose success rate was announced last, or is the baseline; NULL before the first.';
+COMMENT ON COLUMN pleat.team_stats_current.announced_outcomes IS 'Successes and failures of that window.';
+COMMENT ON COLUMN pleat.team_stats_current.watched IS 'Outcomes enough that the rule of success rates looks at it.';
 COMMENT ON TABLE pleat.team_stats IS 'Teams over all time: versions.';
 COMMENT ON COLUMN pleat.team_stats.name IS 'Of the newest team_created; NULL before the first.';
 COMMENT ON COLUMN pleat.team_stats.members IS 'People whose newest membership event is not a removal.';
@@ -422,6 +491,9 @@ COMMENT ON COLUMN pleat.team_stats.first_activity IS
   'Least event time of the events that carry the team_id, whatever the sharing.';
 COMMENT ON COLUMN pleat.team_stats.last_activity IS
   'Greatest event time of the events that carry the team_id, whatever the sharing.';
+COMMENT ON COLUMN pleat.team_stats.announced_successes IS
+  'Successes of the window whose success rate was announced last, or is the baseline; NULL before the first.';
+COMMENT ON COLUMN pleat.team_stats.announced_outcomes IS 'Successes and failures of that window.';
 GRANT SELECT, INSERT, UPDATE ON pleat.team_stats_current TO pleat_writer;
 GRANT SELECT, INSERT ON pleat.team_stats TO pleat_writer;
 
@@ -715,7 +787,7 @@ GRANT SELECT, INSERT, UPDATE ON pleat.domain_stack_people_current TO pleat_write
 CREATE TABLE pleat.prediction_calibration_current (
   generation                 integer NOT NULL,
   model_version              text COLLATE "C" NOT NULL,
-  decile                     smallint NOT NULL,
+  decile                     integer NOT NULL,
   predictions                bigint NOT NULL,
   outcomes                   bigint NOT NULL,
   successes                  bigint NOT NULL,
@@ -727,7 +799,7 @@ CREATE TABLE pleat.prediction_calibration_current (
 CREATE TABLE pleat.prediction_calibration (
   generation                 integer NOT NULL,
   model_version              text COLLATE "C" NOT NULL,
-  decile                     smallint NOT NULL,
+  decile                     integer NOT NULL,
   predictions                bigint NOT NULL,
   outcomes                   bigint NOT NULL,
   successes                  bigint NOT NULL,

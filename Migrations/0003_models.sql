@@ -51,6 +51,10 @@ CREATE TABLE pleat.model_days (
   quality_millionths numeric NOT NULL,
   quality_samples bigint NOT NULL,
   fallbacks bigint NOT NULL,
+  response_time_squares numeric NOT NULL,
+  cost_squares numeric NOT NULL,
+  quality_squares numeric NOT NULL,
+  announced smallint NOT NULL,
   buckets integer[] NOT NULL,
   bucket_ranks bigint[] NOT NULL,
   position bigint NOT NULL,
@@ -69,11 +73,16 @@ CREATE TABLE pleat.model_days_current (
   quality_millionths numeric NOT NULL,
   quality_samples bigint NOT NULL,
   fallbacks bigint NOT NULL,
+  response_time_squares numeric NOT NULL,
+  cost_squares numeric NOT NULL,
+  quality_squares numeric NOT NULL,
+  announced smallint NOT NULL,
   buckets integer[] NOT NULL,
   bucket_ranks bigint[] NOT NULL,
   position bigint NOT NULL,
   PRIMARY KEY (generation, model_name, task_type, day)
 ) WITH (fillfactor = 80);
+CREATE INDEX model_days_by_day ON pleat.model_days_current (generation, day, model_name, task_type);
 
 COMMENT ON TABLE pleat.model_metrics IS 'Versions of model_metrics_current, one at each turn of the day at which the row had changed.';
 COMMENT ON TABLE pleat.model_metrics_current IS 'Calls by model, task type, complexity and UTC hour.';
@@ -110,6 +119,11 @@ COMMENT ON COLUMN pleat.model_days_current.cost_nanodollars IS 'Sum of the costs
 COMMENT ON COLUMN pleat.model_days_current.quality_millionths IS 'Sum of the quality scores, in 10^-6.';
 COMMENT ON COLUMN pleat.model_days_current.quality_samples IS 'How many calls had a quality score.';
 COMMENT ON COLUMN pleat.model_days_current.fallbacks IS 'How many calls went to a fallback.';
+COMMENT ON COLUMN pleat.model_days_current.response_time_squares IS 'Sum of the squared response times, in (10^-6 s)^2.';
+COMMENT ON COLUMN pleat.model_days_current.cost_squares IS 'Sum of the squared costs, in (10^-9 dollars)^2; at most 2^127 - 1.';
+COMMENT ON COLUMN pleat.model_days_current.quality_squares IS 'Sum of the squared quality scores, in (10^-6)^2.';
+COMMENT ON COLUMN pleat.model_days_current.announced IS
+  'For which measures of the day model_performance_changed was said: 1 latency, 2 quality, 4 cost, added up.';
 COMMENT ON COLUMN pleat.model_days_current.buckets IS
   'Histogram of the response times: the buckets in use, ascending; pleat.bucket_middle says what they cover.';
 COMMENT ON COLUMN pleat.model_days_current.bucket_ranks IS

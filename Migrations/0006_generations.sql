@@ -15,7 +15,8 @@ INSERT INTO pleat.projection_tables (projection, table_name) VALUES
   ('projects', 'stack_combinations'), ('projects', 'stack_people'), ('projects', 'stack_days'), ('projects', 'team_stats'),
   ('projects', 'team_activity'), ('projects', 'team_technologies'), ('projects', 'technology_pairs'),
   ('projects', 'pair_people'), ('projects', 'domains'), ('projects', 'domain_people'), ('projects', 'domain_stacks'),
-  ('projects', 'domain_stack_people'), ('projects', 'prediction_calibration'),
+  ('projects', 'domain_stack_people'), ('projects', 'prediction_calibration'), ('projects', 'project_people'),
+  ('projects', 'everybody'),
   ('models', 'model_metrics'), ('models', 'model_days');
 
 CREATE UNIQUE INDEX one_rebuild ON pleat.projection_cursors (projection, fold_version, catalog_version, key_digest)

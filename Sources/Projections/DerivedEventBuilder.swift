@@ -79,7 +79,7 @@ struct DerivedEventBuilder {
   }
 
   /// A JSON array of strings and nulls, in the form of RFC 8785.
-  private static func array(_ elements: [String?]) -> String {
+  static func array(_ elements: [String?]) -> String {
     var json: [UInt8] = [UInt8(ascii: "[")]
     for (index, element) in elements.enumerated() {
       if index > 0 { json.append(UInt8(ascii: ",")) }
@@ -87,5 +87,16 @@ struct DerivedEventBuilder {
     }
     json.append(UInt8(ascii: "]"))
     return String(decoding: json, as: UTF8.self)
+  }
+}
+
+extension [DerivedEvent] {
+  /// By the bytes of their subjects; those of one subject stay in their order.
+  func sortedBySubject() -> [DerivedEvent] {
+    enumerated().sorted {
+      if $0.element.subject == $1.element.subject { return $0.offset < $1.offset }
+      return $0.element.subject.utf8.lexicographicallyPrecedes($1.element.subject.utf8)
+    }
+    .map(\.element)
   }
 }

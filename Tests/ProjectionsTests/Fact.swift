@@ -7,6 +7,7 @@ struct Fact {
     case opened(project: String)
     case feedback(project: String, success: Bool)
     case visibility(project: String, Sharing)
+    case predicted(project: String, version: String, millionths: Int32)
     case selected(user: String, technologies: [Mention], team: String?)
     case wizard(user: String, team: String?)
     case routed(user: String?, team: String?)
@@ -27,6 +28,7 @@ struct ProjectFact {
   var id: String
   var user: String
   var technologies: [Mention]
+  var type = "type"
   var team: String?
   var org: String?
   var complexity: Int32?
@@ -71,7 +73,7 @@ extension EventBatch {
       projectsGenerated.append(
         ProjectGenerated(
           projectID: symbol(project.id), userID: symbol(project.user), technologies: mentions(project.technologies),
-          projectType: symbol("type"), teamID: symbol(project.team), orgID: symbol(project.org),
+          projectType: symbol(project.type), teamID: symbol(project.team), orgID: symbol(project.org),
           complexityMillionths: project.complexity, templateID: .none, visibility: project.visibility))
     case .opened(let project):
       (type, row) = (.projectOpened, projectsOpened.count)
@@ -84,6 +86,12 @@ extension EventBatch {
     case .visibility(let project, let visibility):
       (type, row) = (.projectVisibilityChanged, visibilityChanges.count)
       visibilityChanges.append(VisibilityChange(projectID: symbol(project), visibility: visibility))
+    case .predicted(let project, let version, let millionths):
+      (type, row) = (.predictionComputed, predictionsComputed.count)
+      predictionsComputed.append(
+        PredictionComputed(
+          projectID: symbol(project), modelVersion: symbol(version), probabilityMillionths: millionths,
+          latencyMicroseconds: nil))
     case .selected(let user, let technologies, let team):
       (type, row) = (.stackSelected, stacksSelected.count)
       stacksSelected.append(

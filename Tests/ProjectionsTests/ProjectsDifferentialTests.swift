@@ -78,6 +78,32 @@ struct ProjectsDifferentialTests {
     }
   }
 
+  @Test("derived events are the same whatever the borders, flushes and evictions", arguments: 1...2)
+  func derivedEvents(seed: Int) throws {
+    var world = ProjectsWorld(seed: UInt64(seed) + 2000)
+    (world.events, world.days, world.users, world.technologies) = (1600, 40, 40, 1)
+    (world.projects, world.teams, world.settings, world.shifts) = (400, 1, 1, true)
+    let facts = world.facts()
+    let whole = try Self.run(facts, .oneGo)
+    let types = [
+      "technology_trend_changed", "popular_stack_trending", "success_rate_changed", "new_pattern_detected",
+    ]
+    for type in types {
+      #expect(whole.derived.contains { $0.json.contains(#""type":"\#(type)""#) }, "\(type), seed \(seed)")
+    }
+    for scope in ["everybody", "technology/", "team/"] {
+      #expect(
+        whole.derived.contains { $0.json.contains("success_rate_changed") && $0.subject.hasPrefix(scope) },
+        "\(scope), seed \(seed)")
+    }
+    let borders = Borders(
+      random: SplitMix(seed: UInt64(seed)), batch: 100, cut: 5, flush: 30, evict: 30, bytes: 0...400_000,
+      assumesEmpty: seed == 1)
+    let cut = try Self.run(facts, borders)
+    #expect(cut.derived == whole.derived, "seed \(seed)")
+    #expect(cut.store.tables == whole.store.tables, "seed \(seed)")
+  }
+
   @Test("an organisation of more projects than a page changes its mind for all of them")
   func pages() throws {
     var facts: [Fact] = []

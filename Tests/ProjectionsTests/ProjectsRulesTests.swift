@@ -8,7 +8,23 @@ struct ProjectsRulesTests {
   static let turn = Turn(
     position: 77, watermark: Timestamp(microseconds: 1_791_849_700_000_000),
     previousWatermark: Timestamp(microseconds: 1_791_845_000_000_000))
-  static let whole = TrendWindows.Whole(current: 1000, previous: 1000)
+  /// Everybody in both windows.
+  static func everybody(
+    projects: Int64 = 2000, current: Int64 = 1000, previous: Int64 = 1000, rate: Rate = Rate(successes: 0, outcomes: 0),
+    announced: Rate? = nil, people: Int64 = 10
+  ) throws -> EverybodyWindows {
+    let row = StoredRow.make {
+      $0.bigint(projects)
+      $0.bigint(current)
+      $0.bigint(previous)
+      $0.rate(rate)
+      $0.rate(announced)
+      $0.bigint(people)
+      $0.bigint(0)
+      if people < 10 { $0.bigints((0..<people).map { $0 }) } else { $0.null() }
+    }
+    return try EverybodyWindows.read(at: turn, Answers([row]))
+  }
   /// Usage in both windows that makes the direction.
   static func usage(_ direction: TrendDirection) -> (Int64, Int64) {
     switch direction {
@@ -69,14 +85,15 @@ struct ProjectsRulesTests {
     let row = StoredRow.make {
       $0.text("Swift")
       $0.smallint(each.remembered?.rawValue)
+      $0.rate(nil)
       $0.bigint(usage.0)
       $0.bigint(usage.1)
+      $0.rate(Rate(successes: 0, outcomes: 0))
       $0.bigint(each.mostPeople)
       $0.bigint(each.takenOut)
       if let union = each.union { $0.bigints((1...union).map { storedHash(UInt64($0) << 55) }) } else { $0.null() }
     }
-    let events = try TechnologyTrendRule(names: names, technologies: cache).run(
-      at: Self.turn, Self.whole, Answers([row]))
+    let events = try trends([row], TechnologyTrendRule(names: names, technologies: cache), Self.everybody())
     #expect(events.map(\.subject) == (each.says ? ["technology/Swift"] : []))
     #expect(cache.dirtyCount == (each.remembers == nil ? 0 : 1))
     if let remembers = each.remembers {
@@ -87,20 +104,32 @@ struct ProjectsRulesTests {
     }
   }
 
+  private func trends(
+    _ rows: [StoredRow], _ rule: TechnologyTrendRule, _ everybody: EverybodyWindows
+  ) throws -> [DerivedEvent] {
+    var events: [DerivedEvent] = []
+    try TechnologyWindows.each(at: Self.turn, Answers(rows)) { windows in
+      if let event = rule.judge(windows, everybody, at: Self.turn) { events.append(event) }
+    }
+    return events
+  }
+
   @Test("technology_trend_changed says what the contract says")
   func technologyEvent() throws {
     let names = Names()
     let row = StoredRow.make {
       $0.text("C\"é")
       $0.smallint(nil)
+      $0.rate(nil)
       $0.bigint(17)
       $0.bigint(0)
+      $0.rate(Rate(successes: 0, outcomes: 0))
       $0.bigint(10)
       $0.bigint(0)
       $0.null()
     }
-    let events = try TechnologyTrendRule(names: names, technologies: RowCache(TechnologyLayout(names: names))).run(
-      at: Self.turn, .init(current: 583, previous: 518), Answers([row]))
+    let rule = TechnologyTrendRule(names: names, technologies: RowCache(TechnologyLayout(names: names)))
+    let events = try trends([row], rule, Self.everybody(current: 583, previous: 518))
     let id = UUIDv5.string(of: #"["technology_trend_changed","technology/C\"é","2026-10-13T00:00:00Z",null]"#)
     #expect(
       events == [
@@ -194,6 +223,6 @@ struct ProjectsRulesTests {
       }
     }
     let rule = PopularStackRule(names: names, stacks: stacks, combinations: cache)
-    return (try rule.run(at: Self.turn, Self.whole, Answers(rows)), cache, names, stacks)
+    return (try rule.run(at: Self.turn, Self.everybody(), Answers(rows)), cache, names, stacks)
   }
 }

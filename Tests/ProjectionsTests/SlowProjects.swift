@@ -12,6 +12,10 @@ struct SlowProjects {
     var time: Int64
     var names: [String]
     var day: Int32 { Timestamp(microseconds: time).day }
+    /// Every two of the names, which are sorted.
+    var pairs: [[String]] {
+      names.indices.flatMap { a in names[(a + 1)...].map { [names[a], $0] } }
+    }
   }
 
   /// People as they came and went.
@@ -60,6 +64,7 @@ struct SlowProjects {
   var visibility: [String: [Newest<Sharing>]] = [:]
   var feedback: [String: [Newest<Bool>]] = [:]
   var openings: [String: [Int32]] = [:]
+  var predictions: [String: [Newest<(version: String, millionths: Int)>]] = [:]
   var learning: [String: [Newest<Bool>]] = [:]
   var sharing: [String: [Newest<Sharing>]] = [:]
   var memberships: [String: [String: [Newest<TeamRole?>]]] = [:]
@@ -76,6 +81,10 @@ struct SlowProjects {
   var shared: [String: Sharing] = [:]
   var technologyPeople: [[String]: Sketch] = [:]
   var stackPeople: [[String]: Sketch] = [:]
+  var dayPeople: [Int32: Sketch] = [:]
+  var pairPeople: [[String]: Sketch] = [:]
+  var domainPeople: [String: Sketch] = [:]
+  var domainStackPeople: [[String]: Sketch] = [:]
   var teamPeople: [[String]: Sketch] = [:]
   /// Times of the projects ever counted.
   var technologyTimes: [String: [Int64]] = [:]
@@ -103,6 +112,8 @@ struct SlowProjects {
     case .visibility(let project, let level):
       visibility[project, default: []].append((time, position, level))
       review(project)
+    case .predicted(let project, let version, let millionths):
+      predictions[project, default: []].append((time, position, (version, Int(millionths))))
     case .selected(let user, let technologies, let team):
       for name in meet(technologies) { selections.append((name, day)) }
       act(team, user, time)
@@ -125,6 +136,10 @@ struct SlowProjects {
       nobodys.formUnion(projects.filter { $0.value.fact.user == user }.keys)
       for key in technologyPeople.keys { technologyPeople[key]!.erase(hash(user)) }
       for key in stackPeople.keys { stackPeople[key]!.erase(hash(user)) }
+      for key in dayPeople.keys { dayPeople[key]!.erase(hash(user)) }
+      for key in pairPeople.keys { pairPeople[key]!.erase(hash(user)) }
+      for key in domainPeople.keys { domainPeople[key]!.erase(hash(user)) }
+      for key in domainStackPeople.keys { domainStackPeople[key]!.erase(hash(user)) }
       for key in teamPeople.keys { teamPeople[key]!.erase(hash(user)) }
       for team in memberships.keys { memberships[team]![user] = nil }
     case .unrelated:
@@ -132,7 +147,7 @@ struct SlowProjects {
     }
   }
 
-  private func newest<T>(_ values: [Newest<T>]?) -> T? {
+  func newest<T>(_ values: [Newest<T>]?) -> T? {
     values?.max { ($0.time, $0.position) < ($1.time, $1.position) }?.value
   }
 
@@ -198,6 +213,10 @@ struct SlowProjects {
         if new == .public { technologyTimes[name, default: []].append(project.time) }
       }
       move(&stackPeople[project.names, default: Sketch()], new == .public)
+      move(&dayPeople[project.day, default: Sketch()], new == .public)
+      move(&domainPeople[project.fact.type, default: Sketch()], new == .public)
+      move(&domainStackPeople[[project.fact.type] + project.names, default: Sketch()], new == .public)
+      for pair in project.pairs { move(&pairPeople[pair, default: Sketch()], new == .public) }
       if new == .public { stackTimes[project.names, default: []].append(project.time) }
     }
   }
@@ -264,7 +283,14 @@ struct SlowProjects {
         "\(tally.projects) \(tally.selections) \(tally.outcomes) \(people.count) \(people.takenOut)"
     }
     for (key, people) in technologyPeople { rows["technology_people \(key)"] = people.text }
-    for (day, tally) in days { rows["project_days \(day)"] = "\(tally.projects) \(tally.outcomes)" }
+    for (day, people) in dayPeople {
+      let tally = days[day] ?? Tally()
+      rows["project_days \(day)"] = "\(tally.projects) \(tally.outcomes) \(people.count) \(people.takenOut)"
+      rows["project_people \(day)"] = people.text
+    }
+    pairRows(&rows)
+    domainRows(&rows)
+    calibrationRows(&rows)
     for (names, people) in stackPeople {
       let tally = combinations[names] ?? Tally()
       rows["stack_combinations \(names)"] =
@@ -316,53 +342,5 @@ struct SlowProjects {
         "\(tally.events) \(tally.projects) \(tally.opened) \(tally.steps) \(people.count) \(tally.outcomes) \(people.text)"
     }
     for (key, tally) in technologies { rows["team_technologies \(key)"] = "\(tally.projects) \(tally.outcomes)" }
-  }
-}
-
-extension ProjectsStore {
-  /// The rows in the words of `SlowProjects`.
-  func described() -> [String: String] {
-    var result: [String: String] = [:]
-    func time(_ row: StoredRow, _ index: Int) -> String { row.time(index).map(String.init) ?? "-" }
-    func sketch(_ row: StoredRow, _ index: Int) -> String {
-      "\(row.integers(index)!.map(hash(stored:))) \(row.integers(index + 1)!) \(row.integer(index + 2) == 1)"
-    }
-    func numbers(_ row: StoredRow, _ range: ClosedRange<Int>) -> String {
-      range.map { "\(row.integer($0)!)" }.joined(separator: " ")
-    }
-    var stacks: [[UInt8]: [String]] = [:]
-    for row in rows(of: "technologies") {
-      result["technologies \(row.text(0)!)"] = "\(row.text(1)!) \(numbers(row, 2...3)) \(time(row, 4)) \(time(row, 5))"
-    }
-    for row in rows(of: "technology_usage") {
-      result["technology_usage \([row.text(0)!, "\(row.day(1))"])"] = numbers(row, 2...7)
-    }
-    for row in rows(of: "technology_people") {
-      result["technology_people \([row.text(0)!, "\(row.day(1))"])"] = sketch(row, 2)
-    }
-    for row in rows(of: "project_days") { result["project_days \(row.day(0))"] = numbers(row, 1...3) }
-    for row in rows(of: "stack_combinations") {
-      stacks[row.fields[0]!] = row.texts(1)!
-      result["stack_combinations \(row.texts(1)!)"] =
-        "\(numbers(row, 2...6)) \(time(row, 7)) \(time(row, 8)) \(numbers(row, 9...10))"
-    }
-    for row in rows(of: "stack_people") { result["stack_people \(stacks[row.fields[0]!]!)"] = sketch(row, 1) }
-    for row in rows(of: "stack_days") {
-      result["stack_days \(stacks[row.fields[0]!]! + ["\(row.day(1))"])"] = numbers(row, 2...2)
-    }
-    for row in rows(of: "team_stats") {
-      result["team_stats \(row.text(0)!)"] =
-        "\(row.text(1) ?? "-") \(numbers(row, 4...11)) \(time(row, 12)) \(time(row, 13))"
-    }
-    for row in rows(of: "team_activity") {
-      result["team_activity \([row.text(0)!, "\(row.day(1))"])"] = "\(numbers(row, 2...8)) \(sketch(row, 9))"
-    }
-    for row in rows(of: "team_technologies") {
-      result["team_technologies \([row.text(0)!, row.text(1)!])"] = numbers(row, 2...4)
-    }
-    for row in rows(of: "memberships") {
-      result["memberships \(row.text(0)!) \(hash(stored: row.integer(1)!))"] = row.integer(2).map { "\($0)" } ?? "-"
-    }
-    return result
   }
 }

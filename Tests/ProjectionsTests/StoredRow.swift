@@ -20,6 +20,7 @@ struct StoredRow: Equatable {
   }
   func integers(_ index: Int) -> [Int64]? { read(index) { $0.bigints() } }
   func ints(_ index: Int) -> [Int32]? { read(index) { $0.ints() } }
+  func wideInteger(_ index: Int) -> Int128? { read(index) { $0.wideInteger() } }
   func texts(_ index: Int) -> [String]? { read(index) { $0.texts() } }
 
   func withReader<T>(_ body: (inout RowReader) throws -> T) rethrows -> T {

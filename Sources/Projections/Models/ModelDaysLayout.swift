@@ -1,6 +1,6 @@
 /// `model_days`: calls by model, task type and day. What windows and rules add up.
 struct ModelDaysLayout: RowLayout {
-  typealias Row = ModelRow
+  typealias Row = ModelDayRow
 
   let names: Names
 
@@ -15,8 +15,8 @@ struct ModelDaysLayout: RowLayout {
   let statements = TableStatements(
     name: "model_days",
     load: """
-      SELECT c.model_name, c.task_type, c.day, c.requests, c.response_time_us, c.tokens_used, c.cost_nanodollars,
-        c.quality_millionths, c.quality_samples, c.fallbacks, c.buckets, c.bucket_ranks, c.position
+      SELECT c.model_name, c.task_type, c.day, c.response_time_squares, c.cost_squares, c.quality_squares, c.announced,
+        c.requests, c.response_time_us, c.tokens_used, c.cost_nanodollars, c.quality_millionths, c.quality_samples, c.fallbacks, c.buckets, c.bucket_ranks, c.position
       FROM unnest($2::text[], $3::text[], $4::date[]) AS k (model_name, task_type, day)
       CROSS JOIN LATERAL (
         SELECT * FROM pleat.model_days_current AS x
@@ -26,20 +26,24 @@ struct ModelDaysLayout: RowLayout {
       """,
     copy: """
       COPY pleat.model_days_current (
-        generation, model_name, task_type, day, requests, response_time_us, tokens_used, cost_nanodollars,
-        quality_millionths, quality_samples, fallbacks, buckets, bucket_ranks, position)
+        generation, model_name, task_type, day, response_time_squares, cost_squares, quality_squares, announced,
+        requests, response_time_us, tokens_used, cost_nanodollars, quality_millionths, quality_samples, fallbacks,
+        buckets, bucket_ranks, position)
       FROM STDIN (FORMAT binary)
       """,
     createStage: "CREATE TEMP TABLE stage_model_days (LIKE pleat.model_days_current)",
     copyToStage: """
       COPY stage_model_days (
-        generation, model_name, task_type, day, requests, response_time_us, tokens_used, cost_nanodollars,
-        quality_millionths, quality_samples, fallbacks, buckets, bucket_ranks, position)
+        generation, model_name, task_type, day, response_time_squares, cost_squares, quality_squares, announced,
+        requests, response_time_us, tokens_used, cost_nanodollars, quality_millionths, quality_samples, fallbacks,
+        buckets, bucket_ranks, position)
       FROM STDIN (FORMAT binary)
       """,
     update: """
       UPDATE pleat.model_days_current AS c
-      SET requests = s.requests, response_time_us = s.response_time_us, tokens_used = s.tokens_used,
+      SET response_time_squares = s.response_time_squares, cost_squares = s.cost_squares,
+        quality_squares = s.quality_squares, announced = s.announced, requests = s.requests,
+        response_time_us = s.response_time_us, tokens_used = s.tokens_used,
         cost_nanodollars = s.cost_nanodollars, quality_millionths = s.quality_millionths,
         quality_samples = s.quality_samples, fallbacks = s.fallbacks, buckets = s.buckets,
         bucket_ranks = s.bucket_ranks, position = s.position
@@ -48,15 +52,17 @@ struct ModelDaysLayout: RowLayout {
       """,
     version: """
       INSERT INTO pleat.model_days (
-        generation, model_name, task_type, day, requests, response_time_us, tokens_used, cost_nanodollars,
-        quality_millionths, quality_samples, fallbacks, buckets, bucket_ranks, position)
-      SELECT generation, model_name, task_type, day, requests, response_time_us, tokens_used, cost_nanodollars,
-        quality_millionths, quality_samples, fallbacks, buckets, bucket_ranks, $3
+        generation, model_name, task_type, day, response_time_squares, cost_squares, quality_squares, announced,
+        requests, response_time_us, tokens_used, cost_nanodollars, quality_millionths, quality_samples, fallbacks,
+        buckets, bucket_ranks, position)
+      SELECT generation, model_name, task_type, day, response_time_squares, cost_squares, quality_squares, announced,
+        requests, response_time_us, tokens_used, cost_nanodollars, quality_millionths, quality_samples, fallbacks,
+        buckets, bucket_ranks, $3
       FROM pleat.model_days_current
       WHERE generation = $1 AND position >= $2
       """)
 
-  var fields: Int16 { 4 + ModelRow.fields }
+  var fields: Int16 { 4 + ModelDayRow.fields }
   var keyArrays: [ArrayParameter] { [ArrayParameter(.text), ArrayParameter(.text), ArrayParameter(.date)] }
 
   func append(_ key: RowKey, to arrays: inout [ArrayParameter]) {
@@ -65,14 +71,14 @@ struct ModelDaysLayout: RowLayout {
     arrays[2].append(date: key.day)
   }
 
-  func read(_ reader: inout RowReader) -> (key: RowKey, row: ModelRow) {
+  func read(_ reader: inout RowReader) -> (key: RowKey, row: ModelDayRow) {
     let model = reader.name(names)
     let task = reader.name(names)
     guard let day = reader.date() else { preconditionFailure("model_days: a row without a day") }
-    return (Self.key(model, task, day: day), ModelRow(&reader))
+    return (Self.key(model, task, day: day), ModelDayRow(&reader))
   }
 
-  func write(_ key: RowKey, _ row: ModelRow, to writer: inout RowWriter) {
+  func write(_ key: RowKey, _ row: ModelDayRow, to writer: inout RowWriter) {
     writer.name(Self.model(key), names)
     writer.name(Self.task(key), names)
     writer.date(key.day)

@@ -1,6 +1,6 @@
 import Events
 
-/// Calls of a model: how many, and sums of what they took. The row of both tables.
+/// Calls of a model: how many, and sums of what they took. The row of `model_metrics`, and most of that of `model_days`.
 struct ModelRow: CachedRow, Equatable {
   var requests: Int64 = 0
   var responseTimeMicroseconds: Int128 = 0

@@ -42,7 +42,9 @@ package struct ModelsProjection: Projection {
     preconditionFailure("no event of the models fans out")
   }
 
-  package mutating func runRules(at turn: Turn, store: any RowStream) throws -> [DerivedEvent] { [] }
+  package mutating func runRules(at turn: Turn, store: any RowStream) throws -> [DerivedEvent] {
+    try ModelPerformanceRule(names: names, days: days).run(at: turn, store)
+  }
 
   /// A quarter of the memory is for names, the rest for rows.
   @discardableResult

@@ -13,6 +13,8 @@ struct BatchNames {
   private var technologyIDs: [UInt32] = []
   /// The catalog's category of `technologyIDs`; that of `NameID.none` where the catalog does not know it.
   private var categoryIDs: [UInt32] = []
+  /// Whether `eachNewTechnology` handed it over.
+  private var isHandedOver: [Bool] = []
 
   /// No `Names` gets so far.
   private static let unresolved: UInt32 = .max - 1
@@ -29,6 +31,8 @@ struct BatchNames {
     Self.reset(&projectIDs, batch.strings.count)
     Self.reset(&technologyIDs, batch.strings.count)
     Self.reset(&categoryIDs, batch.strings.count)
+    isHandedOver.removeAll(keepingCapacity: true)
+    isHandedOver.append(contentsOf: repeatElement(false, count: batch.strings.count))
   }
 
   private static func reset(_ ids: inout [UInt32], _ count: Int) {
@@ -77,6 +81,19 @@ struct BatchNames {
         technologies.append(technology)
         categories.append(category)
       }
+    }
+  }
+
+  /// The technologies of a list whose names were in no list since `reset`.
+  @inline(__always)
+  mutating func eachNewTechnology(_ mentions: Range<UInt32>, _ batch: EventBatch, _ body: (NameID) -> Void) {
+    for mention in mentions {
+      let name = batch.technologies[Int(mention)].name
+      let index = Int(name.index)
+      if isHandedOver[index] { continue }
+      isHandedOver[index] = true
+      if technologyIDs[index] == Self.unresolved { lookUp(name, batch) }
+      body(NameID(index: technologyIDs[index]))
     }
   }
 

@@ -21,19 +21,17 @@ struct PopularStackRule {
       FROM pleat.stack_days_current AS d
       WHERE d.generation = $1 AND d.stack_id = c.stack_id AND d.day > $2::date - 60 AND d.day <= $2::date
     ) AS w
-    WHERE c.generation = $1
-      AND (c.people - c.people_taken_out >= 10 AND cardinality(c.technologies) >= 2 OR c.trending_seen_at IS NOT NULL)
+    WHERE c.generation = $1 AND c.watched
     ORDER BY c.stack_id
     """
 
-  func run(at turn: Turn, _ whole: TrendWindows.Whole, _ store: any RowStream) throws -> [DerivedEvent] {
+  func run(at turn: Turn, _ everybody: EverybodyWindows, _ store: any RowStream) throws -> [DerivedEvent] {
     var events: [DerivedEvent] = []
     try store.rows(Self.query, [.date(turn.watermark.day)]) { row in
       let stack = row.stack(stacks, names)
       let people = row.bigint() ?? 0
       let seenAt = row.timestamptz()
-      let trend = Trend(
-        usage: row.bigint() ?? 0, whole: whole.current, previousUsage: row.bigint() ?? 0, previousWhole: whole.previous)
+      let trend = everybody.trend(usage: row.bigint() ?? 0, previousUsage: row.bigint() ?? 0)
       let isUp = people >= Self.leastPeople && stacks.size(of: stack) >= Self.leastSize && trend.direction == .up
       if isUp {
         mark(stack, turn.watermark, turn)
@@ -42,7 +40,7 @@ struct PopularStackRule {
         mark(stack, nil, turn)
       }
     }
-    return events.sorted { $0.subject.utf8.lexicographicallyPrecedes($1.subject.utf8) }
+    return events.sortedBySubject()
   }
 
   private func mark(_ stack: StackID, _ seenAt: Timestamp?, _ turn: Turn) {

@@ -12,13 +12,18 @@ struct ProjectRow: CachedRow {
   var person: UInt64?
   var stack = StackID.none
   var complexityMillionths: Int32?
+  /// How many of the technologies are of category `language`.
+  var languages: Int16 = 0
   /// Of the newest visibility event, if there is one.
   var visibility = Sharing.public
   var visibilityMoment = Moment.never
   /// Of the newest feedback, if there is one.
   var success = false
   var outcomeMoment = Moment.never
+  /// Least event time of the feedback, if there is any.
+  var firstFeedback: Timestamp?
   var openings = Openings()
+  var predictions = Predictions()
   var position: Int64 = 0
 
   init(isPartial: Bool) {}
@@ -27,7 +32,7 @@ struct ProjectRow: CachedRow {
     preconditionFailure("a project is folded without its row")
   }
 
-  var heapBytes: Int { openings.heapBytes }
+  var heapBytes: Int { openings.heapBytes + predictions.heapBytes }
 
   var outcome: Bool? { outcomeMoment.isNever ? nil : success }
 }
@@ -76,8 +81,9 @@ struct ProjectLayout: RowLayout {
     name: "projects",
     load: """
       SELECT c.project_id, c.generated, c.time, c.team_id, c.org_id, c.project_type, c.person, c.technologies,
-        c.complexity_millionths, c.visibility, c.visibility_time, c.visibility_position, c.success,
-        c.success_time, c.success_position, c.opening_days, c.opening_counts, c.position
+        c.complexity_millionths, c.languages, c.visibility, c.visibility_time, c.visibility_position, c.success,
+        c.success_time, c.success_position, c.first_feedback_time, c.opening_days, c.opening_counts,
+        c.prediction_versions, c.prediction_times, c.predicted_millionths, c.position
       FROM unnest($2::text[]) AS k (project_id)
       CROSS JOIN LATERAL (
         SELECT * FROM pleat.projects_current AS x
@@ -87,26 +93,30 @@ struct ProjectLayout: RowLayout {
     copy: """
       COPY pleat.projects_current (
         generation, project_id, generated, time, team_id, org_id, project_type, person, technologies,
-        complexity_millionths, visibility, visibility_time, visibility_position, success, success_time,
-        success_position, opening_days, opening_counts, position)
+        complexity_millionths, languages, visibility, visibility_time, visibility_position, success, success_time,
+        success_position, first_feedback_time, opening_days, opening_counts, prediction_versions, prediction_times,
+        predicted_millionths, position)
       FROM STDIN (FORMAT binary)
       """,
     createStage: "CREATE TEMP TABLE stage_projects (LIKE pleat.projects_current)",
     copyToStage: """
       COPY stage_projects (
         generation, project_id, generated, time, team_id, org_id, project_type, person, technologies,
-        complexity_millionths, visibility, visibility_time, visibility_position, success, success_time,
-        success_position, opening_days, opening_counts, position)
+        complexity_millionths, languages, visibility, visibility_time, visibility_position, success, success_time,
+        success_position, first_feedback_time, opening_days, opening_counts, prediction_versions, prediction_times,
+        predicted_millionths, position)
       FROM STDIN (FORMAT binary)
       """,
     update: """
       UPDATE pleat.projects_current AS c
       SET generated = s.generated, time = s.time, team_id = s.team_id, org_id = s.org_id,
         project_type = s.project_type, person = s.person, technologies = s.technologies,
-        complexity_millionths = s.complexity_millionths, visibility = s.visibility,
+        complexity_millionths = s.complexity_millionths, languages = s.languages, visibility = s.visibility,
         visibility_time = s.visibility_time, visibility_position = s.visibility_position,
         success = s.success, success_time = s.success_time, success_position = s.success_position,
-        opening_days = s.opening_days, opening_counts = s.opening_counts, position = s.position
+        first_feedback_time = s.first_feedback_time, opening_days = s.opening_days,
+        opening_counts = s.opening_counts, prediction_versions = s.prediction_versions,
+        prediction_times = s.prediction_times, predicted_millionths = s.predicted_millionths, position = s.position
       FROM stage_projects AS s
       WHERE c.generation = s.generation AND c.project_id = s.project_id
       """,
@@ -115,8 +125,9 @@ struct ProjectLayout: RowLayout {
   /// A page of an organisation's projects, in key order, behind the project id `$3`: what `read` reads, without waiting facts.
   static let ofOrganisation = """
     SELECT c.project_id, c.generated, c.time, c.team_id, c.org_id, c.project_type, c.person, c.technologies,
-      c.complexity_millionths, c.visibility, c.visibility_time, c.visibility_position, c.success, c.success_time,
-      c.success_position, c.opening_days, c.opening_counts, c.position
+      c.complexity_millionths, c.languages, c.visibility, c.visibility_time, c.visibility_position, c.success,
+      c.success_time, c.success_position, c.first_feedback_time, c.opening_days, c.opening_counts,
+      c.prediction_versions, c.prediction_times, c.predicted_millionths, c.position
     FROM pleat.projects_current AS c
     WHERE c.generation = $1 AND c.org_id = $2 AND c.project_id > $3
     ORDER BY c.project_id
@@ -127,15 +138,16 @@ struct ProjectLayout: RowLayout {
   /// A page of a person's projects, as `read` reads them.
   static let ofPerson = """
     SELECT c.project_id, c.generated, c.time, c.team_id, c.org_id, c.project_type, c.person, c.technologies,
-      c.complexity_millionths, c.visibility, c.visibility_time, c.visibility_position, c.success, c.success_time,
-      c.success_position, c.opening_days, c.opening_counts, c.position
+      c.complexity_millionths, c.languages, c.visibility, c.visibility_time, c.visibility_position, c.success,
+      c.success_time, c.success_position, c.first_feedback_time, c.opening_days, c.opening_counts,
+      c.prediction_versions, c.prediction_times, c.predicted_millionths, c.position
     FROM pleat.projects_current AS c
     WHERE c.generation = $1 AND c.person = $2
     ORDER BY c.project_id
     LIMIT 1000
     """
 
-  var fields: Int16 { 19 }
+  var fields: Int16 { 24 }
   var keyArrays: [ArrayParameter] { [ArrayParameter(.text)] }
 
   func append(_ key: RowKey, to arrays: inout [ArrayParameter]) { arrays[0].append(key.name, projects) }
@@ -158,12 +170,15 @@ struct ProjectLayout: RowLayout {
     row.person = reader.bigint().map(hash(stored:))
     row.stack = reader.stack(stacks, names)
     row.complexityMillionths = reader.int()
+    row.languages = reader.smallint() ?? 0
     row.visibility = reader.sharing() ?? .public
     row.visibilityMoment = reader.moment()
     row.success = reader.bool() ?? false
     row.outcomeMoment = reader.moment()
+    row.firstFeedback = reader.timestamptz()
     let (days, counts) = (reader.ints() ?? [], reader.bigints() ?? [])
     for (day, count) in zip(days, counts) { row.openings.add(day, count) }
+    row.predictions = reader.predictions(names)
     row.position = reader.bigint() ?? 0
     return row
   }
@@ -178,10 +193,12 @@ struct ProjectLayout: RowLayout {
     writer.bigint(row.person.map(storedHash))
     writer.stack(row.stack, stacks, names)
     writer.int(row.complexityMillionths)
+    writer.smallint(row.isGenerated ? row.languages : nil)
     writer.smallint(row.visibilityMoment.isNever ? nil : Int16(row.visibility.rawValue))
     writer.moment(row.visibilityMoment)
     writer.bool(row.outcome)
     writer.moment(row.outcomeMoment)
+    writer.timestamptz(row.firstFeedback)
     if row.openings.dayCount == 0 {
       writer.null()
       writer.null()
@@ -193,6 +210,7 @@ struct ProjectLayout: RowLayout {
       row.openings.eachDay { writer.bigint($0.count) }
       writer.endArray(counts)
     }
+    writer.predictions(row.predictions, names)
     writer.bigint(row.position)
   }
 }

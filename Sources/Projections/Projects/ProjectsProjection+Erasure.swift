@@ -26,6 +26,33 @@ extension ProjectsProjection {
         $0.position = position
       }
     }
+    try eachPage(Self.days, person, store) { projection, row in
+      projection.everybody.days.update(ProjectDayLayout.key(row.date() ?? 0)) {
+        $0.people.erase(hash, at: position)
+        $0.position = position
+      }
+    }
+    try eachPage(Self.pairs, person, store) { projection, row in
+      let a = row.name(projection.names)
+      projection.pairs.pairs.update(RowKey(a, row.name(projection.names))) {
+        $0.people.erase(hash, at: position)
+        $0.position = position
+      }
+    }
+    try eachPage(Self.domains, person, store) { projection, row in
+      projection.domains.domains.update(RowKey(row.name(projection.names))) {
+        $0.people.erase(hash, at: position)
+        $0.position = position
+      }
+    }
+    try eachPage(Self.domainStacks, person, store) { projection, row in
+      let domain = row.name(projection.names)
+      let stack = row.stack(projection.stackTable, projection.names)
+      projection.domains.stacks.update(DomainStackLayout.key(domain, stack)) {
+        $0.people.erase(hash, at: position)
+        $0.position = position
+      }
+    }
     try eachPage(Self.teamDays, person, store) { projection, row in
       let team = row.name(projection.names)
       projection.teams.activity.update(RowKey(team, day: row.date() ?? 0)) {
@@ -84,6 +111,39 @@ extension ProjectsProjection {
     JOIN pleat.stack_combinations_current AS c ON c.generation = $1 AND c.stack_id = p.stack_id
     WHERE p.generation = $1 AND NOT p.estimate AND p.hashes @> ARRAY[$2::bigint]
     ORDER BY p.stack_id
+    LIMIT 1000
+    """
+
+  static let days = """
+    SELECT p.day
+    FROM pleat.project_people_current AS p
+    WHERE p.generation = $1 AND NOT p.estimate AND p.hashes @> ARRAY[$2::bigint]
+    ORDER BY p.day
+    LIMIT 1000
+    """
+
+  static let pairs = """
+    SELECT p.technology_a, p.technology_b
+    FROM pleat.pair_people_current AS p
+    WHERE p.generation = $1 AND NOT p.estimate AND p.hashes @> ARRAY[$2::bigint]
+    ORDER BY p.technology_a, p.technology_b
+    LIMIT 1000
+    """
+
+  static let domains = """
+    SELECT p.domain
+    FROM pleat.domain_people_current AS p
+    WHERE p.generation = $1 AND NOT p.estimate AND p.hashes @> ARRAY[$2::bigint]
+    ORDER BY p.domain
+    LIMIT 1000
+    """
+
+  static let domainStacks = """
+    SELECT p.domain, s.technologies
+    FROM pleat.domain_stack_people_current AS p
+    JOIN pleat.domain_stacks_current AS s ON s.generation = $1 AND s.domain = p.domain AND s.stack_id = p.stack_id
+    WHERE p.generation = $1 AND NOT p.estimate AND p.hashes @> ARRAY[$2::bigint]
+    ORDER BY p.domain, p.stack_id
     LIMIT 1000
     """
 

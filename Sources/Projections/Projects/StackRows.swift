@@ -123,13 +123,7 @@ struct StackLayout: PeopledLayout {
       FROM stage_stack_people AS s
       WHERE c.generation = s.generation AND c.stack_id = s.stack_id
       """,
-    version: """
-      INSERT INTO pleat.stack_people (
-        generation, stack_id, hashes, counts, estimate, position)
-      SELECT generation, stack_id, hashes, counts, estimate, $3
-      FROM pleat.stack_people_current
-      WHERE generation = $1 AND position >= $2
-      """)
+    version: nil)
 
   static func key(_ stack: StackID) -> RowKey { RowKey(UInt64(stack.index)) }
   static func stack(_ key: RowKey) -> StackID { StackID(index: UInt32(truncatingIfNeeded: key.high)) }

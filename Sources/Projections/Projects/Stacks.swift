@@ -21,12 +21,8 @@ struct Stacks {
         row.complexitySumMillionths += project.sign * Int64(complexity)
         row.complexityCount += project.sign
       }
-      if project.sign > 0 {
-        row.seen.include(project.time)
-        row.people.add(project.person, at: project.position)
-      } else {
-        row.people.remove(project.person, at: project.position)
-      }
+      if project.sign > 0 { row.seen.include(project.time) }
+      row.people.move(project)
       row.position = project.position
     }
     days.update(StackDayLayout.key(project.stack, day: project.time.day)) { row in

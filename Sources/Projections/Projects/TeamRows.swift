@@ -15,6 +15,8 @@ struct TeamRow: CachedRow {
   var complexityCount: Int64 = 0
   /// Of the events that carry the team's id.
   var activity = Extremes()
+  /// Of the window whose success rate was announced last, or is the baseline. In a partial row: what the rule has set.
+  var announcedRate: Rate?
   var position: Int64 = 0
 
   init(isPartial: Bool) {}
@@ -30,6 +32,7 @@ struct TeamRow: CachedRow {
     complexitySumMillionths += stored.complexitySumMillionths
     complexityCount += stored.complexityCount
     activity.include(stored.activity)
+    announcedRate = announcedRate ?? stored.announcedRate
   }
 }
 
@@ -43,7 +46,7 @@ struct TeamLayout: RowLayout {
     load: """
       SELECT c.team_id, c.name, c.name_time, c.name_position, c.members, c.projects_generated,
         c.projects_opened, c.wizard_steps, c.successes, c.failures, c.complexity_sum_millionths,
-        c.complexity_count, c.first_activity, c.last_activity, c.position
+        c.complexity_count, c.first_activity, c.last_activity, c.announced_successes, c.announced_outcomes, c.position
       FROM unnest($2::text[]) AS k (team_id)
       CROSS JOIN LATERAL (
         SELECT * FROM pleat.team_stats_current AS x
@@ -54,7 +57,7 @@ struct TeamLayout: RowLayout {
       COPY pleat.team_stats_current (
         generation, team_id, name, name_time, name_position, members, projects_generated, projects_opened,
         wizard_steps, successes, failures, complexity_sum_millionths, complexity_count, first_activity,
-        last_activity, position)
+        last_activity, announced_successes, announced_outcomes, position)
       FROM STDIN (FORMAT binary)
       """,
     createStage: "CREATE TEMP TABLE stage_team_stats (LIKE pleat.team_stats_current)",
@@ -62,7 +65,7 @@ struct TeamLayout: RowLayout {
       COPY stage_team_stats (
         generation, team_id, name, name_time, name_position, members, projects_generated, projects_opened,
         wizard_steps, successes, failures, complexity_sum_millionths, complexity_count, first_activity,
-        last_activity, position)
+        last_activity, announced_successes, announced_outcomes, position)
       FROM STDIN (FORMAT binary)
       """,
     update: """
@@ -71,7 +74,8 @@ struct TeamLayout: RowLayout {
         projects_generated = s.projects_generated, projects_opened = s.projects_opened,
         wizard_steps = s.wizard_steps, successes = s.successes, failures = s.failures,
         complexity_sum_millionths = s.complexity_sum_millionths, complexity_count = s.complexity_count,
-        first_activity = s.first_activity, last_activity = s.last_activity, position = s.position
+        first_activity = s.first_activity, last_activity = s.last_activity,
+        announced_successes = s.announced_successes, announced_outcomes = s.announced_outcomes, position = s.position
       FROM stage_team_stats AS s
       WHERE c.generation = s.generation AND c.team_id = s.team_id
       """,
@@ -79,15 +83,15 @@ struct TeamLayout: RowLayout {
       INSERT INTO pleat.team_stats (
         generation, team_id, name, name_time, name_position, members, projects_generated, projects_opened,
         wizard_steps, successes, failures, complexity_sum_millionths, complexity_count, first_activity,
-        last_activity, position)
+        last_activity, announced_successes, announced_outcomes, position)
       SELECT generation, team_id, name, name_time, name_position, members, projects_generated, projects_opened,
         wizard_steps, successes, failures, complexity_sum_millionths, complexity_count, first_activity,
-        last_activity, $3
+        last_activity, announced_successes, announced_outcomes, $3
       FROM pleat.team_stats_current
       WHERE generation = $1 AND position >= $2
       """)
 
-  var fields: Int16 { 16 }
+  var fields: Int16 { 18 }
   var keyArrays: [ArrayParameter] { [ArrayParameter(.text)] }
 
   func append(_ key: RowKey, to arrays: inout [ArrayParameter]) { arrays[0].append(key.name, names) }
@@ -108,6 +112,7 @@ struct TeamLayout: RowLayout {
     row.complexitySumMillionths = reader.bigint() ?? 0
     row.complexityCount = reader.bigint() ?? 0
     row.activity = Extremes(first: reader.timestamptz(), last: reader.timestamptz())
+    row.announcedRate = reader.rate()
     row.position = reader.bigint() ?? 0
     return (key, row)
   }
@@ -126,6 +131,7 @@ struct TeamLayout: RowLayout {
     writer.bigint(row.complexityCount)
     writer.timestamptz(row.activity.first)
     writer.timestamptz(row.activity.last)
+    writer.rate(row.announcedRate)
     writer.bigint(row.position)
   }
 }

@@ -82,11 +82,7 @@ struct Teams {
       row.projectsGenerated += project.sign
       row.successes += project.successes
       row.failures += project.failures
-      if project.sign > 0 {
-        row.people.add(project.person, at: project.position)
-      } else {
-        row.people.remove(project.person, at: project.position)
-      }
+      row.people.move(project)
       row.position = project.position
     }
     for technology in stacks.technologies(of: project.stack) {

@@ -24,6 +24,17 @@ struct Technologies {
     }
   }
 
+  /// The same of a technology whose row is known; returns its category for good, `.none` where its first event had none.
+  @inline(__always)
+  func category(of technology: NameID, meeting category: NameID, at position: Int64) -> NameID {
+    let index = technologies.known(RowKey(technology))
+    if technologies[index].origin == 0 {
+      (technologies[index].category, technologies[index].origin) = (category, position)
+      technologies.markDirty(index)
+    }
+    return technologies[index].category
+  }
+
   func count(_ project: Contribution) {
     let day = project.time.day
     for technology in stacks.technologies(of: project.stack) {
@@ -36,11 +47,7 @@ struct Technologies {
         row.projects += project.sign
         row.successes += project.successes
         row.failures += project.failures
-        if project.sign > 0 {
-          row.people.add(project.person, at: project.position)
-        } else {
-          row.people.remove(project.person, at: project.position)
-        }
+        row.people.move(project)
         row.position = project.position
       }
     }

@@ -11,6 +11,8 @@ struct TechnologyRow: CachedRow {
   var announcedDirection: TrendDirection?
   /// In a partial row: the rule has set `announcedDirection`.
   var isAnnounced = false
+  /// Of the window whose success rate was announced last, or is the baseline. In a partial row: what the rule has set.
+  var announcedRate: Rate?
   /// A position at which the row was there: in a row that nothing is known of yet, its first event's.
   var origin: Int64 = 0
   /// The last event that changed what counts; 0 for none.
@@ -32,6 +34,7 @@ struct TechnologyRow: CachedRow {
     selections += stored.selections
     seen.include(stored.seen)
     if !isAnnounced { announcedDirection = stored.announcedDirection }
+    announcedRate = announcedRate ?? stored.announcedRate
   }
 }
 
@@ -44,7 +47,7 @@ struct TechnologyLayout: RowLayout {
     name: "technologies",
     load: """
       SELECT c.technology, c.category, c.projects, c.selections, c.first_seen, c.last_seen,
-        c.announced_direction, c.position
+        c.announced_direction, c.announced_successes, c.announced_outcomes, c.position
       FROM unnest($2::text[]) AS k (technology)
       CROSS JOIN LATERAL (
         SELECT * FROM pleat.technologies_current AS x
@@ -54,20 +57,21 @@ struct TechnologyLayout: RowLayout {
     copy: """
       COPY pleat.technologies_current (
         generation, technology, category, projects, selections, first_seen, last_seen,
-        announced_direction, position)
+        announced_direction, announced_successes, announced_outcomes, position)
       FROM STDIN (FORMAT binary)
       """,
     createStage: "CREATE TEMP TABLE stage_technologies (LIKE pleat.technologies_current)",
     copyToStage: """
       COPY stage_technologies (
         generation, technology, category, projects, selections, first_seen, last_seen,
-        announced_direction, position)
+        announced_direction, announced_successes, announced_outcomes, position)
       FROM STDIN (FORMAT binary)
       """,
     update: """
       UPDATE pleat.technologies_current AS c
       SET category = s.category, projects = s.projects, selections = s.selections,
         first_seen = s.first_seen, last_seen = s.last_seen, announced_direction = s.announced_direction,
+        announced_successes = s.announced_successes, announced_outcomes = s.announced_outcomes,
         position = s.position
       FROM stage_technologies AS s
       WHERE c.generation = s.generation AND c.technology = s.technology
@@ -75,14 +79,14 @@ struct TechnologyLayout: RowLayout {
     version: """
       INSERT INTO pleat.technologies (
         generation, technology, category, projects, selections, first_seen, last_seen,
-        announced_direction, position)
+        announced_direction, announced_successes, announced_outcomes, position)
       SELECT generation, technology, category, projects, selections, first_seen, last_seen,
-        announced_direction, $3
+        announced_direction, announced_successes, announced_outcomes, $3
       FROM pleat.technologies_current
       WHERE generation = $1 AND position >= $2
       """)
 
-  var fields: Int16 { 9 }
+  var fields: Int16 { 11 }
   var keyArrays: [ArrayParameter] { [ArrayParameter(.text)] }
 
   func append(_ key: RowKey, to arrays: inout [ArrayParameter]) { arrays[0].append(key.name, names) }
@@ -96,6 +100,7 @@ struct TechnologyLayout: RowLayout {
     row.selections = reader.bigint() ?? 0
     row.seen = Extremes(first: reader.timestamptz(), last: reader.timestamptz())
     row.announcedDirection = reader.smallint().flatMap(TrendDirection.init(rawValue:))
+    row.announcedRate = reader.rate()
     row.origin = reader.bigint() ?? 0
     return (key, row)
   }
@@ -108,6 +113,7 @@ struct TechnologyLayout: RowLayout {
     writer.timestamptz(row.seen.first)
     writer.timestamptz(row.seen.last)
     writer.smallint(row.announcedDirection?.rawValue)
+    writer.rate(row.announcedRate)
     writer.bigint(row.position)
   }
 }

@@ -1,5 +1,3 @@
-import Glibc
-
 /// Where a share moves; as SQL has it, −1, 0 and 1.
 enum TrendDirection: Int16 {
   case down = -1
@@ -40,11 +38,7 @@ struct Trend {
 
   /// Pooled two-proportion z of current against previous; nil where a whole is 0, 0 where the deviation is 0.
   var z: Double? {
-    if whole == 0 || previousWhole == 0 { return nil }
-    let (n, m) = (Double(whole), Double(previousWhole))
-    let pooled = Double(usage + previousUsage) / (n + m)
-    let deviation = sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
-    return deviation == 0 ? 0 : (Double(usage) / n - Double(previousUsage) / m) / deviation
+    pooledZ(part: usage, whole: whole, otherPart: previousUsage, otherWhole: previousWhole)
   }
 
   var direction: TrendDirection {

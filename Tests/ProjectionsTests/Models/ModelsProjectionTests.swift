@@ -38,7 +38,7 @@ struct ModelsProjectionTests {
     #expect(days.map { $0.text(0) } == ["m"])
     #expect(days.map { $0.text(1) } == ["task"])
     #expect(days.map { $0.day(2) } == [1])
-    #expect(ModelValues(days[0], keyColumns: 3) == ModelValues([(calls[0], 11), (calls[2], 13), (calls[3], 14)]))
+    #expect(ModelValues(days[0], keyColumns: 7) == ModelValues([(calls[0], 11), (calls[2], 13), (calls[3], 14)]))
   }
 
   @Test("sums beyond 64 bits are exact")
@@ -51,7 +51,7 @@ struct ModelsProjectionTests {
     let batch = EventBatch(calls: Array(repeating: call, count: 20_000))
     projection.fold(0..<batch.count, of: batch, firstPosition: 1)
     store.flush()
-    let values = store.rows(of: "model_days").map { ModelValues($0, keyColumns: 3) }
+    let values = store.rows(of: "model_days").map { ModelValues($0, keyColumns: 7) }
     #expect(values.map(\.cost) == [20_000_000_000_000_000_000])
     #expect(values.map(\.response) == [20_000_000_000_000_000])
     #expect(values.map(\.quality) == [20_000_000_000])
@@ -98,19 +98,53 @@ struct ModelsProjectionTests {
     #expect(days.count == byDay.count)
     for row in days {
       let key = [row.text(0) ?? "", row.text(1) ?? "", String(row.day(2))]
-      #expect(ModelValues(row, keyColumns: 3) == byDay[key].map { ModelValues($0) }, "\(key), seed \(seed)")
+      #expect(ModelValues(row, keyColumns: 7) == byDay[key].map { ModelValues($0) }, "\(key), seed \(seed)")
     }
   }
 
-  @Test("no row is wanted, no rule runs, and no event fans out")
-  func quiet() throws {
+  @Test("what the rule of a day needs stands in the day's row")
+  func squares() {
     var projection = ModelsProjection()
     let store = store(projection)
+    let batch = EventBatch(calls: [
+      ModelCall(model: "m", response: 3, cost: 5, quality: 7), ModelCall(model: "m", response: 10, cost: 20),
+    ])
+    projection.fold(0..<2, of: batch, firstPosition: 1)
+    store.flush()
+    let rows = store.rows(of: "model_days")
+    #expect(rows.map { row in (3...5).map { row.wideInteger($0) } } == [[109, 425, 49]])
+    #expect(rows.map { $0.integer(6) } == [0])
+  }
+
+  @Test("a day whose mean moved is announced at the next turn, once, and remembered by its row")
+  func announced() throws {
+    var projection = ModelsProjection()
+    let store = store(projection)
+    var calls: [ModelCall] = []
+    for day in 0..<9 {
+      for _ in 0..<100 {
+        calls.append(ModelCall(model: "m", time: Int64(day) * 24 * hour, response: day < 8 ? 1000 : 2000))
+      }
+    }
+    let batch = EventBatch(calls: calls)
+    projection.fold(0..<900, of: batch, firstPosition: 1)
+    func turn(_ day: Int, _ position: Int64) throws -> [String] {
+      store.flush()
+      let time = Timestamp(microseconds: Int64(day * 24) * hour)
+      let turn = Turn(
+        position: position, watermark: Timestamp(microseconds: time.microseconds + hour), previousWatermark: time)
+      return try projection.runRules(at: turn, store: store).map(\.subject)
+    }
+    #expect(try turn(7, 901) == [])
+    #expect(try turn(8, 901) == [#"model/["m","task"]"#])
+    #expect(try turn(8, 902) == [])
+    #expect(store.rows(of: "model_days").map { $0.integer(6) } == [0, 0, 0, 0, 0, 0, 0, 0, 1])
+  }
+
+  @Test("no row is wanted, and no event fans out")
+  func quiet() {
+    var projection = ModelsProjection()
     let batch = EventBatch(calls: [ModelCall(model: "m")])
-    let turn = Turn(
-      position: 1, watermark: Timestamp(microseconds: hour), previousWatermark: Timestamp(microseconds: 0))
-    let derived = try projection.runRules(at: turn, store: store)
-    #expect(derived.isEmpty)
     #expect(!projection.fansOut(0, of: batch))
     let wants = projection.wantRows(for: 0..<1, of: batch, round: 0)
     #expect(!wants)

@@ -1,0 +1,82 @@
+package import Events
+
+extension ProjectsProjection {
+  /// The most that an organisation lets its projects share.
+  func limit(of org: NameID) -> Sharing {
+    org.isNone ? .public : organisations[organisations.known(RowKey(org))].limit
+  }
+
+  /// The narrowest of a project's visibility and its organisation's settings.
+  func sharing(of index: Int) -> Sharing { min(ledger[index].visibility, limit(of: ledger[index].org)) }
+
+  /// Takes a project out of, or into, what everybody and its team count.
+  func move(_ project: ProjectRow, from old: Sharing, to new: Sharing, _ position: Int64) {
+    let team = project.team.isNone ? 0 : (new >= .team ? 1 : 0) - (old >= .team ? 1 : 0)
+    if team != 0 {
+      teams.count(Contribution(project, sign: Int64(team), position: position), openings: project.openings)
+    }
+    let everybodys = (new == .public ? 1 : 0) - (old == .public ? 1 : 0)
+    if everybodys != 0 {
+      let contribution = Contribution(project, sign: Int64(everybodys), position: position)
+      technologies.count(contribution)
+      stacks.count(contribution)
+      pairs.count(contribution)
+      domains.count(contribution)
+      everybody.count(contribution)
+    }
+  }
+
+  // MARK: - Organisations
+
+  package func fansOut(_ index: Int, of batch: EventBatch) -> Bool {
+    let event = batch.events[index]
+    if event.type == .personErased { return true }
+    if event.type != .orgSettingsChanged { return false }
+    let change = batch.orgSettingsChanges[Int(event.row)]
+    return change.learningEnabled != nil || change.dataSharingLevel != nil
+  }
+
+  package mutating func fanOut(_ index: Int, of batch: EventBatch, position: Int64, store: any RowStream) throws {
+    let event = batch.events[index]
+    if event.type == .personErased {
+      return try erase(batch.erasedHash(batch.peopleErased[Int(event.row)].person), at: position, store)
+    }
+    let change = batch.orgSettingsChanges[Int(event.row)]
+    let org = batch.strings.string(change.orgID)
+    let row = try load(org, store)
+    let old = organisations[row].limit
+    if !organisations[row].apply(change, at: Moment(time: event.time, position: position)) { return }
+    organisations.markDirty(row)
+    let new = organisations[row].limit
+    if old == new { return }
+
+    var last = ""
+    var count = 0
+    repeat {
+      count = 0
+      try store.rows(ProjectLayout.ofOrganisation, [.text(org), .text(last)]) { reader in
+        count += 1
+        last = reader.text() ?? ""
+        let project = ledger.layout.readValues(&reader)
+        move(project, from: min(project.visibility, old), to: min(project.visibility, new), position)
+      }
+      if count == ProjectLayout.pageRows { try flushPage(store) }
+    } while count == ProjectLayout.pageRows
+  }
+
+  /// Writes what a page of a fan-out changed, and gives memory back.
+  mutating func flushPage(_ store: any RowStream) throws {
+    try store.flush()
+    if let limitBytes { evict(keeping: limitBytes) }
+  }
+
+  /// The index of an organisation's row, read now if it is not in memory.
+  private func load(_ org: String, _ store: any RowStream) throws -> Int {
+    let key = RowKey(names.intern(org))
+    if let index = organisations.want(key) { return index }
+    _ = organisations.takeWantedKeys()
+    try store.rows(OrganisationLayout.one, [.text(org)]) { organisations.absorb(&$0) }
+    organisations.settle()
+    return organisations.known(key)
+  }
+}
