@@ -27,7 +27,7 @@ package final class PrivateCluster {
   private let binaries: String
   private let user: ClusterUser?
   private let host: String
-  private let port: UInt16
+  package let port: UInt16
   private let settings: [(String, String)]
   private var server: ChildProcess?
   private var clusterGuard: ClusterGuard?

@@ -12,34 +12,6 @@ extension SystemTests {
         ).utf8)
     }
 
-    /// The journal holds what was produced, once each; the views show what a slow fold of the journal shows; every derived event
-    /// is out once.
-    private func expectRight(_ pleat: Installation, produced: Data) throws {
-      let journal = try pleat.journal()
-      #expect(journal.map(\.position) == Array(1...max(journal.count, 1)).prefix(journal.count).map { $0 })
-      var produced = Set(
-        String(decoding: produced, as: UTF8.self).split(separator: "\n").map { line -> String in
-          let event =
-            try! JSONSerialization.jsonObject(with: Data(line.split(separator: "\t")[1].utf8)) as! [String: Any]
-          return "\(event["source"] as? String ?? "bare")\u{0}\(event["id"] as? String ?? "")"
-        })
-      produced.remove("bare\u{0}")
-      let journaled = journal.filter { $0.id != nil }.map { "\($0.source)\u{0}\($0.id!)" }
-      #expect(journaled.count == Set(journaled).count, "an event is in the journal twice")
-      #expect(Set(journaled) == produced, "an event is missing in the journal\(pleat.logs)")
-
-      let fold = SlowFold(journal)
-      // A project that left takes its extremes with it in the slow fold, and not in the views: they are compared elsewhere.
-      try pleat.expect(fold.views())
-
-      let outbox = try pleat.sql("SELECT string_agg(id, ' ' ORDER BY position, ordinal) FROM pleat.outbox")
-        .split(separator: " ").map(String.init)
-      if pleat.servers.isReal {
-        try Wait.until("every derived event is out") { try pleat.derivedEvents().count >= outbox.count }
-        #expect(try pleat.derivedEvents().map { $0["id"] as! String } == outbox)
-      }
-    }
-
     /// How far the projection of projects has come.
     private func folded(_ pleat: Installation) throws -> Int {
       Int(try pleat.sql("SELECT position FROM pleat.projection_cursors WHERE projection = 'projects'")) ?? 0
@@ -60,7 +32,7 @@ extension SystemTests {
       #expect(try folded(pleat) < 11_000, "the last kill came when everything was folded")
       let daemon = try pleat.start()
       try pleat.waitCaughtUp()
-      try expectRight(pleat, produced: events)
+      try pleat.expectRight(produced: events)
       #expect(daemon.terminate() == 0)
     }
 
@@ -85,7 +57,7 @@ extension SystemTests {
       #expect(first.terminate() == 0)
       try pleat.produce(part(6_000..<lines.count))
       try pleat.waitCaughtUp()
-      try expectRight(pleat, produced: events)
+      try pleat.expectRight(produced: events)
       #expect(second.terminate() == 0)
     }
 
@@ -108,7 +80,7 @@ extension SystemTests {
         zombie.output.contains("leases are not renewed") || zombie.output.contains("given up") || !zombie.isRunning
       }
       #expect(try pleat.sql("SELECT position, encode(chain, 'hex') FROM pleat.journal_head") == before)
-      try expectRight(pleat, produced: events)
+      try pleat.expectRight(produced: events)
       zombie.killHard()
       #expect(heir.terminate() == 0)
     }
@@ -122,7 +94,7 @@ extension SystemTests {
       try Wait.until("it is at work") { try pleat.sql("SELECT position > 0 FROM pleat.journal_head") == "t" }
       try pleat.servers.restartPostgres()
       try pleat.waitCaughtUp()
-      try expectRight(pleat, produced: events)
+      try pleat.expectRight(produced: events)
       #expect(daemon.terminate() == 0)
     }
 

@@ -11,8 +11,11 @@ final class Installation {
   private var extra: [String: String]
 
   /// Makes database and topics, and migrates.
-  init(topics: [String: Int] = ["in": 1], environment: [String: String] = [:], migrate: Bool = true) throws {
-    servers = try Servers.shared()
+  init(
+    topics: [String: Int] = ["in": 1], environment: [String: String] = [:], migrate: Bool = true,
+    on own: Servers? = nil
+  ) throws {
+    servers = try own ?? Servers.shared()
     name = "p\(UUID().uuidString.prefix(8).lowercased())"
     folder = servers.folder.appendingPathComponent(name)
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

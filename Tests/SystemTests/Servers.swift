@@ -15,8 +15,8 @@ final class Servers: @unchecked Sendable {
   let program: URL
   let bootstrap: String
   let isReal: Bool
-  private let cluster: PrivateCluster
-  private let kafka: RealKafka?
+  let cluster: PrivateCluster
+  let kafka: RealKafka?
   private let broker: ChildProcess?
 
   static func shared() throws -> Servers {
@@ -29,7 +29,11 @@ final class Servers: @unchecked Sendable {
     }
   }
 
-  private init() throws {
+  /// Servers of one's own, to be killed: a real Kafka, which must be there. They end with `stop`.
+  static func own() throws -> Servers { try Servers(kafka: RealKafka()) }
+
+  /// `kafka`: one's own, not yet started; nil for the shared one.
+  private init(kafka own: RealKafka? = nil) throws {
     folder = FileManager.default.temporaryDirectory.appendingPathComponent("pleat-system-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     program = Bundle.module.bundleURL.deletingLastPathComponent().appendingPathComponent("pleat")
@@ -38,7 +42,10 @@ final class Servers: @unchecked Sendable {
     }
     cluster = try PrivateCluster(.loopback, settings: [("fsync", "off")])
     try cluster.start()
-    if Self.hasRealKafka {
+    if let own {
+      try own.start()
+      (kafka, broker, bootstrap, isReal) = (own, nil, own.bootstrap, true)
+    } else if Self.hasRealKafka {
       let real = try RealKafka.shared()
       (kafka, broker, bootstrap, isReal) = (real, nil, real.bootstrap, true)
     } else {
@@ -58,7 +65,7 @@ final class Servers: @unchecked Sendable {
     }
   }
 
-  private func stop() {
+  func stop() {
     broker?.end()
     cluster.remove()
     try? FileManager.default.removeItem(at: folder)

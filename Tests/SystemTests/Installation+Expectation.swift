@@ -1,0 +1,32 @@
+import Foundation
+import Testing
+
+extension Installation {
+  /// The journal holds what was produced, once each; the views show what a slow fold of the journal shows; every derived event
+  /// is out once.
+  func expectRight(produced: Data) throws {
+    let journal = try self.journal()
+    #expect(journal.map(\.position) == Array(1...max(journal.count, 1)).prefix(journal.count).map { $0 })
+    var produced = Set(
+      String(decoding: produced, as: UTF8.self).split(separator: "\n").map { line -> String in
+        let event =
+          try! JSONSerialization.jsonObject(with: Data(line.split(separator: "\t")[1].utf8)) as! [String: Any]
+        return "\(event["source"] as? String ?? "bare")\u{0}\(event["id"] as? String ?? "")"
+      })
+    produced.remove("bare\u{0}")
+    let journaled = journal.filter { $0.id != nil }.map { "\($0.source)\u{0}\($0.id!)" }
+    #expect(journaled.count == Set(journaled).count, "an event is in the journal twice")
+    #expect(Set(journaled) == produced, "an event is missing in the journal\(logs)")
+
+    let fold = SlowFold(journal)
+    // A project that left takes its extremes with it in the slow fold, and not in the views: they are compared elsewhere.
+    try expect(fold.views())
+
+    let outbox = try sql("SELECT string_agg(id, ' ' ORDER BY position, ordinal) FROM pleat.outbox")
+      .split(separator: " ").map(String.init)
+    if servers.isReal {
+      try Wait.until("every derived event is out") { try derivedEvents().count >= outbox.count }
+      #expect(try derivedEvents().map { $0["id"] as! String } == outbox)
+    }
+  }
+}

@@ -1,0 +1,147 @@
+import Foundation
+import Glibc
+import Synchronization
+
+/// Stands between a client and a server on 127.0.0.1, and cuts one connection when told to: around one message from the client.
+package final class CuttingProxy: @unchecked Sendable {
+  package enum Cut: CaseIterable, Sendable {
+    /// The message never arrives.
+    case before
+    /// It arrives; the reply is lost.
+    case after
+    /// The client is cut off at once, and the message arrives later.
+    case late
+  }
+
+  package let port: UInt16
+  private let target: UInt16
+  private let listener: Int32
+  private let state = Mutex(State())
+
+  private struct State {
+    var armed: (cut: Cut, messages: Int)?
+    var cuts = 0
+    var isClosed = false
+  }
+
+  private static let bufferBytes = 1 << 16
+  private static let pollMilliseconds: Int32 = 100
+  /// How long a late message is held.
+  private static let holdMicroseconds: UInt32 = 1_500_000
+
+  /// Listens on a free port.
+  package init(target: UInt16) throws {
+    self.target = target
+    listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var address = Self.address(port: 0)
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let failed = withUnsafeMutablePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(listener, $0, size) != 0 || getsockname(listener, $0, &size) != 0
+      }
+    }
+    guard listener >= 0, !failed, listen(listener, 64) == 0 else {
+      throw TestSupportError("no port to listen on: \(String(cString: strerror(errno)))")
+    }
+    port = UInt16(bigEndian: address.sin_port)
+    Thread.detachNewThread { self.acceptAll() }
+  }
+
+  /// Cuts a connection around the so-manieth message from now on, of whatever client sends it.
+  package func arm(_ cut: Cut, afterMessages messages: Int) { state.withLock { $0.armed = (cut, messages) } }
+
+  package var cuts: Int { state.withLock { $0.cuts } }
+
+  /// No new connections; those that stand go on.
+  package func close() {
+    state.withLock { $0.isClosed = true }
+  }
+
+  private static func address(port: UInt16) -> sockaddr_in {
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = inet_addr("127.0.0.1")
+    return address
+  }
+
+  private func acceptAll() {
+    defer { Glibc.close(listener) }
+    while !state.withLock({ $0.isClosed }) {
+      var ready = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)
+      guard poll(&ready, 1, Self.pollMilliseconds) > 0 else { continue }
+      let client = accept(listener, nil, nil)
+      if client >= 0 { Thread.detachNewThread { self.serve(client) } }
+    }
+  }
+
+  private func serve(_ client: Int32) {
+    let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { Glibc.close(server) }
+    var isClientOpen = true
+    defer { if isClientOpen { Glibc.close(client) } }
+    var address = Self.address(port: target)
+    let connected = withUnsafePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        connect(server, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+      }
+    }
+    guard connected else { return }
+    for end in [client, server] {
+      var on: Int32 = 1
+      setsockopt(end, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
+    }
+    var buffer = [UInt8](repeating: 0, count: Self.bufferBytes)
+    while true {
+      var ends = [
+        pollfd(fd: client, events: Int16(POLLIN), revents: 0), pollfd(fd: server, events: Int16(POLLIN), revents: 0),
+      ]
+      guard poll(&ends, 2, -1) > 0 else { return }
+      if ends[1].revents != 0 {
+        let count = read(server, &buffer, buffer.count)
+        if count <= 0 || !Self.send(buffer[..<count], to: client) { return }
+      }
+      guard ends[0].revents != 0 else { continue }
+      let count = read(client, &buffer, buffer.count)
+      if count <= 0 { return }
+      switch due() {
+      case nil: if !Self.send(buffer[..<count], to: server) { return }
+      case .before: return
+      case .after:
+        // The client hears nothing more; the server has the message before it sees the end.
+        _ = Self.send(buffer[..<count], to: server)
+        return
+      case .late:
+        Glibc.close(client)
+        isClientOpen = false
+        usleep(Self.holdMicroseconds)
+        _ = Self.send(buffer[..<count], to: server)
+        return
+      }
+    }
+  }
+
+  /// What to do around this message.
+  private func due() -> Cut? {
+    state.withLock { state in
+      guard let armed = state.armed else { return nil }
+      if armed.messages > 0 {
+        state.armed = (armed.cut, armed.messages - 1)
+        return nil
+      }
+      state.armed = nil
+      state.cuts += 1
+      return armed.cut
+    }
+  }
+
+  private static func send(_ bytes: ArraySlice<UInt8>, to end: Int32) -> Bool {
+    var rest = bytes
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { Glibc.send(end, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+      if count <= 0 { return false }
+      rest = rest.dropFirst(count)
+    }
+    return true
+  }
+}
