@@ -110,9 +110,9 @@ private struct Draft {
 
 @Suite("Decoding, against a slow reading of the contract")
 struct DecoderDifferentialTests {
-  /// Of each seed; `PLEAT_DIFFERENTIAL_ROUNDS` asks for more.
+  /// Of each seed; `SOAK_DECODER_ROUNDS` asks for more.
   private static let rounds =
-    ProcessInfo.processInfo.environment["PLEAT_DIFFERENTIAL_ROUNDS"].flatMap { Int($0) } ?? 1500
+    ProcessInfo.processInfo.environment["SOAK_DECODER_ROUNDS"].flatMap { Int($0) } ?? 1500
 
   private func members(_ json: String) throws -> [(String, String)] {
     var parser = PlainJSONParser(Array(json.utf8))

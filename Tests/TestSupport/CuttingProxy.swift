@@ -35,9 +35,10 @@ package final class CuttingProxy: @unchecked Sendable {
     listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     var address = Self.address(port: 0)
     var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let made = listener
     let failed = withUnsafeMutablePointer(to: &address) { pointer in
       pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(listener, $0, size) != 0 || getsockname(listener, $0, &size) != 0
+        bind(made, $0, size) != 0 || getsockname(made, $0, &size) != 0
       }
     }
     guard listener >= 0, !failed, listen(listener, 64) == 0 else {

@@ -12,8 +12,8 @@ extension SystemTests {
     @Test("whatever is killed, stopped or cut, everything is there once")
     func campaign() throws {
       let environment = ProcessInfo.processInfo.environment
-      var left = environment["PLEAT_SOAK_FAULTS"].flatMap { Int($0) } ?? Self.defaultFaults
-      var seed = environment["PLEAT_SOAK_SEED"].flatMap { UInt64($0) } ?? 1
+      var left = environment["SOAK_FAULTS"].flatMap { Int($0) } ?? Self.defaultFaults
+      var seed = environment["SOAK_SEED"].flatMap { UInt64($0) } ?? 1
       var log = FaultLog()
       while left > 0 {
         let faults = min(left, Self.faultsARound)
