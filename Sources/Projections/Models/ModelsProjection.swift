@@ -17,7 +17,7 @@ package struct ModelsProjection: Projection {
   }
 
   package var tables: [any Table] { [metrics, days] }
-  package var tablesOfRules: [any Table] { [] }
+  package var tablesOfRules: [any Table] { [days] }
 
   package mutating func wantRows(for events: Range<Int>, of batch: EventBatch, round: Int) -> Bool { false }
 

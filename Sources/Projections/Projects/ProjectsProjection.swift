@@ -67,8 +67,11 @@ package struct ProjectsProjection: Projection {
 
   package var tablesOfRules: [any Table] {
     [
-      technologies.technologies, technologies.people, technologies.usage, everybody.days,
+      technologies.technologies, technologies.people, technologies.usage,
+      everybody.people, everybody.days, everybody.memory,
       stacks.people, stacks.combinations, stacks.days,
+      pairs.people, pairs.pairs,
+      teams.stats, teams.activity,
     ]
   }
 
