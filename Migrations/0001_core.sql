@@ -164,6 +164,8 @@ CREATE TABLE pleat.journal (
 ) PARTITION BY RANGE (first_position);
 -- Both are compressed already.
 ALTER TABLE pleat.journal ALTER payload SET STORAGE EXTERNAL, ALTER identities SET STORAGE EXTERNAL;
+-- Statistics would keep copies of what an erasure takes out.
+ALTER TABLE pleat.journal ALTER payload SET STATISTICS 0, ALTER identities SET STATISTICS 0;
 CREATE INDEX journal_offsets ON pleat.journal (topic, partition, incarnation, next_offset);
 CREATE INDEX journal_appended_at ON pleat.journal (appended_at);
 COMMENT ON TABLE pleat.journal IS 'Every event once, in one order: segments of one partition''s events each, chained by SHA-256.';
@@ -177,6 +179,26 @@ COMMENT ON COLUMN pleat.journal.payload_digest IS 'SHA-256 of payload.';
 COMMENT ON COLUMN pleat.journal.identities IS 'Offsets and identities of the events.';
 COMMENT ON COLUMN pleat.journal.identities_digest IS 'SHA-256 of identities.';
 COMMENT ON COLUMN pleat.journal.chain IS 'As pleat.chain_value computes it.';
+
+CREATE TABLE pleat.journal_tables (
+  name           text COLLATE "C" PRIMARY KEY,
+  first_position bigint NOT NULL UNIQUE,
+  until_position bigint NOT NULL,
+  made_at        timestamptz NOT NULL
+);
+COMMENT ON TABLE pleat.journal_tables IS 'The tables that the journal is made of, in the schema pleat.';
+COMMENT ON COLUMN pleat.journal_tables.until_position IS 'The first position that is the next table''s.';
+
+CREATE TABLE pleat.kept_identities (
+  first_position bigint PRIMARY KEY,
+  topic          text COLLATE "C" NOT NULL,
+  partition      integer NOT NULL,
+  incarnation    integer NOT NULL,
+  first_offset   bigint NOT NULL,
+  next_offset    bigint NOT NULL,
+  identities     bytea NOT NULL
+);
+COMMENT ON TABLE pleat.kept_identities IS 'Identities of segments that retention has dropped, while the window of duplicates reaches back to them.';
 
 CREATE TABLE pleat.journal_start (
   singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
@@ -212,11 +234,16 @@ CREATE TABLE pleat.dead_letters (
   header_values    bytea[] NOT NULL,
   record_timestamp timestamptz,
   at               timestamptz NOT NULL,
+  erased_at        timestamptz,
   UNIQUE (topic, partition, incarnation, record_offset)
 );
+-- Statistics would keep copies of what an erasure takes out.
+ALTER TABLE pleat.dead_letters ALTER key SET STATISTICS 0, ALTER value SET STATISTICS 0, ALTER header_names SET STATISTICS 0,
+  ALTER header_values SET STATISTICS 0;
 COMMENT ON TABLE pleat.dead_letters IS 'Records that broke a rule, as they came.';
 COMMENT ON COLUMN pleat.dead_letters.path IS 'JSON Pointer or header name of the member behind the reason; NULL where there is none.';
 COMMENT ON COLUMN pleat.dead_letters.header_values IS 'In the order of header_names; NULL for a header without a value.';
+COMMENT ON COLUMN pleat.dead_letters.erased_at IS 'When an erasure took value and headers; such a letter cannot be tried again.';
 COMMENT ON COLUMN pleat.dead_letters.at IS 'When it was refused, by the database''s clock.';
 
 -- Projections ----------------------------------------------------------------------------------------------------------------
@@ -342,20 +369,35 @@ COMMENT ON FUNCTION pleat.chain_value IS
 CREATE FUNCTION pleat.add_journal_partitions(p_position bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  -- Positions a table: some gigabytes. There is always at least one table ahead, so that one is made seldom, and never late.
-  c_span CONSTANT bigint := 50000000;
+  -- A table is for about a day: what retention drops goes whole. There is always one ahead, so that none is made late.
+  c_least_span CONSTANT bigint := 1000000;
+  c_greatest_span CONSTANT bigint := 50000000;
   v_from bigint;
+  v_to bigint;
+  v_span bigint;
+  v_lasted interval;
   v_name text;
 BEGIN
   LOOP
     SELECT h.partitioned_until INTO STRICT v_from FROM pleat.journal_head h;
-    EXIT WHEN v_from > p_position + c_span;
-    v_name := format('journal_%s', v_from / c_span);
+    -- The last table, which nothing stands in yet as long as it is the one ahead.
+    SELECT t.until_position - t.first_position, clock_timestamp() - t.made_at INTO v_span, v_lasted
+    FROM pleat.journal_tables t ORDER BY t.first_position DESC LIMIT 1;
+    v_span := coalesce(v_span, c_least_span);
+    EXIT WHEN v_from > p_position + v_span;
+    -- It was made when the one before it began: so long did that last.
+    v_span := CASE WHEN v_lasted < interval '12 hours' AND v_from > c_least_span * 2 THEN least(v_span * 2, c_greatest_span)
+                   WHEN v_lasted > interval '2 days' THEN greatest(v_span / 2, c_least_span)
+                   ELSE v_span END;
+    v_to := CASE WHEN v_from = 1 THEN v_span ELSE v_from + v_span END;
+    v_name := format('journal_%s', v_from);
     -- Attached rather than created as a partition: that takes no lock which readers would wait for.
     EXECUTE format('CREATE TABLE pleat.%I (LIKE pleat.journal INCLUDING CONSTRAINTS INCLUDING STORAGE)', v_name);
-    EXECUTE format('ALTER TABLE pleat.journal ATTACH PARTITION pleat.%I FOR VALUES FROM (%L) TO (%L)',
-      v_name, v_from, (v_from / c_span + 1) * c_span);
-    UPDATE pleat.journal_head SET partitioned_until = (v_from / c_span + 1) * c_span;
+    EXECUTE format('ALTER TABLE pleat.%I ALTER payload SET STATISTICS 0, ALTER identities SET STATISTICS 0', v_name);
+    EXECUTE format('ALTER TABLE pleat.journal ATTACH PARTITION pleat.%I FOR VALUES FROM (%L) TO (%L)', v_name, v_from, v_to);
+    INSERT INTO pleat.journal_tables (name, first_position, until_position, made_at)
+      VALUES (v_name, v_from, v_to, clock_timestamp());
+    UPDATE pleat.journal_head SET partitioned_until = v_to;
   END LOOP;
 END $$;
 COMMENT ON FUNCTION pleat.add_journal_partitions IS 'Makes the journal''s tables up to a position, and one ahead. Under the head''s lock.';
@@ -859,6 +901,7 @@ GRANT SELECT ON
   pleat.projection_cursors, pleat.live_generations, pleat.turns,
   pleat.outbox, pleat.relay_cursor, pleat.relay_places
   TO pleat_writer, pleat_operator;
+GRANT SELECT ON pleat.kept_identities, pleat.journal_tables TO pleat_writer, pleat_operator;
 GRANT SELECT ON pleat.secrets TO pleat_writer;
 GRANT INSERT ON pleat.outbox TO pleat_writer;
 

@@ -14,6 +14,9 @@ final class IngestPartition {
   var window = DuplicateWindow()
   var badRecords: BadRecordWindow
 
+  /// Whose events are erased as they are read, and before which offsets.
+  var erasures: [(hash: UInt64, end: Int64)] = []
+
   /// Read and not yet sent.
   var batch = EventBatch()
   var duplicates: Int64 = 0

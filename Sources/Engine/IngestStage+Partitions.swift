@@ -11,6 +11,7 @@ extension IngestStage {
     let held = Dictionary(uniqueKeysWithValues: leases.partitions())
     try dropUnheld(held)
     let known = directory.all
+    var isPrepared = false
     for partition in known {
       let resource = LeaseResource.partition(partition)
       guard let term = held[resource] else { continue }
@@ -22,6 +23,10 @@ extension IngestStage {
         guard let cursor = try store.cursor(partition), cursor.state == .running else { continue }
         halted[resource] = nil
         reporter.report(.notice, "\(partition) goes on at offset \(cursor.nextOffset)")
+      }
+      if !isPrepared {
+        guard try erasures?.prepare() ?? true else { return }
+        isPrepared = true
       }
       try takeOver(partition, resource: resource, term: term, instance: instance, now)
     }
@@ -73,11 +78,19 @@ extension IngestStage {
     guard try check(taken, now) else { return }
     let from = cursor.nextOffset - DuplicateWindow.span
     let key = identityKey(of: try store.hashKey())
+    var identities: [(offset: Int64, digest: Digest128)] = []
     for column in try store.identities(partition, incarnation: cursor.incarnation, from: from) {
-      for (offset, digest) in try IdentityColumn.digests(of: column, key: key)
-      where offset >= from && offset < cursor.nextOffset {
-        taken.window.insert(digest, at: offset)
+      for identity in try IdentityColumn.digests(of: column, key: key)
+      where identity.offset >= from && identity.offset < cursor.nextOffset {
+        identities.append(identity)
       }
+    }
+    // A dead letter that was tried again stands in the journal behind later offsets.
+    identities.sort { $0.offset < $1.offset }
+    for identity in identities { taken.window.insert(identity.digest, at: identity.offset) }
+    if let erasures {
+      taken.erasures = erasures.people(of: partition, incarnation: cursor.incarnation)
+        .filter { $0.end > cursor.nextOffset }
     }
     try source.add(partition, from: cursor.nextOffset, handle: taken.handle)
     reading[taken.handle] = taken

@@ -14,6 +14,7 @@ package final class IngestStage: Stage {
   let directory: PartitionDirectory
   let settings: IngestSettings
   let reporter: any Reporter
+  let erasures: ErasureWatch?
   private let onDirectoryChange: @Sendable () -> Void
 
   var decoder: EventDecoder?
@@ -48,8 +49,10 @@ package final class IngestStage: Stage {
 
   package init(
     source: any Source, store: any JournalStore, leases: Leases, tail: JournalTail, directory: PartitionDirectory,
-    settings: IngestSettings, reporter: any Reporter, onDirectoryChange: @escaping @Sendable () -> Void
+    settings: IngestSettings, reporter: any Reporter, erasures: ErasureWatch? = nil,
+    onDirectoryChange: @escaping @Sendable () -> Void
   ) {
+    self.erasures = erasures
     (self.source, self.store, self.leases, self.tail) = (source, store, leases, tail)
     (self.directory, self.settings, self.reporter) = (directory, settings, reporter)
     self.onDirectoryChange = onDirectoryChange
@@ -91,7 +94,8 @@ package final class IngestStage: Stage {
     }
     try checkPartitions(now)
     try flushIfDue(now)
-    if count > 0 || isFull { return .immediately }
+    erasures?.finish(now)
+    if count > 0 || isFull || erasures?.isAtWork == true { return .immediately }
     if inFlight != nil {
       try completeFlush()
       return .immediately
@@ -206,6 +210,7 @@ package final class IngestStage: Stage {
     var offsets: [(TopicPartition, Int64)] = []
     recordsBehind = 0
     for partition in reading.values.sorted(by: { $0.partition < $1.partition }) where partition.isDirty {
+      if let erasures, !partition.erasures.isEmpty { erase(partition, erasures) }
       let end = source.cachedEnd(partition.partition)
       if let end { recordsBehind += max(end - partition.nextOffset, 0) }
       let taken = partition.takeFlush(endOffset: end)
@@ -225,6 +230,15 @@ package final class IngestStage: Stage {
     try store.startAppend(flush)
     inFlight = sent
     inFlightOffsets = offsets
+  }
+
+  /// What was read of people who are being erased is journaled as if it had been before.
+  private func erase(_ partition: IngestPartition, _ erasures: ErasureWatch) {
+    erasures.erase(&partition.batch, partition.erasures)
+    for index in deadLetters.indices where deadLetters[index].partition == partition.partition {
+      erasures.erase(&deadLetters[index], partition.erasures)
+    }
+    partition.erasures.removeAll { $0.end <= partition.nextOffset }
   }
 
   private func completeFlush() throws(StoreError) {
@@ -273,7 +287,11 @@ package final class IngestStage: Stage {
     if clusterID == nil { clusterID = try source.clusterID() }
     let partitions = try source.partitions(of: settings.topics)
     if !isInitialized {
-      if decoder == nil { decoder = EventDecoder(identityKey: identityKey(of: try store.hashKey())) }
+      if decoder == nil {
+        let key = try store.hashKey()
+        decoder = EventDecoder(identityKey: identityKey(of: key))
+        erasures?.use(key)
+      }
       var ends: [(TopicPartition, Int64)] = []
       for partition in partitions { ends.append((partition, try source.watermarks(partition).high)) }
       try store.initialize(publishAll: settings.publishAll, ends: ends)

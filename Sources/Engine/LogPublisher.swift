@@ -57,6 +57,7 @@ package final class LogPublisher: Publisher {
         foreign = record.offset
         return false
       }
+      if ErasureRecordForm.isKey(key) { return true }
       let projection = String(decoding: key, as: UTF8.self)
       guard let value = record.value else {
         places[projection] = nil

@@ -95,6 +95,16 @@ package final class KafkaSource: Source {
 
   package func publish(offsets: [(TopicPartition, Int64)]) { probe.publish(offsets) }
 
+  /// The newest erasure of each person that a cursor topic holds. They stand outside of transactions, so that nobody's open one
+  /// is waited for.
+  package func erasureRecords(in topic: String) throws(SourceError) -> [ErasureRecord] {
+    var records: [UInt64: ErasureRecord] = [:]
+    try probe.readAll(topic) { record in
+      if let erasure = ErasureRecordForm.read(key: record.key, value: record.value) { records[erasure.hash] = erasure }
+    }
+    return records.values.sorted { $0.requestedAt < $1.requestedAt }
+  }
+
   package func cachedEnd(_ partition: TopicPartition) -> Int64? {
     var (low, high): (Int64, Int64) = (0, 0)
     let code = rd_kafka_get_watermark_offsets(

@@ -76,6 +76,20 @@ final class SourceProbe {
     }
   }
 
+  /// Hands over what a topic of one partition holds, open transactions included; nothing where it does not exist.
+  func readAll(_ topic: String, _ body: (LogReader.Record) -> Void) throws(SourceError) {
+    let partition = TopicPartition(topic, 0)
+    try ask { reader throws(KafkaError) in
+      guard try reader.partitionCount(of: topic) != nil else { return }
+      let (low, high) = try reader.watermarks(partition)
+      guard low < high else { return }
+      try reader.read(partition, from: low, to: high) { record in
+        body(record)
+        return .goOn
+      }
+    }
+  }
+
   /// Commits offsets to the group, without waiting; what becomes of it is only logged.
   func publish(_ offsets: [(TopicPartition, Int64)]) {
     guard !offsets.isEmpty else { return }

@@ -1,4 +1,4 @@
-import Events
+package import Events
 
 extension Digest128 {
   /// 16 bytes: both words little-endian, the low one first.
@@ -7,7 +7,7 @@ extension Digest128 {
   }
 
   /// nil if these are not 16 bytes.
-  init?(bytes: [UInt8]) {
+  package init?(bytes: [UInt8]) {
     guard bytes.count == 16 else { return nil }
     let words = bytes.withUnsafeBytes {
       (

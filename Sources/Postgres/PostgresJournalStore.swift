@@ -89,7 +89,9 @@ package final class PostgresJournalStore: JournalStore {
       """
       SELECT identities FROM pleat.journal
       WHERE topic = $1 AND partition = $2 AND incarnation = $3 AND next_offset > $4
-      ORDER BY first_position
+      UNION ALL
+      SELECT identities FROM pleat.kept_identities
+      WHERE topic = $1 AND partition = $2 AND incarnation = $3 AND next_offset > $4
       """, [.text(partition.topic), .int(partition.partition), .int(incarnation), .bigint(offset)]
     ).map { $0.bytea() ?? [] }
   }

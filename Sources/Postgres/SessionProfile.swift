@@ -4,6 +4,8 @@ package enum SessionProfile: Sendable {
   case standard
   /// A projection: few rows by key at a time, so that no plan may read a whole table because statistics are old.
   case fold
+  /// What only the owner of the tables may do, by an administrator who is one.
+  case owner
 
   /// A transaction whose client is silent for longer gives its locks back; connections that lead nowhere are noticed by
   /// `tcp_user_timeout` and keepalives, which stand in the connection's parameters.
@@ -11,6 +13,7 @@ package enum SessionProfile: Sendable {
     switch self {
     case .standard: Self.common
     case .fold: Self.common + Self.byKey
+    case .owner: Self.common + "SET ROLE pleat_owner;"
     }
   }
 

@@ -23,6 +23,10 @@ struct JournalCommand: Command {
     let connection = try Database.connect(try common.configuration(), for: "journal")
     let end = try JournalReader.end(connection)
     let last = min(to ?? end, end)
+    let start = try JournalReader.start(connection)
+    if from < start {
+      standardError("pleat: positions before \(start) are not kept any more (retention.journal_days)\n")
+    }
     var output = StandardOutput()
     try JournalReader.read(connection, from: from, to: last) {
       (segment: JournalReader.Segment) throws(CommandFailure) in

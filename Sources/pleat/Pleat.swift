@@ -8,7 +8,9 @@ struct Pleat: Command {
       "pleat", "Folds events from Kafka into projections in PostgreSQL, exactly once.",
       subcommands: [
         RunCommand.self, MigrateCommand.self, CheckCommand.self, ConfigCommand.self, StatusCommand.self,
+        TopCommand.self,
         JournalCommand.self, RebuildCommand.self, DeadLettersCommand.self, SkipCommand.self, ResumeCommand.self,
+        ForgetCommand.self, RetentionCommand.self,
         DemoCommand.self, GenerateCommand.self, BrokerCommand.self,
       ])
   }

@@ -159,7 +159,7 @@ struct JournalTests {
       ])
   }
 
-  @Test("the journal gets a new table ahead of its end")
+  @Test("the journal has a new table ahead of its end, and larger ones where they fill fast")
   func partitions() throws {
     let database = try TestDatabase()
     let store = try database.journal()
@@ -171,9 +171,20 @@ struct JournalTests {
         try store.append(
           [move(epoch: 1, from: from, to: from + 10)], [segment(from: from, to: from + 10, count: 49_999_999)]
         ).map(\.firstPosition)
+      #expect(
+        try database.value(
+          "SELECT max(first_position) > (SELECT position FROM pleat.journal_head) FROM pleat.journal_tables")
+          == "true")
     }
     #expect(appended == [1, 50_000_000, 99_999_999, 149_999_998])
-    #expect(try database.value("SELECT count(*) FROM pg_inherits WHERE inhparent = 'pleat.journal'::regclass") == "5")
+    let spans = try database.connect().query(
+      "SELECT until_position - first_position FROM pleat.journal_tables ORDER BY first_position"
+    ).map { $0.bigint() ?? 0 }
+    #expect(spans.first == 999_999 && spans.last == 50_000_000, "\(spans)")
+    #expect(zip(spans, spans.dropFirst()).allSatisfy { $1 <= 2 * $0 && $1 >= $0 }, "\(spans)")
+    #expect(
+      try database.value("SELECT count(*) FROM pg_inherits WHERE inhparent = 'pleat.journal'::regclass")
+        == "\(spans.count)")
     #expect(try database.value("SELECT count(*) FROM pleat.journal") == "4")
   }
 

@@ -110,7 +110,8 @@ struct MigrationTests {
   @Test(
     "pleat_writer cannot rewrite anything",
     arguments: [
-      "journal", "journal_0", "outbox", "sample", "turns", "partitions", "projection_cursors", "live_generations",
+      "journal", "journal_1", "journal_tables", "journal_start", "kept_identities", "erased_segments", "outbox",
+      "sample", "turns", "partitions", "projection_cursors", "live_generations",
       "leases",
       "instances", "installation", "first_ends", "secrets", "dead_letters", "skips", "journal_head", "relay_cursor",
       "relay_places", "migrations",

@@ -88,7 +88,8 @@ package struct CommandParser {
         let known = declarations.filter { $0.kind != .argument }.map(\.shownName) + ["--help"]
         throw failure(path, unknown("option", word, among: known))
       } else {
-        guard let place = places.popFirst() else { throw failure(path, "\"\(word)\" is one argument too many") }
+        guard let place = places.first else { throw failure(path, "\"\(word)\" is one argument too many") }
+        if !place.repeats { places.removeFirst() }
         try give(word, to: place, path)
       }
     }

@@ -51,7 +51,9 @@ struct HelpText {
   private func usage(_ description: CommandDescription, _ declared: [ArgumentDeclaration]) -> String {
     var words = path.map { $0.description.name }
     if !description.subcommands.isEmpty { return (words + ["COMMAND …"]).joined(separator: " ") }
-    for argument in declared where argument.kind == .argument { words.append(argument.valueName) }
+    for argument in declared where argument.kind == .argument {
+      words.append(argument.repeats ? "[\(argument.valueName) …]" : argument.valueName)
+    }
     for option in declared where option.kind != .argument {
       words.append(option.isRequired ? form(option) : "[\(form(option))]")
     }

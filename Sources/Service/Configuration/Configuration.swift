@@ -37,6 +37,12 @@ package struct Configuration: Sendable {
     /// Whether a first start over old topics publishes what follows from them, too.
     package var publishAll: Bool
   }
+  package struct Retention: Sendable {
+    /// For how many days the journal is kept; nil for ever.
+    package var journalDays: Int?
+    /// For how many days each day's versions are kept, and then the first of each month's; nil for ever.
+    package var versionsDays: Int?
+  }
   package struct Limits: Sendable {
     package var leaseSeconds: Int
     package var memoryMegabytes: Int
@@ -61,6 +67,7 @@ package struct Configuration: Sendable {
   package var ingest: Ingest
   package var projections: Projections
   package var relay: Relay
+  package var retention: Retention
   package var limits: Limits
   package var log: Log
   /// The file that was read, if one was.

@@ -20,6 +20,8 @@ package enum ConfigurationKey: String, CaseIterable, Hashable, Sendable {
   case projectionsCatalog = "projections.catalog"
   case projectionsRebuild = "projections.rebuild"
   case relayPublish = "relay.publish"
+  case retentionJournalDays = "retention.journal_days"
+  case retentionVersionsDays = "retention.versions_days"
   case limitsLeaseSeconds = "limits.lease_seconds"
   case limitsMemoryMegabytes = "limits.memory_mb"
   case logLevel = "log.level"
@@ -42,6 +44,7 @@ package enum ConfigurationKey: String, CaseIterable, Hashable, Sendable {
     case .kafkaProperties: .map
     case .ingestFlushMilliseconds: .integer(1...60_000)
     case .ingestFlushEvents: .integer(1...1_000_000)
+    case .retentionJournalDays, .retentionVersionsDays: .integer(1...36_500)
     case .limitsLeaseSeconds: .integer(2...3600)
     case .limitsMemoryMegabytes: .integer(16...1_048_576)
     case .projectionsRebuild: .choice(["auto", "manual"])
@@ -78,6 +81,7 @@ package enum ConfigurationKey: String, CaseIterable, Hashable, Sendable {
     case .postgresAdminURL: "(as postgres.url)"
     case .projectionsOnly: "(all)"
     case .projectionsCatalog: "(the one that comes with pleat)"
+    case .retentionJournalDays, .retentionVersionsDays: "(for ever)"
     case .logFormat: "(by where it goes)"
     default: "(none)"
     }

@@ -68,6 +68,8 @@ package struct ConfigurationLoader {
       projections: .init(
         only: only(), catalog: text(.projectionsCatalog), rebuildsItself: choice(.projectionsRebuild) == "auto"),
       relay: .init(publishAll: choice(.relayPublish) == "all"),
+      retention: .init(
+        journalDays: optionalInteger(.retentionJournalDays), versionsDays: optionalInteger(.retentionVersionsDays)),
       limits: .init(leaseSeconds: integer(.limitsLeaseSeconds), memoryMegabytes: integer(.limitsMemoryMegabytes)),
       log: .init(
         level: choice(.logLevel).flatMap(Severity.init(name:)) ?? .info,
@@ -115,8 +117,10 @@ package struct ConfigurationLoader {
     return name
   }
 
-  private mutating func integer(_ key: ConfigurationKey) -> Int {
-    guard case .integer(let range) = key.form, let text = text(key) else { return 0 }
+  private mutating func integer(_ key: ConfigurationKey) -> Int { optionalInteger(key) ?? 0 }
+
+  private mutating func optionalInteger(_ key: ConfigurationKey) -> Int? {
+    guard case .integer(let range) = key.form, let text = text(key) else { return nil }
     guard let value = Int(text), range.contains(value) else {
       wrong(key, "\"\(text)\" is not a whole number from \(range.lowerBound) to \(range.upperBound)")
       return range.lowerBound

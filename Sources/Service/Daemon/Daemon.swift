@@ -145,7 +145,11 @@ package final class Daemon {
       settings: IngestSettings(
         topics: configuration.kafka.topics, flushMilliseconds: configuration.ingest.flushMilliseconds,
         flushEvents: configuration.ingest.flushEvents, publishAll: configuration.relay.publishAll),
-      reporter: logger.with("stage", "ingest"), onDirectoryChange: { keeperWaker.wake() })
+      reporter: logger.with("stage", "ingest"),
+      erasures: ErasureWatch(
+        store: PostgresErasureStore(target("erasure"), onNotice: postgresNotice("erasure")),
+        log: KafkaErasureLog(source, topic: configuration.kafka.cursorTopic), reporter: logger.with("stage", "ingest")),
+      onDirectoryChange: { keeperWaker.wake() })
 
     var workers: [(any Stage, Waker)] = [(ingest, ingestWaker)]
     for (entry, waker) in zip(entries, projectionWakers) {

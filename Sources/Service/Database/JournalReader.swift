@@ -17,10 +17,20 @@ package enum JournalReader {
       AND first_position + event_count > $1 AND first_position <= $2
     ORDER BY first_position LIMIT $3
     """
+  private static let start = "SELECT first_position FROM pleat.journal_start"
   private static let head = "SELECT position FROM pleat.journal_head"
 
   /// Some megabytes, where segments are as large as flushes are by default.
   private static let pageSize: Int64 = 16
+
+  /// The first position that retention has kept.
+  package static func start(_ connection: Connection) throws(CommandFailure) -> Int64 {
+    do throws(PostgresError) {
+      return try connection.query(start).map { row in row.bigint() ?? 1 }.first ?? 1
+    } catch {
+      throw CommandFailure(error)
+    }
+  }
 
   /// The position of the last event; 0 for none.
   package static func end(_ connection: Connection) throws(CommandFailure) -> Int64 {

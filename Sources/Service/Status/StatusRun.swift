@@ -47,6 +47,36 @@ package struct StatusRun {
     StatusReport(instance: configuration.instance, status: status, ends: ends, projections: projections)
   }
 
+  /// One status after the other over the same connection.
+  package struct Live {
+    private let run: StatusRun
+    private var connection: Connection?
+    private var ends: [TopicPartition: PartitionEnds]?
+
+    fileprivate init(_ run: StatusRun) { self.run = run }
+
+    /// - Parameter asksKafka: else the ends are those that it told last; where it does not answer, those that ingest saw.
+    package mutating func read(asksKafka: Bool) throws(CommandFailure) -> StatusReport {
+      if asksKafka, run.configuration.kafka.bootstrap != nil {
+        do throws(CommandFailure) { ends = try run.ends() } catch {
+          guard error.exitCode == .unavailable else { throw error }
+          ends = nil
+        }
+      }
+      do throws(CommandFailure) {
+        let open: Connection
+        if let connection { open = connection } else { open = try Database.connect(run.configuration, for: "status") }
+        connection = open
+        return run.report(try run.read(open), ends)
+      } catch {
+        connection = nil
+        throw error
+      }
+    }
+  }
+
+  package func live() -> Live { Live(self) }
+
   /// Services that are away are asked again until the time is over.
   private func wait(_ seconds: Double) throws(CommandFailure) -> Outcome {
     let pause = Waker()

@@ -1,0 +1,146 @@
+package import Events
+
+/// An erasure as the cursor topic keeps it: who by the hash alone, and where each input partition ended when it was asked for.
+package struct ErasureRecord: Hashable, Sendable {
+  package struct End: Hashable, Sendable {
+    package var partition: TopicPartition
+    package var incarnation: Int32
+    package var offset: Int64
+    package init(partition: TopicPartition, incarnation: Int32, offset: Int64) {
+      (self.partition, self.incarnation, self.offset) = (partition, incarnation, offset)
+    }
+  }
+
+  /// A UUID in lowercase.
+  package var id: String
+  package var hash: UInt64
+  package var requestedAt: Timestamp
+  package var ends: [End]
+  package init(id: String, hash: UInt64, requestedAt: Timestamp, ends: [End]) {
+    (self.id, self.hash, self.requestedAt, self.ends) = (id, hash, requestedAt, ends)
+  }
+}
+
+/// An erasure whose event is not in the journal yet.
+package struct OpenErasure: Sendable {
+  package var id: String
+  package var hash: UInt64
+  /// The offset of its event.
+  package var number: Int64
+  /// The journal is to be rewritten up to the first, and is up to the second.
+  package var searchUntil: Int64
+  package var searchedTo: Int64
+  /// Dead letters are searched up to this id.
+  package var lettersTo: Int64
+  /// Somebody who knows the id is at work.
+  package var isBusy: Bool
+  package var ends: [ErasureRecord.End]
+  package init(
+    id: String, hash: UInt64, number: Int64, searchUntil: Int64, searchedTo: Int64, lettersTo: Int64, isBusy: Bool,
+    ends: [ErasureRecord.End]
+  ) {
+    (self.id, self.hash, self.number, self.searchUntil) = (id, hash, number, searchUntil)
+    (self.searchedTo, self.lettersTo, self.isBusy, self.ends) = (searchedTo, lettersTo, isBusy, ends)
+  }
+}
+
+/// A segment as an erasure reads it, or puts it back.
+package struct ErasableSegment: Sendable {
+  package var firstPosition: Int64
+  package var count: Int32
+  package var payload: [UInt8]
+  package var payloadDigest: [UInt8]
+  package var identities: [UInt8]
+  package init(firstPosition: Int64, count: Int32, payload: [UInt8], payloadDigest: [UInt8], identities: [UInt8]) {
+    (self.firstPosition, self.count) = (firstPosition, count)
+    (self.payload, self.payloadDigest, self.identities) = (payload, payloadDigest, identities)
+  }
+}
+
+/// A dead letter as an erasure reads it.
+package struct ErasableLetter: Sendable {
+  package var id: Int64
+  package var key: [UInt8]?
+  package var value: [UInt8]?
+  /// Names and values.
+  package var headers: [[UInt8]]
+  package init(id: Int64, key: [UInt8]?, value: [UInt8]?, headers: [[UInt8]]) {
+    (self.id, self.key, self.value, self.headers) = (id, key, value, headers)
+  }
+}
+
+/// A partition that ingest has not read to where it ended when an erasure was asked for.
+package struct ErasureLag: Hashable, Sendable {
+  package var partition: TopicPartition
+  package var offset: Int64
+  package var end: Int64
+  package init(partition: TopicPartition, offset: Int64, end: Int64) {
+    (self.partition, self.offset, self.end) = (partition, offset, end)
+  }
+}
+
+/// Erasures in the database, on a connection of its own. Writing is `lost` where the erasure is not open any more, or where a
+/// segment is not what was read: begin again from what is stored.
+package protocol ErasureStore: AnyObject {
+  /// Those without their event.
+  func open() throws(StoreError) -> [OpenErasure]
+  /// Which of these ids the database knows, open or not.
+  func known(_ ids: [String]) throws(StoreError) -> Set<String>
+  /// Begins an erasure, or extends the open one of the same person, whose id it returns. Raises every partition's epoch if
+  /// anything is new.
+  func begin(_ record: ErasureRecord) throws(StoreError) -> String
+  /// Segments with events behind a position, in order; at most `limit`.
+  func segments(after position: Int64, limit: Int) throws(StoreError) -> [ErasableSegment]
+  /// Puts segments back, each in the place of the one with that payload digest, and notes how far the journal is searched.
+  /// - Parameter busySeconds: for how long nobody else is to append the event; 0 leaves that as it is.
+  func rewrite(
+    _ erasure: String, searchedTo position: Int64, busySeconds: Int32,
+    _ segments: [(old: ErasableSegment, payload: [UInt8], identities: [UInt8])]) throws(StoreError)
+  func letters(after id: Int64, limit: Int) throws(StoreError) -> [ErasableLetter]
+  func eraseLetters(
+    _ erasure: String, searchedTo id: Int64, busySeconds: Int32, _ letters: [(id: Int64, dropsKey: Bool)]
+  ) throws(StoreError)
+  /// Hands over what an erasure has rewritten, with the digests as they are now.
+  func rewritten(_ erasure: String) throws(StoreError)
+    -> [(firstPosition: Int64, payloadDigest: [UInt8], identitiesDigest: [UInt8])]
+  func lags(_ erasure: String) throws(StoreError) -> [ErasureLag]
+  /// The position of the last event, and the greatest event time.
+  func head() throws(StoreError) -> (position: Int64, greatestTime: Timestamp?)
+  /// Appends the event, which ends the erasure; `lost` while it is not done. Returns the position.
+  func append(_ erasure: String, isRequester: Bool, time: Timestamp, payload: [UInt8], identities: [UInt8])
+    throws(StoreError) -> Int64
+  func reset()
+}
+
+extension ErasureStore {
+  /// Appends the event of an erasure that is done.
+  package func appendEvent(of erasure: OpenErasure, isRequester: Bool) throws(StoreError) -> Int64 {
+    let time = try head().greatestTime ?? Timestamp(microseconds: 0)
+    var json = Array(#""segments":["#.utf8)
+    for (index, segment) in try rewritten(erasure.id).enumerated() {
+      if index > 0 { json.append(UInt8(ascii: ",")) }
+      json.append(
+        contentsOf: #"{"first_position":\#(segment.firstPosition),"payload_digest":""#.utf8)
+      json.append(contentsOf: hexadecimal(segment.payloadDigest))
+      json.append(contentsOf: #"","identities_digest":""#.utf8)
+      json.append(contentsOf: hexadecimal(segment.identitiesDigest))
+      json.append(contentsOf: #""}"#.utf8)
+    }
+    json.append(UInt8(ascii: "]"))
+    let batch = EventBatch.erasure(of: erasure.hash, at: time, offset: erasure.number, segments: json)
+    let form = batch.encoded()
+    return try append(
+      erasure.id, isRequester: isRequester, time: time, payload: form.payload, identities: form.identities)
+  }
+}
+
+private func hexadecimal(_ bytes: [UInt8]) -> [UInt8] {
+  let digits = Array("0123456789abcdef".utf8)
+  return bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+}
+
+/// Where erasures are kept outside of the database, which may go back.
+package protocol ErasureLog: AnyObject {
+  /// The newest record of each person; none where there is no such log.
+  func erasureRecords() throws(SourceError) -> [ErasureRecord]
+}

@@ -1,0 +1,158 @@
+package import Engine
+package import Events
+import Kafka
+import Postgres
+import Projections
+
+/// One `pleat forget`: begins an erasure, or goes on with one that was begun, and sees it through.
+///
+/// What is done is in the database with each step, so a run that was killed is done again from where it ended; whoever runs the
+/// daemon ends it as well, but for what only somebody who knows the id can find.
+package struct ForgetRun {
+  package struct Outcome: Sendable {
+    /// The keyed hash that stands in the id's place.
+    package var hash: UInt64
+    package var findings: ErasureFindings
+    package var segments: Int
+    package var deadLetters: Int64
+    /// Of the erasure's event; nil while it is waited for, 0 where the journal is empty.
+    package var position: Int64?
+    package var lags: [ErasureLag]
+    /// Tables too large to be written anew.
+    package var unscrubbed: [String]
+  }
+
+  /// For so long after each step nobody else ends the erasure.
+  private static let busySeconds: Int32 = 10
+  private static let pollNanoseconds: Int64 = 100_000_000
+  private static let progressNanoseconds: Int64 = 1_000_000_000
+  private static let appendAttempts = 50
+
+  private let configuration: Configuration
+  private let say: (String) -> Void
+  private let pause = Waker()
+
+  /// `say` is told of progress.
+  package init(_ configuration: Configuration, say: @escaping (String) -> Void) {
+    (self.configuration, self.say) = (configuration, say)
+  }
+
+  /// - Parameter waitSeconds: how long ingest may take to read what Kafka holds now.
+  package func run(_ userID: String, waitSeconds: Double) throws(CommandFailure) -> Outcome {
+    let id = Array(userID.utf8)
+    let client: KafkaClientConfiguration
+    do throws(ConfigurationError) { client = try Cluster.client(configuration) } catch { throw error.failure }
+    let owner = try Owner.connect(configuration, for: "forget")
+    let keys = try owner.erasureKeys()
+    let ends = try Cluster.ends(client, topics: configuration.kafka.topics, log: { _, _ in })
+    let store = PostgresErasureStore(Database.adminTarget(configuration, for: "forget"), profile: .owner)
+    defer { store.reset() }
+    do throws(StoreError) {
+      let hash = keys.hash(of: id)
+      var recordID = try owner.newID()
+      if let begun = try store.open().first(where: { $0.hash == hash }) { recordID = begun.id }
+      let record = ErasureRecord(
+        id: recordID, hash: hash, requestedAt: try owner.now(),
+        ends: try owner.ends(ends.map { ($0.key, $0.value.high) }))
+      // First where it outlives the database: whoever finds it there alone does the same.
+      try add(record, client)
+      let erasureID = try store.begin(record)
+      guard let erasure = try store.open().first(where: { $0.id == erasureID }) else {
+        throw .lost("the erasure was ended by somebody else")
+      }
+      return try erase(erasure, id, keys, store, owner, waitSeconds)
+    } catch {
+      throw CommandFailure(error)
+    }
+  }
+
+  private func add(_ record: ErasureRecord, _ client: KafkaClientConfiguration) throws(StoreError) {
+    do throws(KafkaError) {
+      try KafkaErasureLog.add(record, to: configuration.kafka.cursorTopic, client, log: { _, _ in })
+    } catch {
+      throw .unavailable("the erasure could not be recorded in \(configuration.kafka.cursorTopic): \(error)")
+    }
+  }
+
+  private func erase(
+    _ erasure: OpenErasure, _ id: [UInt8], _ keys: ErasureKeys, _ store: any ErasureStore, _ owner: Owner,
+    _ waitSeconds: Double
+  ) throws(StoreError) -> Outcome {
+    var eraser = JournalEraser(erasure, id: id, keys: keys, store: store, busySeconds: Self.busySeconds)
+    try search(&eraser, erasure, id, keys, store)
+    let unscrubbed = try scrub(owner, erasure, eraser, store)
+
+    let deadline = SystemClock.monotonicNanoseconds() + Int64(min(waitSeconds, 1e9) * 1e9)
+    var lags = try store.lags(erasure.id)
+    var said = 0
+    while !lags.isEmpty, SystemClock.monotonicNanoseconds() < deadline {
+      if said != lags.count { say("waiting until ingest has read \(Self.describe(lags))") }
+      said = lags.count
+      try store.rewrite(erasure.id, searchedTo: 0, busySeconds: Self.busySeconds, [])
+      pause.wait(until: min(deadline, SystemClock.monotonicNanoseconds() + Self.pollNanoseconds))
+      lags = try store.lags(erasure.id)
+    }
+    // What came meanwhile, besides what ingest could tell by the hash.
+    eraser.searchLettersAgain()
+    try search(&eraser, erasure, id, keys, store)
+    let more = try scrub(owner, erasure, eraser, store)
+    var position: Int64?
+    if lags.isEmpty { position = try appendEvent(of: erasure, store) }
+    return Outcome(
+      hash: erasure.hash, findings: eraser.findings, segments: Set(eraser.rewritten).count,
+      deadLetters: eraser.erasedLetters, position: position, lags: lags,
+      unscrubbed: Array(Set(unscrubbed + more)).sorted())
+  }
+
+  /// Rewrites the journal to its end as it is now, and the dead letters. Where another (a daemon that found the erasure in the cursor
+  /// topic) has rewritten a segment in between, it is read again.
+  private func search(
+    _ eraser: inout JournalEraser, _ erasure: OpenErasure, _ id: [UInt8], _ keys: ErasureKeys, _ store: any ErasureStore
+  ) throws(StoreError) {
+    var sayAt = SystemClock.monotonicNanoseconds() + Self.progressNanoseconds
+    let end = try store.head().position
+    var lost = 0
+    while true {
+      do throws(StoreError) {
+        if try eraser.step(until: end) { return }
+        lost = 0
+      } catch {
+        lost += 1
+        guard case .lost = error, lost < Self.appendAttempts else { throw error }
+      }
+      let now = SystemClock.monotonicNanoseconds()
+      if now >= sayAt {
+        say("searched \(eraser.searchedTo) of \(end) positions: \(eraser.findings.events) events")
+        sayAt = now + Self.progressNanoseconds
+      }
+    }
+  }
+
+  private func scrub(
+    _ owner: Owner, _ erasure: OpenErasure, _ eraser: JournalEraser, _ store: any ErasureStore
+  ) throws(StoreError) -> [String] {
+    // Nobody else appends the event meanwhile, whose list of segments says what is to be scrubbed.
+    let seconds = Int32(Connection.longReplySeconds)
+    try store.rewrite(erasure.id, searchedTo: 0, busySeconds: seconds, [])
+    let left = try owner.scrub(say)
+    try store.rewrite(erasure.id, searchedTo: 0, busySeconds: Self.busySeconds, [])
+    return left
+  }
+
+  private func appendEvent(of erasure: OpenErasure, _ store: any ErasureStore) throws(StoreError) -> Int64 {
+    var attempt = 0
+    while true {
+      do throws(StoreError) {
+        return try store.appendEvent(of: erasure, isRequester: true)
+      } catch {
+        attempt += 1
+        guard case .lost = error, attempt < Self.appendAttempts else { throw error }
+        pause.wait(until: SystemClock.monotonicNanoseconds() + Self.pollNanoseconds)
+      }
+    }
+  }
+
+  package static func describe(_ lags: [ErasureLag]) -> String {
+    lags.map { "\($0.partition) to offset \($0.end) (now \($0.offset))" }.joined(separator: ", ")
+  }
+}

@@ -1,0 +1,54 @@
+import Glibc
+import Service
+
+/// A terminal on which a screen is drawn again and again, and keys are read as they are pressed.
+struct Terminal {
+  private let before: termios
+
+  /// nil where standard input is no terminal.
+  init?() {
+    var settings = termios()
+    guard isatty(STDIN_FILENO) == 1, tcgetattr(STDIN_FILENO, &settings) == 0 else { return nil }
+    before = settings
+    // Ctrl-C comes as a key too, so that the terminal is always left as it was.
+    settings.c_lflag &= ~tcflag_t(ICANON | ECHO | ISIG)
+    guard tcsetattr(STDIN_FILENO, TCSANOW, &settings) == 0 else { return nil }
+    // The other screen, without a cursor.
+    write("\u{1B}[?1049h\u{1B}[?25l")
+  }
+
+  func restore() {
+    write("\u{1B}[?25h\u{1B}[?1049l")
+    var settings = before
+    tcsetattr(STDIN_FILENO, TCSANOW, &settings)
+  }
+
+  /// Draws lines from the top, cut to the terminal's size.
+  func draw(_ text: String) {
+    var size = winsize()
+    let isKnown = ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0
+    let (columns, rows) = isKnown ? (Int(size.ws_col), Int(size.ws_row)) : (100, 30)
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false).prefix(rows)
+    write("\u{1B}[H" + lines.map { $0.prefix(columns) + "\u{1B}[K" }.joined(separator: "\r\n") + "\u{1B}[J")
+  }
+
+  /// Waits so long for a key; true for `q`, Ctrl-C and Ctrl-D, and where the terminal is gone.
+  func isAskedToEnd(withinNanoseconds time: Int64) -> Bool {
+    let deadline = SystemClock.monotonicNanoseconds() + time
+    while true {
+      let left = deadline - SystemClock.monotonicNanoseconds()
+      if left <= 0 { return false }
+      var descriptor = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+      let ready = poll(&descriptor, 1, Int32(left / 1_000_000) + 1)
+      if ready == 0 || (ready < 0 && errno == EINTR) { continue }
+      var key: UInt8 = 0
+      guard ready > 0, read(STDIN_FILENO, &key, 1) == 1 else { return true }
+      if [UInt8(ascii: "q"), UInt8(ascii: "Q"), 3, 4].contains(key) { return true }
+    }
+  }
+
+  private func write(_ text: String) {
+    print(text, terminator: "")
+    fflush(nil)
+  }
+}

@@ -1,0 +1,189 @@
+import Foundation
+import Glibc
+import Testing
+
+extension SystemTests {
+  @Suite("Erasing people")
+  struct ErasureTests {
+    private static let id = "erase-me-alice"
+
+    private func event(_ id: String, _ type: String, _ data: String, minute: Int = 0, more: String = "") -> String {
+      let time = String(format: "2026-10-01T%02d:%02d:00Z", minute / 60 % 24, minute % 60)
+      return "k\t"
+        + #"{"specversion":"1.0","id":"\#(id)","source":"s","type":"\#(type)","time":"\#(time)"\#(more),"data":{\#(data)}}"#
+        + "\n"
+    }
+
+    private func project(_ number: Int, _ user: String, minute: Int = 0) -> String {
+      event(
+        "g\(number)", "project_generated",
+        #""project_id":"p\#(number)","user_id":"\#(user)","technologies":["Go"],"project_type":"x","team_id":"t""#,
+        minute: minute)
+    }
+
+    /// What there is of the person: projects, a session, texts, an identity, a membership, dead letters.
+    private var traces: String {
+      let id = Self.id
+      return project(1, id) + project(2, id) + project(3, "bob") + project(4, "cid")
+        + event("w1", "wizard_step_completed", #""user_id":"\#(id)","session_id":"s/\#(id)/1","step":1,"team_id":"t""#)
+        + event("f1", "feedback_submitted", #""project_id":"p3","user_id":"bob","success":true,"comment":"by \#(id)""#)
+        + event("e1", "error_occurred", #""component":"c","severity":"info","message":"no \#(id)""#)
+        + event("open-\(id)", "project_opened", #""project_id":"p3","user_id":"bob""#)
+        + event("a1", "project_opened", #""project_id":"p3","user_id":"bob""#, more: #","subject":"u/\#(id)""#)
+        + event("o1", "something_else", #""who":"\#(id)""#)
+        + event("m1", "team_member_added", #""team_id":"t","user_id":"\#(id)","role":"admin""#)
+        + event("m2", "team_member_added", #""team_id":"t","user_id":"bob","role":"viewer""#)
+        + "k\tnot json of \(id)\n"
+        + "k\t" + #"{"type":"x","timestamp":1,"data":{"u":"\u0065rase-me-alice"}}"# + "\n"
+    }
+
+    private func json(_ text: String) throws -> [String: Any] {
+      try JSONSerialization.jsonObject(with: Data(text.utf8)) as! [String: Any]
+    }
+
+    /// Projects and people of the technology, members of the team.
+    private func numbers(_ pleat: Installation) throws -> [Int] {
+      let usage = try #require(try pleat.rows("pleat_unmasked.technology_usage").first)
+      let team = try #require(try pleat.rows("pleat_unmasked.team_stats").first)
+      return [usage["projects"], usage["people"], team["members"]].map { $0 as! Int }
+    }
+
+    /// Where an id stands in the database's files (WAL apart) or in a dump.
+    private func places(of id: String, in pleat: Installation) throws -> [String] {
+      _ = try pleat.sql("CHECKPOINT")
+      let base = try pleat.sql(
+        """
+        SELECT current_setting('data_directory') || '/base/' || oid FROM pg_database WHERE datname = current_database()
+        """)
+      let files = try Shell.output("grep", ["-rlaF", id, base], mayFail: true)
+      let dump = try Shell.output("pg_dump", ["-d", pleat.servers.url(database: pleat.name, user: "postgres")])
+      return String(decoding: files, as: UTF8.self).split(separator: "\n").map(String.init)
+        + (String(decoding: dump, as: UTF8.self).contains(id) ? ["the dump"] : [])
+    }
+
+    @Test("who is forgotten is in no event, dead letter, table file or dump, and counts no more")
+    func forget() throws {
+      let pleat = try Installation()
+      try pleat.produce(Data(traces.utf8))
+      let daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      #expect(try numbers(pleat) == [4, 3, 2])
+      #expect(try !places(of: Self.id, in: pleat).isEmpty)
+      let before = try pleat.journal().count
+
+      let outcome = try json(try pleat.pleat("forget", Self.id, "--json"))
+      #expect(outcome["state"] as? String == "erased", "\(outcome)\(pleat.logs)")
+      #expect(outcome["events"] as? Int == 9 && outcome["dead_letters"] as? Int == 2, "\(outcome)")
+      #expect((outcome["keys"] as? [Any])?.isEmpty == true)
+      #expect(outcome["position"] as? Int == before + 1)
+      try pleat.waitCaughtUp()
+      #expect(try numbers(pleat) == [4, 2, 1])
+      #expect(try !pleat.pleat("journal").contains(Self.id))
+      #expect(try pleat.journal().count == before + 1)
+      #expect(try places(of: Self.id, in: pleat) == [])
+
+      // Again: nothing is left to be done, and another event does no harm.
+      let again = try json(try pleat.pleat("forget", Self.id, "--json"))
+      #expect(again["events"] as? Int == 0)
+      // What the same id does later counts anew; its old project comes back without them.
+      try pleat.produce(
+        Data(
+          (project(9, Self.id)
+            + event("v1", "project_visibility_changed", #""project_id":"p1","visibility":"none""#, minute: 5)).utf8))
+      try pleat.waitCaughtUp()
+      #expect(try numbers(pleat) == [4, 3, 1])
+      try pleat.produce(
+        Data(event("v2", "project_visibility_changed", #""project_id":"p1","visibility":"public""#, minute: 6).utf8))
+      try pleat.waitCaughtUp()
+      #expect(try numbers(pleat) == [5, 3, 1])
+      let retried = try pleat.pleat("deadletters", "retry", "--all", "--json", expecting: 1)
+      #expect(retried.components(separatedBy: #""outcome":"erased""#).count == 3, "\(retried)")
+      #expect(daemon.terminate() == 0)
+    }
+
+    @Test("identifiers that hold the id are keys: they stay, and are listed")
+    func keys() throws {
+      let pleat = try Installation()
+      try pleat.produce(
+        Data(event("x", "project_opened", #""project_id":"of-\#(Self.id)","user_id":"\#(Self.id)""#).utf8))
+      let daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      let outcome = try json(try pleat.pleat("forget", Self.id, "--json"))
+      let keys = outcome["keys"] as! [[String: Any]]
+      #expect(keys.map { "\($0["member"]!) \($0["value"]!) \($0["events"]!)" } == ["project_id of-\(Self.id) 1"])
+      #expect(try pleat.pleat("forget", Self.id).contains("project_id of-\(Self.id) (1 event)"))
+      #expect(daemon.terminate() == 0)
+    }
+
+    @Test("what Kafka held at the call is erased as it is read, and what comes later counts anew")
+    func behind() throws {
+      let pleat = try Installation()
+      try pleat.produce(Data(project(1, Self.id).utf8))
+      var daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      #expect(daemon.terminate() == 0)
+      try pleat.produce(Data((project(2, Self.id) + project(3, "bob") + "k\tof \(Self.id)\n").utf8))
+      let outcome = try json(try pleat.pleat("forget", Self.id, "--json", "--wait", "0"))
+      #expect(outcome["state"] as? String == "waiting" && outcome["position"] is NSNull, "\(outcome)")
+      try pleat.produce(Data(project(4, Self.id).utf8))
+      daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      try Wait.until("the erasure's event is there") {
+        try pleat.sql("SELECT count(*) FROM pleat.erasures WHERE position IS NOT NULL") == "1"
+      }
+      try pleat.waitCaughtUp()
+      let lines = try pleat.pleat("journal").split(separator: "\n").map(String.init)
+      let generated = lines.filter { $0.contains("project_generated") }
+      #expect(generated.map { $0.contains(Self.id) } == [false, false, false, true], "\(lines)\(pleat.logs)")
+      #expect(lines.filter { $0.contains("person_erased") }.count == 1)
+      // Whether the fourth came before the event is a race that the positions decide.
+      let erasedAt = try #require(lines.firstIndex { $0.contains("person_erased") })
+      let fourthAt = try #require(lines.firstIndex { $0.contains(#""p4""#) })
+      #expect(try numbers(pleat).prefix(2) == [4, erasedAt < fourthAt ? 2 : 1])
+      #expect(try pleat.sql("SELECT count(*) FROM pleat.dead_letters WHERE value IS NOT NULL") == "0")
+      #expect(daemon.terminate() == 0)
+    }
+
+    @Test("a kill -9 of forget and of the daemon, wherever, and the next call ends it")
+    func kills() throws {
+      let pleat = try Installation(topics: ["in": 2], environment: ["PLEAT_INGEST_FLUSH_EVENTS": "20"])
+      let world = try pleat.pleat("generate", "--events", "6000", "--seed", "3", "--days", "5")
+      let mine = (10..<40).map { project($0, Self.id, minute: $0) }.joined()
+      try pleat.produce(Data((mine + world + mine.replacingOccurrences(of: #""id":"g"#, with: #""id":"h"#)).utf8))
+      var daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      let segments = Int(try pleat.sql("SELECT count(*) FROM pleat.journal"))!
+      #expect(segments > 50)
+      // Killed when it has begun, when some is searched, when all is.
+      for condition in [
+        "count(*) > 0", "coalesce(max(searched_to), 0) > 1", "coalesce(max(searched_to), 0) >= max(search_until)",
+      ] {
+        let forget = Process()
+        forget.executableURL = pleat.servers.program
+        forget.arguments = ["forget", Self.id]
+        forget.environment = ProcessInfo.processInfo.environment.merging(pleat.environment) { $1 }
+        forget.standardOutput = FileHandle.nullDevice
+        forget.standardError = FileHandle.nullDevice
+        try forget.run()
+        try Wait.until("forget has come so far: \(condition)") {
+          try pleat.sql("SELECT \(condition) FROM pleat.erasures") == "t" || !forget.isRunning
+        }
+        Glibc.kill(forget.processIdentifier, SIGKILL)
+        forget.waitUntilExit()
+        daemon.killHard()
+        daemon = try pleat.start()
+      }
+      let outcome = try json(try pleat.pleat("forget", Self.id, "--json"))
+      #expect(outcome["state"] as? String == "erased", "\(outcome)\(pleat.logs)")
+      try pleat.waitCaughtUp()
+      #expect(try !pleat.pleat("journal").contains(Self.id))
+      #expect(try places(of: Self.id, in: pleat) == [])
+      #expect(
+        try pleat.sql(
+          "SELECT count(*) FROM pleat.projects_current WHERE project_id ~ '^p' AND person IS NULL AND generated") != "0"
+      )
+      #expect(try pleat.sql("SELECT count(*) FROM pleat.erasures WHERE position IS NULL") == "0")
+      #expect(daemon.terminate() == 0)
+    }
+  }
+}

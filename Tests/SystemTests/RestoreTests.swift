@@ -1,0 +1,121 @@
+import Foundation
+import Testing
+
+extension SystemTests {
+  @Suite("A database restored to an earlier moment")
+  struct RestoreTests {
+    /// A copy of the installation's database, as a backup; nobody may be connected.
+    private func backUp(_ pleat: Installation, as name: String) throws {
+      _ = try pleat.servers.sql(
+        "CREATE DATABASE \(name) TEMPLATE \(pleat.name)", database: "postgres", user: "postgres")
+    }
+
+    private func restore(_ pleat: Installation, from name: String) throws {
+      _ = try pleat.servers.sql("DROP DATABASE \(pleat.name) WITH (FORCE)", database: "postgres", user: "postgres")
+      _ = try pleat.servers.sql(
+        "CREATE DATABASE \(pleat.name) TEMPLATE \(name)", database: "postgres", user: "postgres")
+    }
+
+    @Test("events that are out are not published again, twice in a row", .enabled(if: Servers.hasRealKafka))
+    func derivedEvents() throws {
+      let set = try ConformanceSet("rules")
+      let pleat = try Installation(environment: ["PLEAT_RELAY_PUBLISH": "all"])
+      let all = set.events.split(separator: UInt8(ascii: "\n"))
+      let lines = Array(all.prefix(all.count * 2 / 5))
+      func part(_ range: Range<Int>) -> Data { Data(lines[range].joined(separator: [UInt8(ascii: "\n")]) + [10]) }
+      func published() throws -> [String] { try pleat.derivedEvents().map { $0["id"] as! String } }
+      func relayed() throws {
+        try Wait.until("the outbox is relayed\(pleat.logs)") {
+          try pleat.sql(
+            """
+            SELECT NOT EXISTS (SELECT FROM pleat.outbox o LEFT JOIN pleat.relay_places r USING (projection)
+              WHERE r.position IS NULL OR (o.position, o.ordinal) > (r.position, r.ordinal))
+            """) == "t"
+        }
+      }
+      let half = lines.count / 2
+      try pleat.produce(part(0..<half))
+      var daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      try relayed()
+      #expect(daemon.terminate() == 0)
+      let backup = "\(pleat.name)_backup"
+      try backUp(pleat, as: backup)
+      let early = try published()
+      #expect(!early.isEmpty)
+
+      try pleat.produce(part(half..<lines.count))
+      daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      try relayed()
+      #expect(daemon.terminate() == 0)
+      let everything = try published()
+      #expect(everything.count > early.count && Set(everything).count == everything.count)
+
+      for round in 1...2 {
+        try restore(pleat, from: backup)
+        daemon = try pleat.start()
+        try pleat.waitCaughtUp()
+        try relayed()
+        let found = try published()
+        #expect(found == everything, "round \(round): an event is out twice, or another one is\(pleat.logs)")
+        #expect(daemon.output.contains("the database went back"), "round \(round)")
+        #expect(daemon.terminate() == 0)
+      }
+      // Once the watermark has passed what was found, nothing is read back any more.
+      let later = String(decoding: part(lines.count - 1..<lines.count), as: UTF8.self)
+      let last = try #require(pleat.journal().map(\.time).max())
+      let time = Date6(microseconds: last.microseconds + 3 * 3_600_000_000).text
+      let bare = #"{"type":"later","timestamp":"\#(time)","data":{}}"#
+      #expect(!later.isEmpty)
+      try pleat.produce(Data("k\t\(bare)\n".utf8))
+      daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      try Wait.until("checked_until is cleared\(pleat.logs)") {
+        try pleat.sql("SELECT count(*) FROM pleat.relay_places WHERE checked_until IS NOT NULL") == "0"
+      }
+      #expect(Set(try published()).count == (try published()).count)
+      #expect(daemon.terminate() == 0)
+    }
+
+    @Test("it erases again before it reads on", .enabled(if: Servers.hasRealKafka))
+    func erasesAgain() throws {
+      let id = "erase-me-again-zoe"
+      func project(_ number: Int, _ user: String) -> String {
+        let data =
+          #"{"project_id":"p\#(number)","user_id":"\#(user)","technologies":["Go"],"project_type":"x","note":"n"}"#
+        return "k\t"
+          + #"{"type":"project_generated","timestamp":"2026-10-01T00:00:00Z","id":"g\#(number)","data":\#(data)}"#
+          + "\n"
+      }
+      let pleat = try Installation()
+      try pleat.produce(Data((project(1, id) + project(2, "bob") + "k\tof \"\(id)\"\n").utf8))
+      var daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      #expect(daemon.terminate() == 0)
+      let backup = "\(pleat.name)_backup"
+      try backUp(pleat, as: backup)
+      daemon = try pleat.start()
+      try pleat.produce(Data(project(3, id).utf8))
+      try pleat.waitCaughtUp()
+      try pleat.pleat("forget", id)
+      #expect(daemon.terminate() == 0)
+
+      for _ in 1...2 {
+        try restore(pleat, from: backup)
+        #expect(try pleat.pleat("journal").contains(id))
+        daemon = try pleat.start()
+        try pleat.waitCaughtUp()
+        try Wait.until("the erasure's event is there again\(pleat.logs)") {
+          try pleat.sql("SELECT count(*) FROM pleat.erasures WHERE position IS NOT NULL") == "1"
+        }
+        try pleat.waitCaughtUp()
+        #expect(try !pleat.pleat("journal").contains(id), "\(pleat.logs)")
+        #expect(try pleat.sql("SELECT count(*) FROM pleat.dead_letters WHERE value IS NOT NULL") == "0")
+        let usage = try #require(try pleat.rows("pleat_unmasked.technology_usage").first)
+        #expect(usage["projects"] as? Int == 3 && usage["people"] as? Int == 1)
+        #expect(daemon.terminate() == 0)
+      }
+    }
+  }
+}
