@@ -11,7 +11,9 @@ final class DaemonProcess {
     try Data().write(to: log)
     process.executableURL = program
     process.arguments = arguments
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    // Of a crash, what happened and where, and not every register.
+    let backtrace = ["SWIFT_BACKTRACE": "registers=none,images=none"]
+    process.environment = ProcessInfo.processInfo.environment.merging(backtrace) { $1 }.merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = try FileHandle(forWritingTo: log)
     process.standardError = process.standardOutput

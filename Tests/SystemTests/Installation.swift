@@ -92,7 +92,7 @@ final class Installation {
   /// What the daemons logged, for a failure's message.
   var logs: String {
     daemons.map {
-      "\n--- \($0.log.lastPathComponent)\n\($0.output.split(separator: "\n").suffix(25).joined(separator: "\n"))"
+      "\n--- \($0.log.lastPathComponent)\n\($0.output.split(separator: "\n").suffix(60).joined(separator: "\n"))"
     }
     .joined()
   }
