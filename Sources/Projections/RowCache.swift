@@ -235,6 +235,16 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     young.removeAll()
   }
 
+  /// Drops the rows that the store has dropped: as these are nowhere now, a complete cache stays complete.
+  package func forget(where isGone: (Row) -> Bool) {
+    precondition(
+      dirty.isEmpty && wanted.isEmpty && asked.isEmpty, "\(statements.name): rows are forgotten before they are written"
+    )
+    // What was touched since has left an empty row in `old`.
+    old.removeAll { [young] in young.find($0, $0.mixed) >= 0 || isGone($1) }
+    young.removeAll { isGone($1) }
+  }
+
   package func removeAll() {
     precondition(
       dirty.isEmpty && wanted.isEmpty && asked.isEmpty, "\(statements.name): rows are forgotten before they are written"

@@ -81,6 +81,16 @@ struct RowStore<Row: CachedRow> {
     return row
   }
 
+  /// Drops some rows; the others get new indices.
+  mutating func removeAll(where isGone: (RowKey, Row) -> Bool) {
+    var kept = Self()
+    for index in 0..<keys.count where !isGone(keys[index], rows[index]) {
+      let moved = kept.insert(keys[index], keys[index].mixed, rows[index], flags[index])
+      kept.weigh(moved)
+    }
+    self = kept
+  }
+
   mutating func removeAll() {
     keys.removeAll(keepingCapacity: true)
     flags.removeAll(keepingCapacity: true)

@@ -11,8 +11,8 @@ package struct MemoryPlan: Hashable, Sendable {
   private var cacheBytes: Int
   private var shares: [String: Int]
 
-  /// Projects are many, models are few; of the rest nobody knows.
-  private static let weights = ["projects": 9, "models": 1]
+  /// Projects are many, models are few, sessions go; of the rest nobody knows.
+  private static let weights = ["projects": 8, "models": 1, "activity": 1]
 
   package init(megabytes: Int, projections: [String]) {
     let bytes = megabytes << 20

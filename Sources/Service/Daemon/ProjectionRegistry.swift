@@ -19,6 +19,9 @@ package struct ProjectionRegistry {
     Entry(
       name: ModelsProjection.name, foldVersion: ModelsProjection.version, catalogVersion: { _ in 0 },
       make: { _, _ in ModelsProjection() }),
+    Entry(
+      name: ActivityProjection.name, foldVersion: ActivityProjection.version, catalogVersion: { _ in 0 },
+      make: { ActivityProjection(key: $1) }),
   ]
 
   package static var names: [String] { all.map(\.name) }
