@@ -1,186 +1,400 @@
--- The read contract: what projections.md says of every view, over the newest rows of the live generations.
+-- The read contract: what projections.md says of every view, over the rows of the live generations as pleat.as_of shows them.
 --
 -- Each view is written once. Where a threshold holds, the whole of it is `pleat.V_rows`; `insights.V` and `pleat_unmasked.V`
--- select from that, the former with the threshold in its outermost SELECT and as a security barrier.
--- A condition on a key reaches the scans: the subqueries group by the key alone, and equality of text is leakproof.
+-- select from that, the former with the threshold in its outermost SELECT and as a security barrier. What is computed for a row
+-- from other rows (windows, people) is a LATERAL subquery by its key: so one row, or the first hundred, cost as much as they
+-- are, and a condition on a key reaches the scans, since equality of text, dates and numbers is leakproof.
 
 CREATE SCHEMA IF NOT EXISTS insights AUTHORIZATION pleat_owner;
 CREATE SCHEMA IF NOT EXISTS pleat_unmasked AUTHORIZATION pleat_owner;
 COMMENT ON SCHEMA insights IS 'What Pleat tells everybody: the read contract.';
 COMMENT ON SCHEMA pleat_unmasked IS 'The views of insights without the threshold, for operators.';
 
--- Functions ------------------------------------------------------------------------------------------------------------------
--- Each is one expression, so that the planner puts it into the query. Wherever two counts make a rate, `successes` is one of
--- them and `outcomes` the sum of both.
+-- What is seen -----------------------------------------------------------------------------------------------------------------
 
--- Wilson score interval (E. B. Wilson, 1927) with z = 1.959963984540054, solved for counts: its lower end.
-CREATE FUNCTION pleat.wilson_low(successes bigint, outcomes bigint) RETURNS double precision
-LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE
-  WHEN outcomes = 0 THEN NULL
-  WHEN successes = 0 THEN 0
-  ELSE (2 * successes::float8 + 3.841458820694124
-      - 1.959963984540054 * sqrt(3.841458820694124 + 4 * successes::float8 * (outcomes - successes)::float8 / outcomes::float8))
-    / (2 * (outcomes::float8 + 3.841458820694124))
-END;
-
-CREATE FUNCTION pleat.wilson_high(successes bigint, outcomes bigint) RETURNS double precision
-LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE
-  WHEN outcomes = 0 THEN NULL
-  WHEN successes = outcomes THEN 1
-  ELSE (2 * successes::float8 + 3.841458820694124
-      + 1.959963984540054 * sqrt(3.841458820694124 + 4 * successes::float8 * (outcomes - successes)::float8 / outcomes::float8))
-    / (2 * (outcomes::float8 + 3.841458820694124))
-END;
-
--- Part of a whole; null where there is no whole.
-CREATE FUNCTION pleat.share(part bigint, whole bigint) RETURNS double precision
-LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE WHEN whole <> 0 THEN part::float8 / whole::float8 END;
-
--- 100 × (share / previous share − 1), as one exact fraction until the end.
-CREATE FUNCTION pleat.trend_percentage(part bigint, whole bigint, previous_part bigint, previous_whole bigint)
-RETURNS double precision
-LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE
-  WHEN whole <> 0 AND previous_whole <> 0 AND previous_part <> 0 THEN
-    (100 * (part::numeric * previous_whole::numeric - previous_part::numeric * whole::numeric)
-      / (previous_part::numeric * whole::numeric))::float8
-END;
-
--- Pooled two-proportion z of a share against the previous one; 0 where the deviation is.
-CREATE FUNCTION pleat.trend_z(part bigint, whole bigint, previous_part bigint, previous_whole bigint)
-RETURNS double precision
-LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE
-  WHEN whole = 0 OR previous_whole = 0 THEN NULL
-  WHEN part + previous_part = 0 OR part + previous_part = whole + previous_whole THEN 0
-  ELSE (part::float8 / whole::float8 - previous_part::float8 / previous_whole::float8)
-    / sqrt((part + previous_part)::float8 / (whole + previous_whole)::float8
-      * ((whole + previous_whole - part - previous_part)::float8 / (whole + previous_whole)::float8)
-      * (1 / whole::float8 + 1 / previous_whole::float8))
-END;
-
--- The 5% are compared as fractions: 100 × |a/b − 1| ≥ 5 is 20 × |a − b| ≥ b.
-CREATE FUNCTION pleat.trend_direction(part bigint, whole bigint, previous_part bigint, previous_whole bigint) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE
-  WHEN abs(pleat.trend_z(part, whole, previous_part, previous_whole)) >= 2.576
-    AND (previous_part = 0 OR 20 * abs(part::numeric * previous_whole::numeric - previous_part::numeric * whole::numeric)
-      >= previous_part::numeric * whole::numeric)
-  THEN CASE WHEN pleat.trend_z(part, whole, previous_part, previous_whole) > 0 THEN 'up' ELSE 'down' END
-  ELSE 'stable'
-END;
-
--- People of a union of sketches: its smallest hashes (distinct, ascending, at least 257 where it has as many), and whether one
--- of the sketches is an estimate. Hashes are stored with the sign bit flipped, so that their order is the unsigned one.
-CREATE FUNCTION pleat.people(smallest bigint[], estimate boolean) RETURNS bigint
-LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE
-  WHEN NOT estimate AND cardinality(smallest) <= 256 THEN cardinality(smallest)::bigint
-  ELSE least(
-    div(255 * 18446744073709551616, greatest(smallest[256]::numeric + 9223372036854775808, 1)), 9223372036854775807)::bigint
-END;
-
--- What a bucket of a histogram stands for, in the histogram's unit: below 128 the value itself; above, each power of two has
--- 64 buckets of the same width, and it is the middle of the least and the greatest value in one. Within 1/128 of either.
-CREATE FUNCTION pleat.bucket_middle(bucket integer) RETURNS double precision
-LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE
-  WHEN bucket < 128 THEN bucket::float8
-  ELSE (64.5 + (bucket & 63))::float8 * (1::bigint << ((bucket - 64) >> 6))::float8 - 0.5
-END;
-
--- Quantile by nearest rank: the bucket of the ⌈percent·n/100⌉th smallest of n values. `ranks` says for each bucket how many
--- values lie in it or below. Null where there is no value.
-CREATE FUNCTION pleat.quantile(percent integer, buckets integer[], ranks bigint[]) RETURNS double precision
-LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
-  pleat.bucket_middle(buckets[1 + width_bucket((percent * ranks[cardinality(ranks)] + 99) / 100 - 1, ranks)]);
-
--- A sum as a count: a sum beyond what bigint holds shows as the greatest bigint, rather than no row at all.
-CREATE FUNCTION pleat.as_count(sum numeric) RETURNS bigint
-LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN least(sum, 9223372036854775807)::bigint;
-
--- Where the live generations stand -------------------------------------------------------------------------------------------
-
--- One row each: what the views below take as now. Today is the UTC date of the projection's own watermark. OFFSET 0 has the
--- planner compute it once, and not anew for every row compared with it.
+-- Where the views of each projection stand: one row, or none where there is nothing to see (before the first turn of the day).
 CREATE VIEW pleat.projects_now AS
-SELECT c.generation, c.greatest_time - interval '5 minutes' AS watermark,
-  ((c.greatest_time - interval '5 minutes') AT TIME ZONE 'UTC')::date AS today
-FROM pleat.live_generations g
-JOIN pleat.projection_cursors c USING (projection, generation)
-WHERE g.projection = 'projects'
-OFFSET 0;
-COMMENT ON VIEW pleat.projects_now IS 'What the views of the projection projects take as now: one row.';
+SELECT s.generation, s.turn, s.watermark, s.today FROM pleat.seen('projects') s;
+COMMENT ON VIEW pleat.projects_now IS 'Where the views of the projection projects stand: one row at most.';
 
 CREATE VIEW pleat.models_now AS
-SELECT c.generation, c.greatest_time - interval '5 minutes' AS watermark,
-  ((c.greatest_time - interval '5 minutes') AT TIME ZONE 'UTC')::date AS today
-FROM pleat.live_generations g
-JOIN pleat.projection_cursors c USING (projection, generation)
-WHERE g.projection = 'models'
-OFFSET 0;
-COMMENT ON VIEW pleat.models_now IS 'What the views of the projection models take as now: one row.';
+SELECT s.generation, s.turn, s.watermark, s.today FROM pleat.seen('models') s;
+COMMENT ON VIEW pleat.models_now IS 'Where the views of the projection models stand: one row at most.';
+
+CREATE VIEW pleat.activity_now AS
+SELECT s.generation, s.turn, s.watermark, s.today FROM pleat.seen('activity') s;
+COMMENT ON VIEW pleat.activity_now IS 'Where the views of the projection activity stand: one row at most.';
+
+-- The rows of each table as they are seen, with one form for all: T_current has every key there ever was, and leads. A row that
+-- has not changed since the turn seen (or, now, any row) stands for itself; for any other the newest version at or before that
+-- turn is looked up, if it has one. T_current stays a table that the planner can join, look up by key, or read in order; and
+-- which of both branches a row needs is a filter that costs nothing to fail. Positions are greater than 0: what stands beside
+-- that is never evaluated, but volatile, and keeps the planner from caching the branches by all that they read of a row.
+
+CREATE VIEW pleat.technologies_seen AS
+SELECT c.technology, x.category, x.projects, x.selections, x.first_seen, x.last_seen, x.position
+FROM pleat.technologies_current c
+CROSS JOIN LATERAL (
+  SELECT c.category, c.projects, c.selections, c.first_seen, c.last_seen, c.position
+  WHERE c.position < (SELECT s.before FROM pleat.seen('projects') s)
+  UNION ALL
+  (SELECT v.category, v.projects, v.selections, v.first_seen, v.last_seen, v.position
+  FROM pleat.technologies v
+  WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+    AND v.generation = c.generation AND v.technology = c.technology
+    AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
+  ORDER BY v.position DESC LIMIT 1)
+) x
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
+  AND (x.position > 0 OR clock_timestamp() IS NULL);
+COMMENT ON VIEW pleat.technologies_seen IS 'technologies as the setting pleat.as_of shows it.';
+
+CREATE VIEW pleat.technology_usage_seen AS
+SELECT c.technology, c.day, x.projects, x.selections, x.successes, x.failures, x.people, x.people_taken_out, x.position
+FROM pleat.technology_usage_current c
+CROSS JOIN LATERAL (
+  SELECT c.projects, c.selections, c.successes, c.failures, c.people, c.people_taken_out, c.position
+  WHERE c.position < (SELECT s.before FROM pleat.seen('projects') s)
+  UNION ALL
+  (SELECT v.projects, v.selections, v.successes, v.failures, v.people, v.people_taken_out, v.position
+  FROM pleat.technology_usage v
+  WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+    AND v.generation = c.generation AND v.technology = c.technology AND v.day = c.day
+    AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
+  ORDER BY v.position DESC LIMIT 1)
+) x
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
+  AND (x.position > 0 OR clock_timestamp() IS NULL);
+COMMENT ON VIEW pleat.technology_usage_seen IS 'technology_usage as the setting pleat.as_of shows it.';
+
+CREATE VIEW pleat.technology_people_seen AS
+SELECT c.technology, c.day, x.hashes, x.counts, x.estimate, x.position
+FROM pleat.technology_people_current c
+CROSS JOIN LATERAL (
+  SELECT c.hashes, c.counts, c.estimate, c.position
+  WHERE c.position < (SELECT s.before FROM pleat.seen('projects') s)
+  UNION ALL
+  (SELECT v.hashes, v.counts, v.estimate, v.position
+  FROM pleat.technology_people v
+  WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+    AND v.generation = c.generation AND v.technology = c.technology AND v.day = c.day
+    AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
+  ORDER BY v.position DESC LIMIT 1)
+) x
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
+  AND (x.position > 0 OR clock_timestamp() IS NULL);
+COMMENT ON VIEW pleat.technology_people_seen IS 'technology_people as the setting pleat.as_of shows it.';
+
+CREATE VIEW pleat.project_days_seen AS
+SELECT c.day, x.projects, x.successes, x.failures, x.position
+FROM pleat.project_days_current c
+CROSS JOIN LATERAL (
+  SELECT c.projects, c.successes, c.failures, c.position
+  WHERE c.position < (SELECT s.before FROM pleat.seen('projects') s)
+  UNION ALL
+  (SELECT v.projects, v.successes, v.failures, v.position
+  FROM pleat.project_days v
+  WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+    AND v.generation = c.generation AND v.day = c.day
+    AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
+  ORDER BY v.position DESC LIMIT 1)
+) x
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
+  AND (x.position > 0 OR clock_timestamp() IS NULL);
+COMMENT ON VIEW pleat.project_days_seen IS 'project_days as the setting pleat.as_of shows it.';
+
+CREATE VIEW pleat.stack_combinations_seen AS
+SELECT c.stack_id, x.technologies, x.usage_count, x.successes, x.failures, x.complexity_sum_millionths, x.complexity_count,
+    x.first_seen, x.last_seen, x.people, x.people_taken_out, x.position
+FROM pleat.stack_combinations_current c
+CROSS JOIN LATERAL (
+  SELECT c.technologies, c.usage_count, c.successes, c.failures, c.complexity_sum_millionths, c.complexity_count, c.first_seen,
+      c.last_seen, c.people, c.people_taken_out, c.position
+  WHERE c.position < (SELECT s.before FROM pleat.seen('projects') s)
+  UNION ALL
+  (SELECT v.technologies, v.usage_count, v.successes, v.failures, v.complexity_sum_millionths, v.complexity_count, v.first_seen,
+      v.last_seen, v.people, v.people_taken_out, v.position
+  FROM pleat.stack_combinations v
+  WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+    AND v.generation = c.generation AND v.stack_id = c.stack_id
+    AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
+  ORDER BY v.position DESC LIMIT 1)
+) x
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
+  AND (x.position > 0 OR clock_timestamp() IS NULL);
+COMMENT ON VIEW pleat.stack_combinations_seen IS 'stack_combinations as the setting pleat.as_of shows it.';
+
+CREATE VIEW pleat.stack_days_seen AS
+SELECT c.stack_id, c.day, x.usage_count, x.position
+FROM pleat.stack_days_current c
+CROSS JOIN LATERAL (
+  SELECT c.usage_count, c.position
+  WHERE c.position < (SELECT s.before FROM pleat.seen('projects') s)
+  UNION ALL
+  (SELECT v.usage_count, v.position
+  FROM pleat.stack_days v
+  WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+    AND v.generation = c.generation AND v.stack_id = c.stack_id AND v.day = c.day
+    AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
+  ORDER BY v.position DESC LIMIT 1)
+) x
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
+  AND (x.position > 0 OR clock_timestamp() IS NULL);
+COMMENT ON VIEW pleat.stack_days_seen IS 'stack_days as the setting pleat.as_of shows it.';
+
+CREATE VIEW pleat.technology_pairs_seen AS
+SELECT c.technology_a, c.technology_b, x.together, x.successes, x.failures, x.people, x.people_taken_out, x.position
+FROM pleat.technology_pairs_current c
+CROSS JOIN LATERAL (
+  SELECT c.together, c.successes, c.failures, c.people, c.people_taken_out, c.position
+  WHERE c.position < (SELECT s.before FROM pleat.seen('projects') s)
+  UNION ALL
+  (SELECT v.together, v.successes, v.failures, v.people, v.people_taken_out, v.position
+  FROM pleat.technology_pairs v
+  WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+    AND v.generation = c.generation AND v.technology_a = c.technology_a AND v.technology_b = c.technology_b
+    AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
+  ORDER BY v.position DESC LIMIT 1)
+) x
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
+  AND (x.position > 0 OR clock_timestamp() IS NULL);
+COMMENT ON VIEW pleat.technology_pairs_seen IS 'technology_pairs as the setting pleat.as_of shows it.';
+
+CREATE VIEW pleat.domains_seen AS
+SELECT c.domain, x.projects, x.languages_sum, x.successes, x.failures, x.people, x.people_taken_out, x.position
+FROM pleat.domains_current c
+CROSS JOIN LATERAL (
+  SELECT c.projects, c.languages_sum, c.successes, c.failures, c.people, c.people_taken_out, c.position
+  WHERE c.position < (SELECT s.before FROM pleat.seen('projects') s)
+  UNION ALL
+  (SELECT v.projects, v.languages_sum, v.successes, v.failures, v.people, v.people_taken_out, v.position
+  FROM pleat.domains v
+  WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+    AND v.generation = c.generation AND v.domain = c.domain
+    AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
+  ORDER BY v.position DESC LIMIT 1)
+) x
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
+  AND (x.position > 0 OR clock_timestamp() IS NULL);
+COMMENT ON VIEW pleat.domains_seen IS 'domains as the setting pleat.as_of shows it.';
+
+CREATE VIEW pleat.domain_stacks_seen AS
+SELECT c.domain, c.stack_id, x.technologies, x.usage_count, x.successes, x.failures, x.people, x.people_taken_out, x.position
+FROM pleat.domain_stacks_current c
+CROSS JOIN LATERAL (
+  SELECT c.technologies, c.usage_count, c.successes, c.failures, c.people, c.people_taken_out, c.position
+  WHERE c.position < (SELECT s.before FROM pleat.seen('projects') s)
+  UNION ALL
+  (SELECT v.technologies, v.usage_count, v.successes, v.failures, v.people, v.people_taken_out, v.position
+  FROM pleat.domain_stacks v
+  WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+    AND v.generation = c.generation AND v.domain = c.domain AND v.stack_id = c.stack_id
+    AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
+  ORDER BY v.position DESC LIMIT 1)
+) x
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
+  AND (x.position > 0 OR clock_timestamp() IS NULL);
+COMMENT ON VIEW pleat.domain_stacks_seen IS 'domain_stacks as the setting pleat.as_of shows it.';
+
+CREATE VIEW pleat.prediction_calibration_seen AS
+SELECT c.model_version, c.decile, x.predictions, x.outcomes, x.successes, x.probability_sum_millionths, x.squared_error_sum,
+    x.position
+FROM pleat.prediction_calibration_current c
+CROSS JOIN LATERAL (
+  SELECT c.predictions, c.outcomes, c.successes, c.probability_sum_millionths, c.squared_error_sum, c.position
+  WHERE c.position < (SELECT s.before FROM pleat.seen('projects') s)
+  UNION ALL
+  (SELECT v.predictions, v.outcomes, v.successes, v.probability_sum_millionths, v.squared_error_sum, v.position
+  FROM pleat.prediction_calibration v
+  WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+    AND v.generation = c.generation AND v.model_version = c.model_version AND v.decile = c.decile
+    AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
+  ORDER BY v.position DESC LIMIT 1)
+) x
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
+  AND (x.position > 0 OR clock_timestamp() IS NULL);
+COMMENT ON VIEW pleat.prediction_calibration_seen IS 'prediction_calibration as the setting pleat.as_of shows it.';
+
+CREATE VIEW pleat.team_stats_seen AS
+SELECT c.team_id, x.name, x.name_time, x.name_position, x.members, x.projects_generated, x.projects_opened, x.wizard_steps,
+    x.successes, x.failures, x.complexity_sum_millionths, x.complexity_count, x.first_activity, x.last_activity, x.position
+FROM pleat.team_stats_current c
+CROSS JOIN LATERAL (
+  SELECT c.name, c.name_time, c.name_position, c.members, c.projects_generated, c.projects_opened, c.wizard_steps, c.successes,
+      c.failures, c.complexity_sum_millionths, c.complexity_count, c.first_activity, c.last_activity, c.position
+  WHERE c.position < (SELECT s.before FROM pleat.seen('projects') s)
+  UNION ALL
+  (SELECT v.name, v.name_time, v.name_position, v.members, v.projects_generated, v.projects_opened, v.wizard_steps, v.successes,
+      v.failures, v.complexity_sum_millionths, v.complexity_count, v.first_activity, v.last_activity, v.position
+  FROM pleat.team_stats v
+  WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+    AND v.generation = c.generation AND v.team_id = c.team_id
+    AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
+  ORDER BY v.position DESC LIMIT 1)
+) x
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
+  AND (x.position > 0 OR clock_timestamp() IS NULL);
+COMMENT ON VIEW pleat.team_stats_seen IS 'team_stats as the setting pleat.as_of shows it.';
+
+CREATE VIEW pleat.team_activity_seen AS
+SELECT c.team_id, c.day, x.events, x.projects_generated, x.projects_opened, x.wizard_steps, x.active_members, x.successes,
+    x.failures, x.hashes, x.counts, x.estimate, x.position
+FROM pleat.team_activity_current c
+CROSS JOIN LATERAL (
+  SELECT c.events, c.projects_generated, c.projects_opened, c.wizard_steps, c.active_members, c.successes, c.failures, c.hashes,
+      c.counts, c.estimate, c.position
+  WHERE c.position < (SELECT s.before FROM pleat.seen('projects') s)
+  UNION ALL
+  (SELECT v.events, v.projects_generated, v.projects_opened, v.wizard_steps, v.active_members, v.successes, v.failures, v.hashes,
+      v.counts, v.estimate, v.position
+  FROM pleat.team_activity v
+  WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+    AND v.generation = c.generation AND v.team_id = c.team_id AND v.day = c.day
+    AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
+  ORDER BY v.position DESC LIMIT 1)
+) x
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
+  AND (x.position > 0 OR clock_timestamp() IS NULL);
+COMMENT ON VIEW pleat.team_activity_seen IS 'team_activity as the setting pleat.as_of shows it.';
+
+CREATE VIEW pleat.team_technologies_seen AS
+SELECT c.team_id, c.technology, x.usage_count, x.successes, x.failures, x.position
+FROM pleat.team_technologies_current c
+CROSS JOIN LATERAL (
+  SELECT c.usage_count, c.successes, c.failures, c.position
+  WHERE c.position < (SELECT s.before FROM pleat.seen('projects') s)
+  UNION ALL
+  (SELECT v.usage_count, v.successes, v.failures, v.position
+  FROM pleat.team_technologies v
+  WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+    AND v.generation = c.generation AND v.team_id = c.team_id AND v.technology = c.technology
+    AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
+  ORDER BY v.position DESC LIMIT 1)
+) x
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
+  AND (x.position > 0 OR clock_timestamp() IS NULL);
+COMMENT ON VIEW pleat.team_technologies_seen IS 'team_technologies as the setting pleat.as_of shows it.';
+
+CREATE VIEW pleat.model_metrics_seen AS
+SELECT c.model_name, c.task_type, c.complexity_level, c.hour, x.requests, x.response_time_us, x.tokens_used, x.cost_nanodollars,
+    x.quality_millionths, x.quality_samples, x.fallbacks, x.buckets, x.bucket_ranks, x.position
+FROM pleat.model_metrics_current c
+CROSS JOIN LATERAL (
+  SELECT c.requests, c.response_time_us, c.tokens_used, c.cost_nanodollars, c.quality_millionths, c.quality_samples,
+      c.fallbacks, c.buckets, c.bucket_ranks, c.position
+  WHERE c.position < (SELECT s.before FROM pleat.seen('models') s)
+  UNION ALL
+  (SELECT v.requests, v.response_time_us, v.tokens_used, v.cost_nanodollars, v.quality_millionths, v.quality_samples,
+      v.fallbacks, v.buckets, v.bucket_ranks, v.position
+  FROM pleat.model_metrics v
+  WHERE c.position >= (SELECT s.turn FROM pleat.seen('models') s)
+    AND v.generation = c.generation AND v.model_name = c.model_name AND v.task_type = c.task_type AND v.complexity_level = c.complexity_level AND v.hour = c.hour
+    AND v.position <= (SELECT s.turn FROM pleat.seen('models') s)
+  ORDER BY v.position DESC LIMIT 1)
+) x
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('models') s)
+  AND (x.position > 0 OR clock_timestamp() IS NULL);
+COMMENT ON VIEW pleat.model_metrics_seen IS 'model_metrics as the setting pleat.as_of shows it.';
+
+CREATE VIEW pleat.model_days_seen AS
+SELECT c.model_name, c.task_type, c.day, x.requests, x.response_time_us, x.tokens_used, x.cost_nanodollars,
+    x.quality_millionths, x.quality_samples, x.fallbacks, x.buckets, x.bucket_ranks, x.position
+FROM pleat.model_days_current c
+CROSS JOIN LATERAL (
+  SELECT c.requests, c.response_time_us, c.tokens_used, c.cost_nanodollars, c.quality_millionths, c.quality_samples,
+      c.fallbacks, c.buckets, c.bucket_ranks, c.position
+  WHERE c.position < (SELECT s.before FROM pleat.seen('models') s)
+  UNION ALL
+  (SELECT v.requests, v.response_time_us, v.tokens_used, v.cost_nanodollars, v.quality_millionths, v.quality_samples,
+      v.fallbacks, v.buckets, v.bucket_ranks, v.position
+  FROM pleat.model_days v
+  WHERE c.position >= (SELECT s.turn FROM pleat.seen('models') s)
+    AND v.generation = c.generation AND v.model_name = c.model_name AND v.task_type = c.task_type AND v.day = c.day
+    AND v.position <= (SELECT s.turn FROM pleat.seen('models') s)
+  ORDER BY v.position DESC LIMIT 1)
+) x
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('models') s)
+  AND (x.position > 0 OR clock_timestamp() IS NULL);
+COMMENT ON VIEW pleat.model_days_seen IS 'model_days as the setting pleat.as_of shows it.';
+
+CREATE VIEW pleat.wizard_activity_seen AS
+SELECT c.step, c.hour, x.completions, x.sessions, x.duration_buckets, x.duration_ranks, x.position
+FROM pleat.wizard_activity_current c
+CROSS JOIN LATERAL (
+  SELECT c.completions, c.sessions, c.duration_buckets, c.duration_ranks, c.position
+  WHERE c.position < (SELECT s.before FROM pleat.seen('activity') s)
+  UNION ALL
+  (SELECT v.completions, v.sessions, v.duration_buckets, v.duration_ranks, v.position
+  FROM pleat.wizard_activity v
+  WHERE c.position >= (SELECT s.turn FROM pleat.seen('activity') s)
+    AND v.generation = c.generation AND v.step = c.step AND v.hour = c.hour
+    AND v.position <= (SELECT s.turn FROM pleat.seen('activity') s)
+  ORDER BY v.position DESC LIMIT 1)
+) x
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('activity') s)
+  AND (x.position > 0 OR clock_timestamp() IS NULL);
+COMMENT ON VIEW pleat.wizard_activity_seen IS 'wizard_activity as the setting pleat.as_of shows it.';
+
+CREATE VIEW pleat.cache_stats_seen AS
+SELECT c.cache, c.day, x.hits, x.misses, x.tokens_saved, x.cost_saved_nanodollars, x.position
+FROM pleat.cache_stats_current c
+CROSS JOIN LATERAL (
+  SELECT c.hits, c.misses, c.tokens_saved, c.cost_saved_nanodollars, c.position
+  WHERE c.position < (SELECT s.before FROM pleat.seen('activity') s)
+  UNION ALL
+  (SELECT v.hits, v.misses, v.tokens_saved, v.cost_saved_nanodollars, v.position
+  FROM pleat.cache_stats v
+  WHERE c.position >= (SELECT s.turn FROM pleat.seen('activity') s)
+    AND v.generation = c.generation AND v.cache = c.cache AND v.day = c.day
+    AND v.position <= (SELECT s.turn FROM pleat.seen('activity') s)
+  ORDER BY v.position DESC LIMIT 1)
+) x
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('activity') s)
+  AND (x.position > 0 OR clock_timestamp() IS NULL);
+COMMENT ON VIEW pleat.cache_stats_seen IS 'cache_stats as the setting pleat.as_of shows it.';
+
+CREATE VIEW pleat.errors_seen AS
+SELECT c.component, c.severity, c.hour, x.occurrences, x.position
+FROM pleat.errors_current c
+CROSS JOIN LATERAL (
+  SELECT c.occurrences, c.position
+  WHERE c.position < (SELECT s.before FROM pleat.seen('activity') s)
+  UNION ALL
+  (SELECT v.occurrences, v.position
+  FROM pleat.errors v
+  WHERE c.position >= (SELECT s.turn FROM pleat.seen('activity') s)
+    AND v.generation = c.generation AND v.component = c.component AND v.severity = c.severity AND v.hour = c.hour
+    AND v.position <= (SELECT s.turn FROM pleat.seen('activity') s)
+  ORDER BY v.position DESC LIMIT 1)
+) x
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('activity') s)
+  AND (x.position > 0 OR clock_timestamp() IS NULL);
+COMMENT ON VIEW pleat.errors_seen IS 'errors as the setting pleat.as_of shows it.';
+
 
 -- All public projects of both windows: what trends are shares of. One row.
 CREATE VIEW pleat.project_windows AS
 SELECT coalesce(sum(d.projects) FILTER (WHERE d.day > n.today - 30), 0)::bigint AS whole,
   coalesce(sum(d.projects) FILTER (WHERE d.day <= n.today - 30), 0)::bigint AS previous_whole
 FROM pleat.projects_now n
-JOIN pleat.project_days_current d ON d.generation = n.generation AND d.day > n.today - 60 AND d.day <= n.today;
+JOIN pleat.project_days_seen d ON d.day > n.today - 60 AND d.day <= n.today
+OFFSET 0;
 COMMENT ON VIEW pleat.project_windows IS 'Public projects of the current and the previous window: one row.';
 
 -- Technologies -----------------------------------------------------------------------------------------------------------------
 
+-- A technology's category never changes, so any version of it will do.
 CREATE VIEW pleat.technology_usage_rows AS
 SELECT u.technology, u.day, t.category, u.projects, u.selections, u.people, u.successes, u.failures, u.people_taken_out
-FROM pleat.technology_usage_current u
-JOIN pleat.technologies_current t ON t.generation = u.generation AND t.technology = u.technology
-WHERE u.generation = (SELECT generation FROM pleat.projects_now)
-  AND u.projects + u.selections > 0;
+FROM pleat.technology_usage_seen u
+JOIN pleat.technologies_current t
+  ON t.technology = u.technology AND t.generation = (SELECT n.generation FROM pleat.projects_now n)
+WHERE u.projects + u.selections > 0;
 COMMENT ON VIEW pleat.technology_usage_rows IS 'insights.technology_usage without the threshold, and what it needs.';
 
--- People of the current window. Few hashes are grouped and counted, for all keys at once. A key with more than 256, or with a
--- full sketch (that stands for itself by its 256th hash), is looked at by itself; where one is an estimate, the smallest of
--- the full sketches' 256th hashes bounds that of the union, and no hash above is read.
-CREATE VIEW pleat.technology_window_people AS
-SELECT technology,
-  CASE WHEN NOT has_full AND hashes <= 256 THEN hashes ELSE (
-    SELECT pleat.people(array_agg(hash ORDER BY hash), k.has_estimate)
-    FROM (
-      SELECT DISTINCT
-        unnest(CASE WHEN k.has_estimate THEN p.hashes[1:width_bucket(k.bound, p.hashes)] ELSE p.hashes END) AS hash
-      FROM pleat.projects_now n
-      JOIN pleat.technology_people_current p
-        ON p.generation = n.generation AND p.day > n.today - 30 AND p.day <= n.today
-      WHERE p.technology = k.technology
-      ORDER BY hash LIMIT 257
-    ) u
-  ) END AS people
-FROM (
-  SELECT technology, count(*) AS hashes, bool_or(is_full) AS has_full, bool_or(is_estimate) AS has_estimate,
-    min(hash) FILTER (WHERE is_full) AS bound
-  FROM (
-    SELECT technology, hash, bool_or(is_full) AS is_full, bool_or(estimate) AS is_estimate
-    FROM (
-      SELECT p.technology, p.estimate, cardinality(p.hashes) >= 256 AS is_full,
-        unnest(CASE WHEN cardinality(p.hashes) < 256 THEN p.hashes ELSE p.hashes[256:256] END) AS hash
-      FROM pleat.projects_now n
-      JOIN pleat.technology_people_current p
-        ON p.generation = n.generation AND p.day > n.today - 30 AND p.day <= n.today
-    ) h
-    GROUP BY technology, hash
-  ) d
-  GROUP BY technology
-) k;
-COMMENT ON VIEW pleat.technology_window_people IS 'People of a technology''s public projects in the current window.';
-
-CREATE VIEW pleat.technology_windows AS
-SELECT technology,
-  (sum(projects) FILTER (WHERE day > n.today - 30))::bigint AS usage_count,
-  (sum(projects) FILTER (WHERE day <= n.today - 30))::bigint AS previous_usage_count,
-  (sum(successes) FILTER (WHERE day > n.today - 30))::bigint AS successes,
-  (sum(successes + failures) FILTER (WHERE day > n.today - 30))::bigint AS outcomes,
-  (sum(people_taken_out) FILTER (WHERE day > n.today - 30))::bigint AS people_taken_out
-FROM pleat.projects_now n
-JOIN pleat.technology_usage_current u ON u.generation = n.generation AND u.day > n.today - 60 AND u.day <= n.today
-GROUP BY technology;
-COMMENT ON VIEW pleat.technology_windows IS 'Public projects of a technology in the current and the previous window.';
-
+-- People of the current window: if they came on one day, that day's. Else few hashes are counted; a technology with more than
+-- 256, or with a full sketch (that stands for itself by its 256th hash), is looked at again: where one is an estimate, the
+-- smallest of the full sketches' 256th hashes bounds that of the union, and no hash above is read.
 CREATE VIEW pleat.technology_trends_rows AS
 SELECT technology AS technology_name, category, usage_count, people, outcomes,
   pleat.share(successes, outcomes) AS success_rate,
@@ -194,32 +408,49 @@ SELECT technology AS technology_name, category, usage_count, people, outcomes,
   pleat.trend_direction(usage_count, whole, previous_usage_count, previous_whole) AS trend_direction,
   first_seen, watermark AS aggregated_at, people_taken_out
 FROM (
-  SELECT t.technology, t.category, t.first_seen, n.watermark, w.whole, w.previous_whole,
-    coalesce(u.usage_count, 0) AS usage_count,
-    coalesce(u.previous_usage_count, 0) AS previous_usage_count,
-    coalesce(u.successes, 0) AS successes,
-    coalesce(u.outcomes, 0) AS outcomes,
-    coalesce(u.people_taken_out, 0) AS people_taken_out,
-    coalesce(p.people, 0) AS people
+  SELECT t.technology, t.category, t.first_seen, n.watermark, w.whole, w.previous_whole, u.usage_count,
+    u.previous_usage_count, u.successes, u.outcomes, u.people_taken_out,
+    CASE WHEN u.days_with_people <= 1 THEN u.most_people ELSE (
+      SELECT CASE WHEN NOT k.has_full AND k.hashes <= 256 THEN k.hashes ELSE (
+          SELECT pleat.people(array_agg(a.hash ORDER BY a.hash), k.has_estimate)
+          FROM (
+            SELECT DISTINCT
+              unnest(CASE WHEN k.has_estimate THEN p.hashes[1:width_bucket(k.bound, p.hashes)] ELSE p.hashes END) AS hash
+            FROM pleat.technology_people_seen p
+            WHERE p.technology = t.technology AND p.day > n.today - 30 AND p.day <= n.today
+            ORDER BY hash LIMIT 257
+          ) a
+        ) END
+      FROM (
+        SELECT count(DISTINCT h.hash) AS hashes, bool_or(h.is_full) AS has_full, bool_or(h.estimate) AS has_estimate,
+          min(h.hash) FILTER (WHERE h.is_full) AS bound
+        FROM (
+          SELECT p.estimate, cardinality(p.hashes) >= 256 AS is_full,
+            unnest(CASE WHEN cardinality(p.hashes) < 256 THEN p.hashes ELSE p.hashes[256:256] END) AS hash
+          FROM pleat.technology_people_seen p
+          WHERE p.technology = t.technology AND p.day > n.today - 30 AND p.day <= n.today
+        ) h
+      ) k
+    ) END AS people
   FROM pleat.projects_now n
   CROSS JOIN pleat.project_windows w
-  JOIN pleat.technologies_current t ON t.generation = n.generation
-  LEFT JOIN pleat.technology_windows u ON u.technology = t.technology
-  LEFT JOIN pleat.technology_window_people p ON p.technology = t.technology
+  CROSS JOIN pleat.technologies_seen t
+  CROSS JOIN LATERAL (
+    SELECT coalesce(sum(d.projects) FILTER (WHERE d.day > n.today - 30), 0)::bigint AS usage_count,
+      coalesce(sum(d.projects) FILTER (WHERE d.day <= n.today - 30), 0)::bigint AS previous_usage_count,
+      coalesce(sum(d.successes) FILTER (WHERE d.day > n.today - 30), 0)::bigint AS successes,
+      coalesce(sum(d.successes + d.failures) FILTER (WHERE d.day > n.today - 30), 0)::bigint AS outcomes,
+      coalesce(sum(d.people_taken_out) FILTER (WHERE d.day > n.today - 30), 0)::bigint AS people_taken_out,
+      count(*) FILTER (WHERE d.day > n.today - 30 AND d.people > 0) AS days_with_people,
+      coalesce(max(d.people) FILTER (WHERE d.day > n.today - 30), 0) AS most_people
+    FROM pleat.technology_usage_seen d
+    WHERE d.technology = t.technology AND d.day > n.today - 60 AND d.day <= n.today
+  ) u
   WHERE t.projects + t.selections > 0
 ) r;
 COMMENT ON VIEW pleat.technology_trends_rows IS 'insights.technology_trends without the threshold, and what it needs.';
 
 -- Stacks -----------------------------------------------------------------------------------------------------------------------
-
-CREATE VIEW pleat.stack_windows AS
-SELECT stack_id,
-  (sum(usage_count) FILTER (WHERE day > n.today - 30))::bigint AS current_usage_count,
-  (sum(usage_count) FILTER (WHERE day <= n.today - 30))::bigint AS previous_usage_count
-FROM pleat.projects_now n
-JOIN pleat.stack_days_current d ON d.generation = n.generation AND d.day > n.today - 60 AND d.day <= n.today
-GROUP BY stack_id;
-COMMENT ON VIEW pleat.stack_windows IS 'Public projects of a stack in the current and the previous window.';
 
 CREATE VIEW pleat.stack_combinations_rows AS
 SELECT to_jsonb(technologies) AS technologies, cardinality(technologies)::bigint AS size, usage_count, people, outcomes,
@@ -237,15 +468,80 @@ SELECT to_jsonb(technologies) AS technologies, cardinality(technologies)::bigint
 FROM (
   SELECT s.technologies, s.usage_count, s.people, s.people_taken_out, s.successes, s.successes + s.failures AS outcomes,
     s.complexity_sum_millionths, s.complexity_count, s.first_seen, s.last_seen, w.whole, w.previous_whole,
-    coalesce(d.current_usage_count, 0) AS current_usage_count,
-    coalesce(d.previous_usage_count, 0) AS previous_usage_count
+    d.current_usage_count, d.previous_usage_count
   FROM pleat.projects_now n
   CROSS JOIN pleat.project_windows w
-  JOIN pleat.stack_combinations_current s ON s.generation = n.generation
-  LEFT JOIN pleat.stack_windows d ON d.stack_id = s.stack_id
+  CROSS JOIN pleat.stack_combinations_seen s
+  CROSS JOIN LATERAL (
+    SELECT coalesce(sum(d.usage_count) FILTER (WHERE d.day > n.today - 30), 0)::bigint AS current_usage_count,
+      coalesce(sum(d.usage_count) FILTER (WHERE d.day <= n.today - 30), 0)::bigint AS previous_usage_count
+    FROM pleat.stack_days_seen d
+    WHERE d.stack_id = s.stack_id AND d.day > n.today - 60 AND d.day <= n.today
+  ) d
   WHERE s.usage_count > 0
 ) r;
 COMMENT ON VIEW pleat.stack_combinations_rows IS 'insights.stack_combinations without the threshold, and what it needs.';
+
+-- Pairs ------------------------------------------------------------------------------------------------------------------------
+
+CREATE VIEW pleat.technology_pairs_rows AS
+SELECT technology_a, technology_b, together, people,
+  pleat.share(together, a + b - together) AS jaccard,
+  together::float8 * whole::float8 / (a::float8 * b::float8) AS lift,
+  pleat.pair_g(together, a, b, whole) AS g,
+  outcomes,
+  pleat.share(successes, outcomes) AS success_rate,
+  pleat.wilson_low(successes, outcomes) AS success_rate_low,
+  pleat.wilson_high(successes, outcomes) AS success_rate_high,
+  people_taken_out
+FROM (
+  SELECT p.technology_a, p.technology_b, p.together, p.people, p.people_taken_out, p.successes,
+    p.successes + p.failures AS outcomes, a.projects AS a, b.projects AS b, w.whole
+  FROM (SELECT sum(d.projects)::bigint AS whole FROM pleat.project_days_seen d OFFSET 0) w
+  CROSS JOIN pleat.technology_pairs_seen p
+  JOIN pleat.technologies_seen a ON a.technology = p.technology_a
+  JOIN pleat.technologies_seen b ON b.technology = p.technology_b
+  WHERE p.together > 0
+) r;
+COMMENT ON VIEW pleat.technology_pairs_rows IS 'insights.technology_pairs without the threshold, and what it needs.';
+
+-- Domains ----------------------------------------------------------------------------------------------------------------------
+
+-- The lists have a threshold of their own, before the ten are taken: shown_stacks.
+CREATE VIEW pleat.domain_patterns_rows AS
+SELECT d.domain, d.projects AS sample_size, d.people,
+  (
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+      'technologies', s.technologies, 'usage_count', s.usage_count,
+      'success_rate', pleat.share(s.successes, s.successes + s.failures)
+    ) ORDER BY s.usage_count DESC, s.technologies), '[]')
+    FROM (
+      SELECT t.technologies, t.usage_count, t.successes, t.failures FROM pleat.domain_stacks_seen t
+      WHERE t.domain = d.domain AND t.usage_count > 0
+      ORDER BY t.usage_count DESC, t.technologies LIMIT 10
+    ) s
+  ) AS popular_stacks,
+  (
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+      'technologies', s.technologies, 'usage_count', s.usage_count,
+      'success_rate', pleat.share(s.successes, s.successes + s.failures)
+    ) ORDER BY s.usage_count DESC, s.technologies), '[]')
+    FROM (
+      SELECT t.technologies, t.usage_count, t.successes, t.failures FROM pleat.domain_stacks_seen t
+      WHERE t.domain = d.domain AND t.usage_count > 0 AND t.people - t.people_taken_out >= 10
+      ORDER BY t.usage_count DESC, t.technologies LIMIT 10
+    ) s
+  ) AS shown_stacks,
+  pleat.share(d.languages_sum, d.projects) AS average_languages_count,
+  jsonb_build_object(
+    'success_rate', pleat.share(d.successes, d.successes + d.failures),
+    'low', pleat.wilson_low(d.successes, d.successes + d.failures),
+    'high', pleat.wilson_high(d.successes, d.successes + d.failures),
+    'outcomes', d.successes + d.failures) AS success_metrics,
+  d.people_taken_out
+FROM pleat.domains_seen d
+WHERE d.projects > 0;
+COMMENT ON VIEW pleat.domain_patterns_rows IS 'insights.domain_patterns without the threshold, and what it needs.';
 
 -- What everybody reads, and the same without the threshold ---------------------------------------------------------------------
 
@@ -282,39 +578,29 @@ SELECT technologies, size, usage_count, people, outcomes, avg_success_rate, succ
   trend_percentage, trend_z, trend_direction
 FROM pleat.stack_combinations_rows;
 
+CREATE VIEW insights.technology_pairs WITH (security_barrier) AS
+SELECT technology_a, technology_b, together, people, jaccard, lift, g, outcomes, success_rate, success_rate_low,
+  success_rate_high
+FROM pleat.technology_pairs_rows
+WHERE people - people_taken_out >= 10;
+
+CREATE VIEW pleat_unmasked.technology_pairs AS
+SELECT technology_a, technology_b, together, people, jaccard, lift, g, outcomes, success_rate, success_rate_low,
+  success_rate_high
+FROM pleat.technology_pairs_rows;
+
+CREATE VIEW insights.domain_patterns WITH (security_barrier) AS
+SELECT domain, sample_size, people, shown_stacks AS popular_stacks, average_languages_count, success_metrics
+FROM pleat.domain_patterns_rows
+WHERE people - people_taken_out >= 10;
+
+CREATE VIEW pleat_unmasked.domain_patterns AS
+SELECT domain, sample_size, people, popular_stacks, average_languages_count, success_metrics
+FROM pleat.domain_patterns_rows;
+
 -- Teams ------------------------------------------------------------------------------------------------------------------------
 
--- As pleat.technology_window_people.
-CREATE VIEW pleat.team_window_people AS
-SELECT team_id,
-  CASE WHEN NOT has_full AND hashes <= 256 THEN hashes ELSE (
-    SELECT pleat.people(array_agg(hash ORDER BY hash), k.has_estimate)
-    FROM (
-      SELECT DISTINCT
-        unnest(CASE WHEN k.has_estimate THEN a.hashes[1:width_bucket(k.bound, a.hashes)] ELSE a.hashes END) AS hash
-      FROM pleat.projects_now n
-      JOIN pleat.team_activity_current a ON a.generation = n.generation AND a.day > n.today - 30 AND a.day <= n.today
-      WHERE a.team_id = k.team_id
-      ORDER BY hash LIMIT 257
-    ) u
-  ) END AS people
-FROM (
-  SELECT team_id, count(*) AS hashes, bool_or(is_full) AS has_full, bool_or(is_estimate) AS has_estimate,
-    min(hash) FILTER (WHERE is_full) AS bound
-  FROM (
-    SELECT team_id, hash, bool_or(is_full) AS is_full, bool_or(estimate) AS is_estimate
-    FROM (
-      SELECT a.team_id, a.estimate, cardinality(a.hashes) >= 256 AS is_full,
-        unnest(CASE WHEN cardinality(a.hashes) < 256 THEN a.hashes ELSE a.hashes[256:256] END) AS hash
-      FROM pleat.projects_now n
-      JOIN pleat.team_activity_current a ON a.generation = n.generation AND a.day > n.today - 30 AND a.day <= n.today
-    ) h
-    GROUP BY team_id, hash
-  ) d
-  GROUP BY team_id
-) k;
-COMMENT ON VIEW pleat.team_window_people IS 'People of a team''s events in the current window.';
-
+-- active_members as people in pleat.technology_trends_rows.
 CREATE VIEW pleat_unmasked.team_stats AS
 SELECT team_id, name, members, projects_generated, projects_opened, wizard_steps, active_members, outcomes,
   pleat.share(successes, outcomes) AS success_rate,
@@ -323,10 +609,29 @@ SELECT team_id, name, members, projects_generated, projects_opened, wizard_steps
   pleat.share(complexity_sum_millionths, complexity_count * 1000000) AS avg_complexity,
   first_activity, last_activity
 FROM (
-  SELECT s.*, s.successes + s.failures AS outcomes, coalesce(p.people, 0) AS active_members
-  FROM pleat.team_stats_current s
-  LEFT JOIN pleat.team_window_people p ON p.team_id = s.team_id
-  WHERE s.generation = (SELECT generation FROM pleat.projects_now)
+  SELECT s.*, s.successes + s.failures AS outcomes,
+    CASE WHEN NOT k.has_full AND k.hashes <= 256 THEN k.hashes ELSE (
+      SELECT pleat.people(array_agg(u.hash ORDER BY u.hash), k.has_estimate)
+      FROM (
+        SELECT DISTINCT
+          unnest(CASE WHEN k.has_estimate THEN a.hashes[1:width_bucket(k.bound, a.hashes)] ELSE a.hashes END) AS hash
+        FROM pleat.team_activity_seen a
+        WHERE a.team_id = s.team_id AND a.day > n.today - 30 AND a.day <= n.today
+        ORDER BY hash LIMIT 257
+      ) u
+    ) END AS active_members
+  FROM pleat.projects_now n
+  CROSS JOIN pleat.team_stats_seen s
+  CROSS JOIN LATERAL (
+    SELECT count(DISTINCT h.hash) AS hashes, coalesce(bool_or(h.is_full), false) AS has_full,
+      bool_or(h.estimate) AS has_estimate, min(h.hash) FILTER (WHERE h.is_full) AS bound
+    FROM (
+      SELECT a.estimate, cardinality(a.hashes) >= 256 AS is_full,
+        unnest(CASE WHEN cardinality(a.hashes) < 256 THEN a.hashes ELSE a.hashes[256:256] END) AS hash
+      FROM pleat.team_activity_seen a
+      WHERE a.team_id = s.team_id AND a.day > n.today - 30 AND a.day <= n.today
+    ) h
+  ) k
 ) r;
 
 CREATE VIEW insights.team_stats WITH (security_barrier) AS
@@ -336,8 +641,8 @@ FROM pleat_unmasked.team_stats;
 
 CREATE VIEW pleat_unmasked.team_activity AS
 SELECT team_id, day, projects_generated, projects_opened, wizard_steps, active_members, successes, failures
-FROM pleat.team_activity_current
-WHERE generation = (SELECT generation FROM pleat.projects_now) AND events > 0;
+FROM pleat.team_activity_seen
+WHERE events > 0;
 
 CREATE VIEW insights.team_activity WITH (security_barrier) AS
 SELECT team_id, day, projects_generated, projects_opened, wizard_steps, active_members, successes, failures
@@ -346,8 +651,8 @@ FROM pleat_unmasked.team_activity;
 CREATE VIEW pleat_unmasked.team_technologies AS
 SELECT team_id, technology, usage_count, successes, failures,
   (successes + 1)::float8 / (successes + failures + 2)::float8 * usage_count::float8 AS weight
-FROM pleat.team_technologies_current
-WHERE generation = (SELECT generation FROM pleat.projects_now) AND usage_count > 0;
+FROM pleat.team_technologies_seen
+WHERE usage_count > 0;
 
 CREATE VIEW insights.team_technologies WITH (security_barrier) AS
 SELECT team_id, technology, usage_count, successes, failures, weight
@@ -365,8 +670,8 @@ SELECT model_name, task_type, complexity_level, hour, requests,
   cost_nanodollars * 0.000000001 AS cost_usd,
   (quality_millionths / nullif(quality_samples * 1000000::numeric, 0))::float8 AS quality_score,
   quality_samples, fallbacks
-FROM pleat.model_metrics_current
-WHERE generation = (SELECT generation FROM pleat.models_now) AND requests > 0;
+FROM pleat.model_metrics_seen
+WHERE requests > 0;
 
 CREATE VIEW insights.model_metrics WITH (security_barrier) AS
 SELECT model_name, task_type, complexity_level, hour, requests, response_time_ms, response_time_ms_p50,
@@ -409,7 +714,8 @@ FROM (
     SELECT d.*, d.day > n.today - 30 AND d.day <= n.today AS in_current,
       d.day > n.today - 60 AND d.day <= n.today - 30 AS in_previous
     FROM pleat.models_now n
-    JOIN pleat.model_days_current d ON d.generation = n.generation AND d.requests > 0
+    CROSS JOIN pleat.model_days_seen d
+    WHERE d.requests > 0
   ) d
   GROUP BY model_name
 ) m
@@ -420,7 +726,7 @@ LEFT JOIN (
     FROM (
       SELECT d.model_name, h.bucket, h.rank - h.rank_before AS count
       FROM pleat.models_now n
-      JOIN pleat.model_days_current d ON d.generation = n.generation AND d.day > n.today - 30 AND d.day <= n.today
+      JOIN pleat.model_days_seen d ON d.day > n.today - 30 AND d.day <= n.today
       CROSS JOIN unnest(d.buckets, d.bucket_ranks, 0::bigint || d.bucket_ranks) AS h (bucket, rank, rank_before)
       WHERE h.bucket IS NOT NULL
     ) counts
@@ -434,6 +740,61 @@ SELECT model_name, requests, response_time_ms, response_time_ms_p50, response_ti
   tokens_used, cost_usd, quality_score, quality_samples, fallbacks, mean_cost_usd, previous_requests,
   previous_mean_cost_usd, previous_response_time_ms, previous_quality_score
 FROM pleat_unmasked.model_performance;
+
+
+-- Of a project and version one prediction counts at most: see the fold. Squared errors are sums of 10^-12.
+CREATE VIEW pleat_unmasked.prediction_calibration AS
+SELECT model_version, decile::bigint AS decile, predictions, outcomes, successes,
+  pleat.share(probability_sum_millionths, predictions * 1000000) AS mean_probability,
+  (squared_error_sum / nullif(outcomes * 1000000000000::numeric, 0))::float8 AS brier
+FROM pleat.prediction_calibration_seen
+WHERE predictions > 0;
+
+CREATE VIEW insights.prediction_calibration WITH (security_barrier) AS
+SELECT model_version, decile, predictions, outcomes, successes, mean_probability, brier
+FROM pleat_unmasked.prediction_calibration;
+
+-- Activity ---------------------------------------------------------------------------------------------------------------------
+
+CREATE VIEW pleat_unmasked.wizard_activity AS
+SELECT step::bigint AS step, hour, completions, sessions,
+  pleat.quantile(50, duration_buckets, duration_ranks) / 1000 AS duration_ms_p50,
+  pleat.quantile(95, duration_buckets, duration_ranks) / 1000 AS duration_ms_p95
+FROM pleat.wizard_activity_seen;
+
+CREATE VIEW insights.wizard_activity WITH (security_barrier) AS
+SELECT step, hour, completions, sessions, duration_ms_p50, duration_ms_p95
+FROM pleat_unmasked.wizard_activity;
+
+-- At a turn of the day it was counted with the watermark of that turn.
+CREATE VIEW pleat_unmasked.wizard_now AS
+SELECT s.step::bigint AS step, count(*) AS sessions
+FROM pleat.activity_now n
+JOIN pleat.wizard_sessions_current s ON s.generation = n.generation AND s.time >= n.watermark - interval '30 minutes'
+WHERE n.turn IS NULL
+GROUP BY s.step
+UNION ALL
+SELECT s.step::bigint, s.sessions
+FROM pleat.activity_now n
+JOIN pleat.wizard_sessions s ON s.generation = n.generation AND s.position = n.turn;
+
+CREATE VIEW insights.wizard_now WITH (security_barrier) AS
+SELECT step, sessions FROM pleat_unmasked.wizard_now;
+
+CREATE VIEW pleat_unmasked.cache_stats AS
+SELECT cache, day, hits, misses, pleat.share(hits, hits + misses) AS hit_rate,
+  pleat.as_count(tokens_saved) AS tokens_saved, cost_saved_nanodollars * 0.000000001 AS cost_saved_usd
+FROM pleat.cache_stats_seen;
+
+CREATE VIEW insights.cache_stats WITH (security_barrier) AS
+SELECT cache, day, hits, misses, hit_rate, tokens_saved, cost_saved_usd
+FROM pleat_unmasked.cache_stats;
+
+CREATE VIEW pleat_unmasked.errors AS
+SELECT component, severity, hour, occurrences FROM pleat.errors_seen;
+
+CREATE VIEW insights.errors WITH (security_barrier) AS
+SELECT component, severity, hour, occurrences FROM pleat_unmasked.errors;
 
 -- How fresh all this is --------------------------------------------------------------------------------------------------------
 
@@ -519,211 +880,3 @@ SELECT alias, technology, category, version::bigint AS version FROM pleat.techno
 
 CREATE VIEW insights.technology_catalog WITH (security_barrier) AS
 SELECT alias, technology, category, version FROM pleat_unmasked.technology_catalog;
-
--- Comments --------------------------------------------------------------------------------------------------------------------
-
-COMMENT ON VIEW insights.technology_usage IS
-  'Public projects and selections of a technology on a UTC day of event time. Shown to everybody from 10 people on.';
-COMMENT ON COLUMN insights.technology_usage.technology IS 'Canonical name.';
-COMMENT ON COLUMN insights.technology_usage.day IS 'UTC day of the project or selection.';
-COMMENT ON COLUMN insights.technology_usage.category IS 'The catalog''s, else that of its first event, else other.';
-COMMENT ON COLUMN insights.technology_usage.projects IS 'Public projects generated that day with the technology.';
-COMMENT ON COLUMN insights.technology_usage.selections IS 'Times it was selected that day (stack_selected).';
-COMMENT ON COLUMN insights.technology_usage.people IS 'People of those projects; exact up to 256, then an estimate.';
-COMMENT ON COLUMN insights.technology_usage.successes IS 'Of those projects, with a success as newest feedback.';
-COMMENT ON COLUMN insights.technology_usage.failures IS 'Of those projects, with a failure as newest feedback.';
-
-COMMENT ON VIEW insights.technology_trends IS
-  'How a technology does in the 30 days that end today (the date of the watermark), against the 30 days before. Shown to everybody from 10 people on.';
-COMMENT ON COLUMN insights.technology_trends.technology_name IS 'Canonical name.';
-COMMENT ON COLUMN insights.technology_trends.category IS 'The catalog''s, else that of its first event, else other.';
-COMMENT ON COLUMN insights.technology_trends.usage_count IS 'Public projects with it in the current window.';
-COMMENT ON COLUMN insights.technology_trends.people IS 'People of those projects; exact up to 256, then an estimate.';
-COMMENT ON COLUMN insights.technology_trends.outcomes IS
-  'Projects of the current window with an outcome: successes plus failures.';
-COMMENT ON COLUMN insights.technology_trends.success_rate IS 'successes / outcomes; NULL where there are none.';
-COMMENT ON COLUMN insights.technology_trends.success_rate_low IS 'Lower end of its Wilson 95% interval.';
-COMMENT ON COLUMN insights.technology_trends.success_rate_high IS 'Upper end of its Wilson 95% interval.';
-COMMENT ON COLUMN insights.technology_trends.previous_usage_count IS 'Public projects with it in the previous window.';
-COMMENT ON COLUMN insights.technology_trends.share IS
-  'Part of the current window''s public projects with it; NULL where there are none.';
-COMMENT ON COLUMN insights.technology_trends.previous_share IS 'The same of the previous window.';
-COMMENT ON COLUMN insights.technology_trends.trend_percentage IS
-  '100 × (share / previous_share − 1); NULL where previous_share is 0 or NULL.';
-COMMENT ON COLUMN insights.technology_trends.trend_z IS
-  'Pooled two-proportion z of share against previous_share; NULL where a window has no project at all.';
-COMMENT ON COLUMN insights.technology_trends.trend_direction IS
-  'up, down or stable: up or down where |trend_z| ≥ 2.576 and |trend_percentage| ≥ 5 or NULL.';
-COMMENT ON COLUMN insights.technology_trends.first_seen IS 'Least event time of the projects ever counted here.';
-COMMENT ON COLUMN insights.technology_trends.aggregated_at IS
-  'The watermark: the greatest event time folded, less 5 minutes.';
-
-COMMENT ON VIEW insights.stack_combinations IS
-  'The whole set of a project''s technologies, over all time. Shown to everybody from 10 people on.';
-COMMENT ON COLUMN insights.stack_combinations.technologies IS 'The set: an array of names, sorted by bytes.';
-COMMENT ON COLUMN insights.stack_combinations.size IS 'How many they are.';
-COMMENT ON COLUMN insights.stack_combinations.usage_count IS 'Public projects with exactly this set.';
-COMMENT ON COLUMN insights.stack_combinations.people IS 'People of those projects; exact up to 256, then an estimate.';
-COMMENT ON COLUMN insights.stack_combinations.outcomes IS 'Projects with an outcome: successes plus failures.';
-COMMENT ON COLUMN insights.stack_combinations.avg_success_rate IS 'successes / outcomes; NULL where there are none.';
-COMMENT ON COLUMN insights.stack_combinations.success_rate_low IS 'Lower end of its Wilson 95% interval.';
-COMMENT ON COLUMN insights.stack_combinations.success_rate_high IS 'Upper end of its Wilson 95% interval.';
-COMMENT ON COLUMN insights.stack_combinations.avg_complexity IS
-  'Mean complexity, 0–1, of those projects that have one.';
-COMMENT ON COLUMN insights.stack_combinations.first_seen IS 'Least event time of the projects ever counted here.';
-COMMENT ON COLUMN insights.stack_combinations.last_seen IS 'Greatest event time of the projects ever counted here.';
-COMMENT ON COLUMN insights.stack_combinations.current_usage_count IS
-  'Public projects with this set in the 30 days that end today.';
-COMMENT ON COLUMN insights.stack_combinations.previous_usage_count IS 'The same in the 30 days before.';
-COMMENT ON COLUMN insights.stack_combinations.share IS
-  'Part of the current window''s public projects with this set; NULL where there are none.';
-COMMENT ON COLUMN insights.stack_combinations.previous_share IS 'The same of the previous window.';
-COMMENT ON COLUMN insights.stack_combinations.trend_percentage IS
-  '100 × (share / previous_share − 1); NULL where previous_share is 0 or NULL.';
-COMMENT ON COLUMN insights.stack_combinations.trend_z IS
-  'Pooled two-proportion z of share against previous_share; NULL where a window has no project at all.';
-COMMENT ON COLUMN insights.stack_combinations.trend_direction IS
-  'up, down or stable: up or down where |trend_z| ≥ 2.576 and |trend_percentage| ≥ 5 or NULL.';
-
-COMMENT ON VIEW insights.team_stats IS 'A team over all time, of projects with any sharing but none.';
-COMMENT ON COLUMN insights.team_stats.team_id IS 'As the events carry it.';
-COMMENT ON COLUMN insights.team_stats.name IS 'Of the newest team_created; NULL without one.';
-COMMENT ON COLUMN insights.team_stats.members IS 'Those whose newest membership event is not a removal.';
-COMMENT ON COLUMN insights.team_stats.projects_generated IS 'Projects of the team.';
-COMMENT ON COLUMN insights.team_stats.projects_opened IS 'Openings of these projects.';
-COMMENT ON COLUMN insights.team_stats.wizard_steps IS 'Wizard steps that carry the team_id.';
-COMMENT ON COLUMN insights.team_stats.active_members IS
-  'People of the team''s events in the current window; exact up to 256, then an estimate.';
-COMMENT ON COLUMN insights.team_stats.outcomes IS 'Projects with an outcome: successes plus failures.';
-COMMENT ON COLUMN insights.team_stats.success_rate IS 'successes / outcomes; NULL where there are none.';
-COMMENT ON COLUMN insights.team_stats.success_rate_low IS 'Lower end of its Wilson 95% interval.';
-COMMENT ON COLUMN insights.team_stats.success_rate_high IS 'Upper end of its Wilson 95% interval.';
-COMMENT ON COLUMN insights.team_stats.avg_complexity IS 'Mean complexity, 0–1, of the projects that have one.';
-COMMENT ON COLUMN insights.team_stats.first_activity IS 'Least event time of the events that carry the team_id.';
-COMMENT ON COLUMN insights.team_stats.last_activity IS 'Greatest event time of the events that carry the team_id.';
-
-COMMENT ON VIEW insights.team_activity IS 'A team on a UTC day of event time.';
-COMMENT ON COLUMN insights.team_activity.team_id IS 'As the events carry it.';
-COMMENT ON COLUMN insights.team_activity.day IS 'UTC day.';
-COMMENT ON COLUMN insights.team_activity.projects_generated IS 'Projects of the team generated that day.';
-COMMENT ON COLUMN insights.team_activity.projects_opened IS 'Openings that day of the team''s projects.';
-COMMENT ON COLUMN insights.team_activity.wizard_steps IS 'Wizard steps that day.';
-COMMENT ON COLUMN insights.team_activity.active_members IS
-  'People of that day''s events; exact up to 256, then an estimate.';
-COMMENT ON COLUMN insights.team_activity.successes IS
-  'Of the projects generated that day, with a success as newest feedback.';
-COMMENT ON COLUMN insights.team_activity.failures IS
-  'Of the projects generated that day, with a failure as newest feedback.';
-
-COMMENT ON VIEW insights.team_technologies IS 'What a team builds with, over all time.';
-COMMENT ON COLUMN insights.team_technologies.team_id IS 'As the events carry it.';
-COMMENT ON COLUMN insights.team_technologies.technology IS 'Canonical name.';
-COMMENT ON COLUMN insights.team_technologies.usage_count IS 'Projects of the team with it.';
-COMMENT ON COLUMN insights.team_technologies.successes IS 'Of these, with a success as newest feedback.';
-COMMENT ON COLUMN insights.team_technologies.failures IS 'Of these, with a failure as newest feedback.';
-COMMENT ON COLUMN insights.team_technologies.weight IS '(successes + 1) / (successes + failures + 2) × usage_count.';
-
-COMMENT ON VIEW insights.model_metrics IS
-  'Calls of a model for a task type and complexity in a UTC hour of event time.';
-COMMENT ON COLUMN insights.model_metrics.model_name IS 'As the events name it.';
-COMMENT ON COLUMN insights.model_metrics.task_type IS 'As the events name it.';
-COMMENT ON COLUMN insights.model_metrics.complexity_level IS 'simple, medium, complex or very_high.';
-COMMENT ON COLUMN insights.model_metrics.hour IS 'Start of the UTC hour.';
-COMMENT ON COLUMN insights.model_metrics.requests IS 'Calls.';
-COMMENT ON COLUMN insights.model_metrics.response_time_ms IS 'Mean response time, in milliseconds.';
-COMMENT ON COLUMN insights.model_metrics.response_time_ms_p50 IS
-  'Median response time by nearest rank, within 1%, in milliseconds.';
-COMMENT ON COLUMN insights.model_metrics.response_time_ms_p95 IS 'The same, 95th percentile.';
-COMMENT ON COLUMN insights.model_metrics.response_time_ms_p99 IS 'The same, 99th percentile.';
-COMMENT ON COLUMN insights.model_metrics.tokens_used IS 'Tokens of these calls.';
-COMMENT ON COLUMN insights.model_metrics.cost_usd IS 'Cost of these calls in dollars, exact.';
-COMMENT ON COLUMN insights.model_metrics.quality_score IS
-  'Mean quality score, 0–1, of the calls that have one; NULL without any.';
-COMMENT ON COLUMN insights.model_metrics.quality_samples IS 'How many have one.';
-COMMENT ON COLUMN insights.model_metrics.fallbacks IS 'How many went to a fallback.';
-
-COMMENT ON VIEW insights.model_performance IS
-  'A model in the 30 days that end today (the date of the watermark), and means of the 30 days before.';
-COMMENT ON COLUMN insights.model_performance.model_name IS 'As the events name it.';
-COMMENT ON COLUMN insights.model_performance.requests IS 'Calls in the current window.';
-COMMENT ON COLUMN insights.model_performance.response_time_ms IS 'Mean response time, in milliseconds.';
-COMMENT ON COLUMN insights.model_performance.response_time_ms_p50 IS
-  'Median response time by nearest rank, within 1%, in milliseconds.';
-COMMENT ON COLUMN insights.model_performance.response_time_ms_p95 IS 'The same, 95th percentile.';
-COMMENT ON COLUMN insights.model_performance.response_time_ms_p99 IS 'The same, 99th percentile.';
-COMMENT ON COLUMN insights.model_performance.tokens_used IS 'Tokens of these calls.';
-COMMENT ON COLUMN insights.model_performance.cost_usd IS 'Cost of these calls in dollars, exact.';
-COMMENT ON COLUMN insights.model_performance.quality_score IS
-  'Mean quality score, 0–1, of the calls that have one; NULL without any.';
-COMMENT ON COLUMN insights.model_performance.quality_samples IS 'How many have one.';
-COMMENT ON COLUMN insights.model_performance.fallbacks IS 'How many went to a fallback.';
-COMMENT ON COLUMN insights.model_performance.mean_cost_usd IS 'Mean cost of a call in dollars.';
-COMMENT ON COLUMN insights.model_performance.previous_requests IS 'Calls in the previous window.';
-COMMENT ON COLUMN insights.model_performance.previous_mean_cost_usd IS 'Mean cost of those in dollars.';
-COMMENT ON COLUMN insights.model_performance.previous_response_time_ms IS
-  'Mean response time of those in milliseconds.';
-COMMENT ON COLUMN insights.model_performance.previous_quality_score IS
-  'Mean quality score, 0–1, of those that have one.';
-
-COMMENT ON VIEW insights.freshness IS 'How far each projection is, and ingest before them.';
-COMMENT ON COLUMN insights.freshness.projection IS 'projects, models; and ingest, which fills the journal.';
-COMMENT ON COLUMN insights.freshness.generation IS 'The live generation; NULL for ingest.';
-COMMENT ON COLUMN insights.freshness.position IS
-  'Journal position of the last event folded, 0 for none; for ingest the last one journaled.';
-COMMENT ON COLUMN insights.freshness.watermark IS 'The greatest event time there, less 5 minutes.';
-COMMENT ON COLUMN insights.freshness.behind_positions IS
-  'Journaled events not folded yet; for ingest, records in Kafka not read yet.';
-COMMENT ON COLUMN insights.freshness.behind_seconds IS 'The journal''s watermark less its own, in seconds.';
-COMMENT ON COLUMN insights.freshness.updated_at IS 'The database''s clock at the last commit.';
-COMMENT ON COLUMN insights.freshness.state IS 'live, catching_up, failed or stopped (nobody runs it).';
-
-COMMENT ON VIEW insights.technology_catalog IS 'The names that technologies are known by.';
-COMMENT ON COLUMN insights.technology_catalog.alias IS 'A name as events may spell it, without regard to ASCII case.';
-COMMENT ON COLUMN insights.technology_catalog.technology IS 'The canonical name, under which it counts.';
-COMMENT ON COLUMN insights.technology_catalog.category IS 'Its category.';
-COMMENT ON COLUMN insights.technology_catalog.version IS 'Of the catalog.';
-
--- The views without the threshold have the same columns, and mean the same.
-DO $copy$
-DECLARE
-  comment record;
-BEGIN
-  FOR comment IN
-    SELECT v.relname, a.attname, d.description
-    FROM pg_catalog.pg_class v
-    JOIN pg_catalog.pg_description d ON d.classoid = 'pg_catalog.pg_class'::regclass AND d.objoid = v.oid
-    LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = v.oid AND a.attnum = d.objsubid AND a.attnum > 0
-    WHERE v.relnamespace = 'insights'::regnamespace AND v.relkind = 'v'
-  LOOP
-    IF comment.attname IS NULL THEN
-      EXECUTE format('COMMENT ON VIEW pleat_unmasked.%I IS %L', comment.relname,
-        replace(comment.description, 'Shown to everybody from 10 people on.', 'Without the threshold.'));
-    ELSE
-      EXECUTE format('COMMENT ON COLUMN pleat_unmasked.%I.%I IS %L', comment.relname, comment.attname, comment.description);
-    END IF;
-  END LOOP;
-END
-$copy$;
-COMMENT ON COLUMN pleat_unmasked.freshness.reason IS 'Why it does not go on, where it does not.';
-
--- Grants -----------------------------------------------------------------------------------------------------------------------
-
--- Views read their tables as their owner, but call functions as the reader.
-REVOKE EXECUTE ON FUNCTION
-  pleat.wilson_low, pleat.wilson_high, pleat.share, pleat.trend_percentage, pleat.trend_z, pleat.trend_direction, pleat.people,
-  pleat.bucket_middle, pleat.quantile, pleat.as_count, pleat.replace_technology_catalog
-FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION
-  pleat.wilson_low, pleat.wilson_high, pleat.share, pleat.trend_percentage, pleat.trend_z, pleat.trend_direction, pleat.people,
-  pleat.bucket_middle, pleat.quantile, pleat.as_count
-TO pleat_reader, pleat_team_reader, pleat_operator, pleat_writer;
-GRANT EXECUTE ON FUNCTION pleat.replace_technology_catalog TO pleat_writer;
-
-GRANT USAGE ON SCHEMA insights TO pleat_reader, pleat_team_reader, pleat_operator;
-GRANT USAGE ON SCHEMA pleat_unmasked TO pleat_operator;
-GRANT SELECT ON
-  insights.technology_usage, insights.technology_trends, insights.stack_combinations, insights.model_metrics,
-  insights.model_performance, insights.freshness, insights.technology_catalog
-TO pleat_reader;
-GRANT SELECT ON insights.team_stats, insights.team_activity, insights.team_technologies TO pleat_team_reader;
-GRANT SELECT ON ALL TABLES IN SCHEMA pleat_unmasked TO pleat_operator;

@@ -12,10 +12,12 @@ extension SystemTests {
       let daemon = try pleat.start()
       try pleat.waitCaughtUp()
 
-      try pleat.expect(
-        Dictionary(uniqueKeysWithValues: ViewComparison.keys.keys.map { ($0, set.rows("unmasked", $0)) }))
-      let masked = ["technology_usage", "technology_trends", "stack_combinations"]
-      try pleat.expect(Dictionary(uniqueKeysWithValues: masked.map { ($0, set.rows("masked", $0)) }), in: "insights")
+      try pleat.expect(set.views("unmasked"))
+      try pleat.expect(set.views("masked"), in: "insights")
+      // Where no threshold holds, everybody sees the same.
+      let everywhere = set.views("unmasked").filter { set.views("masked")[$0.key] == nil }
+      try pleat.expect(everywhere, in: "insights")
+      try pleat.expect(set.views("unmasked", asOf: true), asOf: "\(set.asOfPosition)")
 
       try expectCounts(pleat, set)
       try expectDerivedEvents(pleat, set)

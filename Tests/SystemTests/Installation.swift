@@ -117,9 +117,10 @@ final class Installation {
     try servers.sql(query, database: name, user: user)
   }
 
-  /// A view's rows.
-  func rows(_ view: String, user: String = "postgres") throws -> [[String: Any]] {
-    let json = try sql("SELECT coalesce(json_agg(v), '[]') FROM (SELECT * FROM \(view)) v", user: user)
+  /// A view's rows, with `pleat.as_of` set to this.
+  func rows(_ view: String, asOf: String = "", user: String = "postgres") throws -> [[String: Any]] {
+    let json = try sql(
+      "SET pleat.as_of = '\(asOf)'; SELECT coalesce(json_agg(v), '[]') FROM (SELECT * FROM \(view)) v", user: user)
     return try JSONSerialization.jsonObject(with: Data(json.utf8)) as! [[String: Any]]
   }
 
@@ -129,9 +130,10 @@ final class Installation {
   }
 
   /// Requires that the views show what they must.
-  func expect(_ views: [String: [[String: Any]]], in schema: String = "pleat_unmasked") throws {
+  func expect(_ views: [String: [[String: Any]]], in schema: String = "pleat_unmasked", asOf: String = "") throws {
     for (view, expected) in views.sorted(by: { $0.key < $1.key }) {
-      let differences = ViewComparison.differences(view, found: try rows("\(schema).\(view)"), expected: expected)
+      let found = try rows("\(schema).\(view)", asOf: asOf)
+      let differences = ViewComparison.differences(view, found: found, expected: expected)
       #expect(differences.isEmpty, "\(differences.joined(separator: "\n"))\(logs)")
     }
   }

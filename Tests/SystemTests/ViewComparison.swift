@@ -8,6 +8,9 @@ struct ViewComparison {
     "stack_combinations": ["technologies"], "team_stats": ["team_id"], "team_activity": ["team_id", "day"],
     "team_technologies": ["team_id", "technology"],
     "model_metrics": ["model_name", "task_type", "complexity_level", "hour"], "model_performance": ["model_name"],
+    "technology_pairs": ["technology_a", "technology_b"], "domain_patterns": ["domain"],
+    "prediction_calibration": ["model_version", "decile"], "wizard_activity": ["step", "hour"], "wizard_now": ["step"],
+    "cache_stats": ["cache", "day"], "errors": ["component", "severity", "hour"],
   ]
 
   typealias Row = [String: Any]
@@ -48,8 +51,16 @@ struct ViewComparison {
   static func matches(_ column: String, found: Any, expected: Any) -> Bool {
     if expected is NSNull || found is NSNull { return expected is NSNull && found is NSNull }
     if timeColumns.contains(column) { return Date6("\(found)") == Date6("\(expected)") }
-    if column == "cost_usd" {
+    if column == "cost_usd" || column == "cost_saved_usd" {
       return Decimal(string: "\(found)") == Decimal(string: "\(expected)")
+    }
+    if let expected = expected as? Row {
+      guard let found = found as? Row, Set(found.keys) == Set(expected.keys) else { return false }
+      return expected.allSatisfy { matches($0.key, found: found[$0.key]!, expected: $0.value) }
+    }
+    if let expected = expected as? [Row] {
+      guard let found = found as? [Row], found.count == expected.count else { return false }
+      return zip(found, expected).allSatisfy { matches(column, found: $0, expected: $1) }
     }
     if let expected = expected as? [String] { return (found as? [String]) == expected }
     if let expected = expected as? String { return (found as? String) == expected }
