@@ -3,7 +3,8 @@
 -- Each view is written once. Where a threshold holds, the whole of it is `pleat.V_rows`; `insights.V` and `pleat_unmasked.V`
 -- select from that, the former with the threshold in its outermost SELECT and as a security barrier. What is computed for a row
 -- from other rows (windows, people) is a LATERAL subquery by its key: so one row, or the first hundred, cost as much as they
--- are, and a condition on a key reaches the scans, since equality of text, dates and numbers is leakproof.
+-- are, and a condition on a key reaches the scans, since equality of text, dates and numbers is leakproof. The views of
+-- insights are in the order of their keys, which is that of an index: the planner does not look for it beyond the barrier.
 
 CREATE SCHEMA IF NOT EXISTS insights AUTHORIZATION pleat_owner;
 CREATE SCHEMA IF NOT EXISTS pleat_unmasked AUTHORIZATION pleat_owner;
@@ -29,16 +30,17 @@ COMMENT ON VIEW pleat.activity_now IS 'Where the views of the projection activit
 -- has not changed since the turn seen (or, now, any row) stands for itself; for any other the newest version at or before that
 -- turn is looked up, if it has one. T_current stays a table that the planner can join, look up by key, or read in order; and
 -- which of both branches a row needs is a filter that costs nothing to fail. Positions are greater than 0: what stands beside
--- that is never evaluated, but volatile, and keeps the planner from caching the branches by all that they read of a row.
+-- that is never evaluated, but volatile, and keeps the planner from caching the branches by all that they read of a row. What
+-- never changes (a technology's category, a stack's names) is T_current's.
 
 CREATE VIEW pleat.technologies_seen AS
-SELECT c.technology, x.category, x.projects, x.selections, x.first_seen, x.last_seen, x.position
+SELECT c.technology, c.category, x.projects, x.selections, x.first_seen, x.last_seen, x.position
 FROM pleat.technologies_current c
 CROSS JOIN LATERAL (
-  SELECT c.category, c.projects, c.selections, c.first_seen, c.last_seen, c.position
+  SELECT c.projects, c.selections, c.first_seen, c.last_seen, c.position
   WHERE c.position < (SELECT s.before FROM pleat.seen('projects') s)
   UNION ALL
-  (SELECT v.category, v.projects, v.selections, v.first_seen, v.last_seen, v.position
+  (SELECT v.projects, v.selections, v.first_seen, v.last_seen, v.position
   FROM pleat.technologies v
   WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
     AND v.generation = c.generation AND v.technology = c.technology
@@ -104,15 +106,15 @@ WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
 COMMENT ON VIEW pleat.project_days_seen IS 'project_days as the setting pleat.as_of shows it.';
 
 CREATE VIEW pleat.stack_combinations_seen AS
-SELECT c.stack_id, x.technologies, x.usage_count, x.successes, x.failures, x.complexity_sum_millionths, x.complexity_count,
+SELECT c.stack_id, c.technologies, x.usage_count, x.successes, x.failures, x.complexity_sum_millionths, x.complexity_count,
     x.first_seen, x.last_seen, x.people, x.people_taken_out, x.position
 FROM pleat.stack_combinations_current c
 CROSS JOIN LATERAL (
-  SELECT c.technologies, c.usage_count, c.successes, c.failures, c.complexity_sum_millionths, c.complexity_count, c.first_seen,
+  SELECT c.usage_count, c.successes, c.failures, c.complexity_sum_millionths, c.complexity_count, c.first_seen,
       c.last_seen, c.people, c.people_taken_out, c.position
   WHERE c.position < (SELECT s.before FROM pleat.seen('projects') s)
   UNION ALL
-  (SELECT v.technologies, v.usage_count, v.successes, v.failures, v.complexity_sum_millionths, v.complexity_count, v.first_seen,
+  (SELECT v.usage_count, v.successes, v.failures, v.complexity_sum_millionths, v.complexity_count, v.first_seen,
       v.last_seen, v.people, v.people_taken_out, v.position
   FROM pleat.stack_combinations v
   WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
@@ -179,13 +181,13 @@ WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
 COMMENT ON VIEW pleat.domains_seen IS 'domains as the setting pleat.as_of shows it.';
 
 CREATE VIEW pleat.domain_stacks_seen AS
-SELECT c.domain, c.stack_id, x.technologies, x.usage_count, x.successes, x.failures, x.people, x.people_taken_out, x.position
+SELECT c.domain, c.stack_id, c.technologies, x.usage_count, x.successes, x.failures, x.people, x.people_taken_out, x.position
 FROM pleat.domain_stacks_current c
 CROSS JOIN LATERAL (
-  SELECT c.technologies, c.usage_count, c.successes, c.failures, c.people, c.people_taken_out, c.position
+  SELECT c.usage_count, c.successes, c.failures, c.people, c.people_taken_out, c.position
   WHERE c.position < (SELECT s.before FROM pleat.seen('projects') s)
   UNION ALL
-  (SELECT v.technologies, v.usage_count, v.successes, v.failures, v.people, v.people_taken_out, v.position
+  (SELECT v.usage_count, v.successes, v.failures, v.people, v.people_taken_out, v.position
   FROM pleat.domain_stacks v
   WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
     AND v.generation = c.generation AND v.domain = c.domain AND v.stack_id = c.stack_id
@@ -385,10 +387,11 @@ COMMENT ON VIEW pleat.project_windows IS 'Public projects of the current and the
 
 -- A technology's category never changes, so any version of it will do.
 CREATE VIEW pleat.technology_usage_rows AS
-SELECT u.technology, u.day, t.category, u.projects, u.selections, u.people, u.successes, u.failures, u.people_taken_out
+SELECT u.technology, u.day, (
+    SELECT t.category FROM pleat.technologies_current t
+    WHERE t.generation = (SELECT n.generation FROM pleat.projects_now n) AND t.technology = u.technology
+  ) AS category, u.projects, u.selections, u.people, u.successes, u.failures, u.people_taken_out
 FROM pleat.technology_usage_seen u
-JOIN pleat.technologies_current t
-  ON t.technology = u.technology AND t.generation = (SELECT n.generation FROM pleat.projects_now n)
 WHERE u.projects + u.selections > 0;
 COMMENT ON VIEW pleat.technology_usage_rows IS 'insights.technology_usage without the threshold, and what it needs.';
 
@@ -444,7 +447,7 @@ FROM (
       count(*) FILTER (WHERE d.day > n.today - 30 AND d.people > 0) AS days_with_people,
       coalesce(max(d.people) FILTER (WHERE d.day > n.today - 30), 0) AS most_people
     FROM pleat.technology_usage_seen d
-    WHERE d.technology = t.technology AND d.day > n.today - 60 AND d.day <= n.today
+    WHERE d.technology = t.technology AND d.day > n.today - 60 AND d.day <= n.today AND t.projects + t.selections > 0
   ) u
   WHERE t.projects + t.selections > 0
 ) r;
@@ -476,7 +479,7 @@ FROM (
     SELECT coalesce(sum(d.usage_count) FILTER (WHERE d.day > n.today - 30), 0)::bigint AS current_usage_count,
       coalesce(sum(d.usage_count) FILTER (WHERE d.day <= n.today - 30), 0)::bigint AS previous_usage_count
     FROM pleat.stack_days_seen d
-    WHERE d.stack_id = s.stack_id AND d.day > n.today - 60 AND d.day <= n.today
+    WHERE d.stack_id = s.stack_id AND d.day > n.today - 60 AND d.day <= n.today AND s.usage_count > 0
   ) d
   WHERE s.usage_count > 0
 ) r;
@@ -548,7 +551,8 @@ COMMENT ON VIEW pleat.domain_patterns_rows IS 'insights.domain_patterns without 
 CREATE VIEW insights.technology_usage WITH (security_barrier) AS
 SELECT technology, day, category, projects, selections, people, successes, failures
 FROM pleat.technology_usage_rows
-WHERE people - people_taken_out >= 10;
+WHERE people - people_taken_out >= 10
+ORDER BY technology, day;
 
 CREATE VIEW pleat_unmasked.technology_usage AS
 SELECT technology, day, category, projects, selections, people, successes, failures
@@ -558,7 +562,8 @@ CREATE VIEW insights.technology_trends WITH (security_barrier) AS
 SELECT technology_name, category, usage_count, people, outcomes, success_rate, success_rate_low, success_rate_high,
   previous_usage_count, share, previous_share, trend_percentage, trend_z, trend_direction, first_seen, aggregated_at
 FROM pleat.technology_trends_rows
-WHERE people - people_taken_out >= 10;
+WHERE people - people_taken_out >= 10
+ORDER BY technology_name;
 
 CREATE VIEW pleat_unmasked.technology_trends AS
 SELECT technology_name, category, usage_count, people, outcomes, success_rate, success_rate_low, success_rate_high,
@@ -582,7 +587,8 @@ CREATE VIEW insights.technology_pairs WITH (security_barrier) AS
 SELECT technology_a, technology_b, together, people, jaccard, lift, g, outcomes, success_rate, success_rate_low,
   success_rate_high
 FROM pleat.technology_pairs_rows
-WHERE people - people_taken_out >= 10;
+WHERE people - people_taken_out >= 10
+ORDER BY technology_a, technology_b;
 
 CREATE VIEW pleat_unmasked.technology_pairs AS
 SELECT technology_a, technology_b, together, people, jaccard, lift, g, outcomes, success_rate, success_rate_low,
@@ -592,7 +598,8 @@ FROM pleat.technology_pairs_rows;
 CREATE VIEW insights.domain_patterns WITH (security_barrier) AS
 SELECT domain, sample_size, people, shown_stacks AS popular_stacks, average_languages_count, success_metrics
 FROM pleat.domain_patterns_rows
-WHERE people - people_taken_out >= 10;
+WHERE people - people_taken_out >= 10
+ORDER BY domain;
 
 CREATE VIEW pleat_unmasked.domain_patterns AS
 SELECT domain, sample_size, people, popular_stacks, average_languages_count, success_metrics
@@ -637,7 +644,8 @@ FROM (
 CREATE VIEW insights.team_stats WITH (security_barrier) AS
 SELECT team_id, name, members, projects_generated, projects_opened, wizard_steps, active_members, outcomes, success_rate,
   success_rate_low, success_rate_high, avg_complexity, first_activity, last_activity
-FROM pleat_unmasked.team_stats;
+FROM pleat_unmasked.team_stats
+ORDER BY team_id;
 
 CREATE VIEW pleat_unmasked.team_activity AS
 SELECT team_id, day, projects_generated, projects_opened, wizard_steps, active_members, successes, failures
@@ -646,7 +654,8 @@ WHERE events > 0;
 
 CREATE VIEW insights.team_activity WITH (security_barrier) AS
 SELECT team_id, day, projects_generated, projects_opened, wizard_steps, active_members, successes, failures
-FROM pleat_unmasked.team_activity;
+FROM pleat_unmasked.team_activity
+ORDER BY team_id, day;
 
 CREATE VIEW pleat_unmasked.team_technologies AS
 SELECT team_id, technology, usage_count, successes, failures,
@@ -656,7 +665,8 @@ WHERE usage_count > 0;
 
 CREATE VIEW insights.team_technologies WITH (security_barrier) AS
 SELECT team_id, technology, usage_count, successes, failures, weight
-FROM pleat_unmasked.team_technologies;
+FROM pleat_unmasked.team_technologies
+ORDER BY team_id, technology;
 
 -- Models -----------------------------------------------------------------------------------------------------------------------
 
@@ -676,7 +686,8 @@ WHERE requests > 0;
 CREATE VIEW insights.model_metrics WITH (security_barrier) AS
 SELECT model_name, task_type, complexity_level, hour, requests, response_time_ms, response_time_ms_p50,
   response_time_ms_p95, response_time_ms_p99, tokens_used, cost_usd, quality_score, quality_samples, fallbacks
-FROM pleat_unmasked.model_metrics;
+FROM pleat_unmasked.model_metrics
+ORDER BY model_name, task_type, complexity_level, hour;
 
 -- A histogram over several days: its ranks become counts of each bucket (less the rank of the bucket before), these are added
 -- up, and made ranks again.
@@ -788,13 +799,15 @@ FROM pleat.cache_stats_seen;
 
 CREATE VIEW insights.cache_stats WITH (security_barrier) AS
 SELECT cache, day, hits, misses, hit_rate, tokens_saved, cost_saved_usd
-FROM pleat_unmasked.cache_stats;
+FROM pleat_unmasked.cache_stats
+ORDER BY cache, day;
 
 CREATE VIEW pleat_unmasked.errors AS
 SELECT component, severity, hour, occurrences FROM pleat.errors_seen;
 
 CREATE VIEW insights.errors WITH (security_barrier) AS
-SELECT component, severity, hour, occurrences FROM pleat_unmasked.errors;
+SELECT component, severity, hour, occurrences FROM pleat_unmasked.errors
+ORDER BY component, severity, hour;
 
 -- How fresh all this is --------------------------------------------------------------------------------------------------------
 

@@ -66,6 +66,7 @@ extension ArrayParameter.Element {
     switch self {
     case .bytea: 1001
     case .bigint: 1016
+    case .smallint: 1005
     case .integer: 1007
     case .text: 1009
     case .date: 1182

@@ -73,6 +73,7 @@ package struct ArrayParameter: Sendable {
   package enum Element: UInt32, Sendable {
     case bytea = 17
     case bigint = 20
+    case smallint = 21
     case integer = 23
     case text = 25
     case date = 1082

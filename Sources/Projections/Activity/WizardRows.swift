@@ -41,7 +41,7 @@ struct WizardLayout: PeopledLayout {
   private static let load = """
     SELECT c.step, c.hour, c.completions, c.duration_buckets, c.duration_ranks, c.position,
       s.hashes, s.counts, s.estimate, s.position
-    FROM unnest($2::integer[], $3::timestamptz[]) AS k (step, hour)
+    FROM unnest($2::smallint[], $3::timestamptz[]) AS k (step, hour)
     CROSS JOIN LATERAL (
       SELECT * FROM pleat.wizard_activity_current AS x
       WHERE x.generation = $1 AND x.step = k.step AND x.hour = k.hour
@@ -103,10 +103,10 @@ struct WizardLayout: PeopledLayout {
 
   var fields: Int16 { 8 }
   var peopleFields: Int16 { 7 }
-  var keyArrays: [ArrayParameter] { [ArrayParameter(.integer), ArrayParameter(.timestamptz)] }
+  var keyArrays: [ArrayParameter] { [ArrayParameter(.smallint), ArrayParameter(.timestamptz)] }
 
   func append(_ key: RowKey, to arrays: inout [ArrayParameter]) {
-    withUnsafeBytes(of: Int32(Self.step(key)).bigEndian) { arrays[0].append($0) }
+    withUnsafeBytes(of: Self.step(key).bigEndian) { arrays[0].append($0) }
     arrays[1].append(timestamptz: Timestamp(hour: Self.hour(key)))
   }
 

@@ -91,6 +91,11 @@ final class ActivityStore: MemoryStore {
     }
   }
 
+  /// A session's hash is a signed integer to PostgreSQL.
+  override func sortKey(_ table: String, _ column: [UInt8]) -> [UInt8] {
+    table == "wizard_sessions" ? [column[0] ^ 0x80] + column[1...] : column
+  }
+
   /// As both tables' `load` selects them: without the count of sessions, and with their sketch.
   override func load(_ table: String, _ key: Key) -> StoredRow? {
     guard table == "wizard_activity" || table == "wizard_sketches" else { return row(table, key) }
