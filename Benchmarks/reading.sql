@@ -4,8 +4,9 @@
 SET synchronous_commit = off;
 
 INSERT INTO pleat.projection_cursors (
-  projection, generation, position, chain, greatest_time, last_day_turn, state, fold_version, catalog_version, key_digest, updated_at)
-SELECT p, 1, 10000000, 'x', '2026-11-21T10:05:00Z', 10000000, 'live', 1, 1, 'x', now()
+  projection, generation, position, chain, greatest_time, last_day_turn, state, fold_version, catalog_version, key_digest, phase,
+  live_since, updated_at)
+SELECT p, 1, 10000000, 'x', '2026-11-21T10:05:00Z', 10000000, 'live', 1, 1, 'x', 'live', 0, now()
 FROM unnest(ARRAY['projects', 'models', 'activity']) p;
 INSERT INTO pleat.live_generations SELECT p, 1 FROM unnest(ARRAY['projects', 'models', 'activity']) p;
 INSERT INTO pleat.turns (projection, generation, position, watermark)
@@ -18,7 +19,7 @@ SELECT 1, '2026-11-21'::date - d, 50000, 20000, 10000, greatest((50 - d) * 20000
 INSERT INTO pleat.project_days (generation, day, projects, successes, failures, position)
 SELECT 1, day, 50000, 20000, 10000, (position / 200000 + 1) * 200000 FROM pleat.project_days_current WHERE position < 9900000;
 
--- technology_trends: 100,000 technologies; each used on 5 of the last 55 days by 3 people a day.
+-- technology_trends: 100,000 technologies; each used on 5 of the last 55 days by 5 people a day.
 INSERT INTO pleat.technologies_current (
   generation, technology, category, projects, selections, first_seen, last_seen, position)
 SELECT 1, 'technology ' || lpad(i::text, 6, '0'), 'other', 50, 50, '2026-01-01Z', '2026-11-20Z', 10000001 + i
@@ -28,19 +29,19 @@ SELECT 1, 'technology ' || lpad(i::text, 6, '0'), 'other', v, v, '2026-01-01Z', 
 FROM generate_series(1, 50) v, generate_series(1, 100000) i;
 INSERT INTO pleat.technology_usage_current (
   generation, technology, day, projects, selections, successes, failures, people, people_taken_out, position)
-SELECT 1, 'technology ' || lpad(i::text, 6, '0'), '2026-11-21'::date - (d * 11 + i % 11), 5, 1, 2, 1, 3, 0,
+SELECT 1, 'technology ' || lpad(i::text, 6, '0'), '2026-11-21'::date - (d * 11 + i % 11), 5, 1, 2, 1, 5, 0,
   greatest((50 - (d * 11 + i % 11)) * 200000 + 500, 1)
 FROM generate_series(1, 100000) i, generate_series(0, 4) d;
 INSERT INTO pleat.technology_usage (
   generation, technology, day, projects, selections, successes, failures, people, people_taken_out, position)
-SELECT 1, technology, day, 5, 1, 2, 1, 3, 0, (position / 200000 + 1) * 200000
+SELECT 1, technology, day, 5, 1, 2, 1, 5, 0, (position / 200000 + 1) * 200000
 FROM pleat.technology_usage_current WHERE position < 9900000 ORDER BY position;
 INSERT INTO pleat.technology_people_current (generation, technology, day, hashes, counts, estimate, position)
 SELECT 1, technology, day, (
     SELECT array_agg(h ORDER BY h) FROM (
-      SELECT hashint8extended(hashtext(u.technology)::bigint * 100 + k + extract(day FROM day)::integer % 3, 7) AS h
-      FROM generate_series(1, 3) k) x
-  ), '{1,1,1}', false, position
+      SELECT hashint8extended(hashtext(u.technology)::bigint * 100 + k + extract(day FROM day)::integer % 3 * 10, 7) AS h
+      FROM generate_series(1, 5) k) x
+  ), '{1,1,1,1,1}', false, position
 FROM pleat.technology_usage_current u;
 INSERT INTO pleat.technology_people (generation, technology, day, hashes, counts, estimate, position)
 SELECT 1, technology, day, hashes, counts, estimate, (position / 200000 + 1) * 200000

@@ -17,7 +17,9 @@ INSERT INTO pleat.projection_tables (projection, table_name) VALUES
   ('projects', 'pair_people'), ('projects', 'domains'), ('projects', 'domain_people'), ('projects', 'domain_stacks'),
   ('projects', 'domain_stack_people'), ('projects', 'prediction_calibration'), ('projects', 'project_people'),
   ('projects', 'everybody'),
-  ('models', 'model_metrics'), ('models', 'model_days');
+  ('models', 'model_metrics'), ('models', 'model_days'),
+  ('activity', 'wizard_activity'), ('activity', 'wizard_sketches'), ('activity', 'wizard_sessions'),
+  ('activity', 'cache_stats'), ('activity', 'errors');
 
 CREATE UNIQUE INDEX one_rebuild ON pleat.projection_cursors (projection, fold_version, catalog_version, key_digest)
   WHERE phase = 'making';

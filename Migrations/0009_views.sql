@@ -69,24 +69,6 @@ WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
   AND (x.position > 0 OR clock_timestamp() IS NULL);
 COMMENT ON VIEW pleat.technology_usage_seen IS 'technology_usage as the setting pleat.as_of shows it.';
 
-CREATE VIEW pleat.technology_people_seen AS
-SELECT c.technology, c.day, x.hashes, x.counts, x.estimate, x.position
-FROM pleat.technology_people_current c
-CROSS JOIN LATERAL (
-  SELECT c.hashes, c.counts, c.estimate, c.position
-  WHERE c.position < (SELECT s.before FROM pleat.seen('projects') s)
-  UNION ALL
-  (SELECT v.hashes, v.counts, v.estimate, v.position
-  FROM pleat.technology_people v
-  WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
-    AND v.generation = c.generation AND v.technology = c.technology AND v.day = c.day
-    AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
-  ORDER BY v.position DESC LIMIT 1)
-) x
-WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
-  AND (x.position > 0 OR clock_timestamp() IS NULL);
-COMMENT ON VIEW pleat.technology_people_seen IS 'technology_people as the setting pleat.as_of shows it.';
-
 CREATE VIEW pleat.project_days_seen AS
 SELECT c.day, x.projects, x.successes, x.failures, x.position
 FROM pleat.project_days_current c
@@ -125,24 +107,6 @@ CROSS JOIN LATERAL (
 WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
   AND (x.position > 0 OR clock_timestamp() IS NULL);
 COMMENT ON VIEW pleat.stack_combinations_seen IS 'stack_combinations as the setting pleat.as_of shows it.';
-
-CREATE VIEW pleat.stack_days_seen AS
-SELECT c.stack_id, c.day, x.usage_count, x.position
-FROM pleat.stack_days_current c
-CROSS JOIN LATERAL (
-  SELECT c.usage_count, c.position
-  WHERE c.position < (SELECT s.before FROM pleat.seen('projects') s)
-  UNION ALL
-  (SELECT v.usage_count, v.position
-  FROM pleat.stack_days v
-  WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
-    AND v.generation = c.generation AND v.stack_id = c.stack_id AND v.day = c.day
-    AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
-  ORDER BY v.position DESC LIMIT 1)
-) x
-WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
-  AND (x.position > 0 OR clock_timestamp() IS NULL);
-COMMENT ON VIEW pleat.stack_days_seen IS 'stack_days as the setting pleat.as_of shows it.';
 
 CREATE VIEW pleat.technology_pairs_seen AS
 SELECT c.technology_a, c.technology_b, x.together, x.successes, x.failures, x.people, x.people_taken_out, x.position
@@ -374,6 +338,106 @@ WHERE c.generation = (SELECT s.generation FROM pleat.seen('activity') s)
 COMMENT ON VIEW pleat.errors_seen IS 'errors as the setting pleat.as_of shows it.';
 
 
+-- The same for one row by its key, or the few rows of a key in a window of days: T_current is scanned for those that have not changed since
+-- the turn seen, and, if there is one, for the others.
+
+CREATE VIEW pleat.technologies_window AS
+SELECT c.technology, c.projects, c.position
+FROM pleat.technologies_current c
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
+  AND c.position < (SELECT s.before FROM pleat.seen('projects') s)
+UNION ALL
+SELECT c.technology, v.projects, v.position
+FROM pleat.technologies_current c
+CROSS JOIN LATERAL (
+  SELECT * FROM pleat.technologies v
+  WHERE v.generation = c.generation AND v.technology = c.technology
+    AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
+  ORDER BY v.position DESC LIMIT 1
+) v
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
+  AND c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NOT NULL;
+COMMENT ON VIEW pleat.technologies_window IS 'technologies as the setting pleat.as_of shows it, for one key.';
+
+CREATE VIEW pleat.technology_usage_window AS
+SELECT c.technology, c.day, c.projects, c.selections, c.successes, c.failures, c.people, c.people_taken_out, c.position
+FROM pleat.technology_usage_current c
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
+  AND c.position < (SELECT s.before FROM pleat.seen('projects') s)
+UNION ALL
+SELECT c.technology, c.day, v.projects, v.selections, v.successes, v.failures, v.people, v.people_taken_out, v.position
+FROM pleat.technology_usage_current c
+CROSS JOIN LATERAL (
+  SELECT * FROM pleat.technology_usage v
+  WHERE v.generation = c.generation AND v.technology = c.technology AND v.day = c.day
+    AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
+  ORDER BY v.position DESC LIMIT 1
+) v
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
+  AND c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NOT NULL;
+COMMENT ON VIEW pleat.technology_usage_window IS 'technology_usage as the setting pleat.as_of shows it, for a few days of a key.';
+
+CREATE VIEW pleat.technology_people_window AS
+SELECT c.technology, c.day, c.hashes, c.counts, c.estimate, c.position
+FROM pleat.technology_people_current c
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
+  AND c.position < (SELECT s.before FROM pleat.seen('projects') s)
+UNION ALL
+SELECT c.technology, c.day, v.hashes, v.counts, v.estimate, v.position
+FROM pleat.technology_people_current c
+CROSS JOIN LATERAL (
+  SELECT * FROM pleat.technology_people v
+  WHERE v.generation = c.generation AND v.technology = c.technology AND v.day = c.day
+    AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
+  ORDER BY v.position DESC LIMIT 1
+) v
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
+  AND c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NOT NULL;
+COMMENT ON VIEW pleat.technology_people_window IS 'technology_people as the setting pleat.as_of shows it, for a few days of a key.';
+
+CREATE VIEW pleat.stack_days_window AS
+SELECT c.stack_id, c.day, c.usage_count, c.position
+FROM pleat.stack_days_current c
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
+  AND c.position < (SELECT s.before FROM pleat.seen('projects') s)
+UNION ALL
+SELECT c.stack_id, c.day, v.usage_count, v.position
+FROM pleat.stack_days_current c
+CROSS JOIN LATERAL (
+  SELECT * FROM pleat.stack_days v
+  WHERE v.generation = c.generation AND v.stack_id = c.stack_id AND v.day = c.day
+    AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
+  ORDER BY v.position DESC LIMIT 1
+) v
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
+  AND c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NOT NULL;
+COMMENT ON VIEW pleat.stack_days_window IS 'stack_days as the setting pleat.as_of shows it, for a few days of a key.';
+
+CREATE VIEW pleat.team_activity_window AS
+SELECT c.team_id, c.day, c.events, c.projects_generated, c.projects_opened, c.wizard_steps, c.active_members, c.successes,
+    c.failures, c.hashes, c.counts, c.estimate, c.position
+FROM pleat.team_activity_current c
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
+  AND c.position < (SELECT s.before FROM pleat.seen('projects') s)
+UNION ALL
+SELECT c.team_id, c.day, v.events, v.projects_generated, v.projects_opened, v.wizard_steps, v.active_members, v.successes,
+    v.failures, v.hashes, v.counts, v.estimate, v.position
+FROM pleat.team_activity_current c
+CROSS JOIN LATERAL (
+  SELECT * FROM pleat.team_activity v
+  WHERE v.generation = c.generation AND v.team_id = c.team_id AND v.day = c.day
+    AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
+  ORDER BY v.position DESC LIMIT 1
+) v
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
+  AND c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NOT NULL;
+COMMENT ON VIEW pleat.team_activity_window IS 'team_activity as the setting pleat.as_of shows it, for a few days of a key.';
+
 -- All public projects of both windows: what trends are shares of. One row.
 CREATE VIEW pleat.project_windows AS
 SELECT coalesce(sum(d.projects) FILTER (WHERE d.day > n.today - 30), 0)::bigint AS whole,
@@ -419,7 +483,7 @@ FROM (
           FROM (
             SELECT DISTINCT
               unnest(CASE WHEN k.has_estimate THEN p.hashes[1:width_bucket(k.bound, p.hashes)] ELSE p.hashes END) AS hash
-            FROM pleat.technology_people_seen p
+            FROM pleat.technology_people_window p
             WHERE p.technology = t.technology AND p.day > n.today - 30 AND p.day <= n.today
             ORDER BY hash LIMIT 257
           ) a
@@ -430,7 +494,7 @@ FROM (
         FROM (
           SELECT p.estimate, cardinality(p.hashes) >= 256 AS is_full,
             unnest(CASE WHEN cardinality(p.hashes) < 256 THEN p.hashes ELSE p.hashes[256:256] END) AS hash
-          FROM pleat.technology_people_seen p
+          FROM pleat.technology_people_window p
           WHERE p.technology = t.technology AND p.day > n.today - 30 AND p.day <= n.today
         ) h
       ) k
@@ -446,7 +510,7 @@ FROM (
       coalesce(sum(d.people_taken_out) FILTER (WHERE d.day > n.today - 30), 0)::bigint AS people_taken_out,
       count(*) FILTER (WHERE d.day > n.today - 30 AND d.people > 0) AS days_with_people,
       coalesce(max(d.people) FILTER (WHERE d.day > n.today - 30), 0) AS most_people
-    FROM pleat.technology_usage_seen d
+    FROM pleat.technology_usage_window d
     WHERE d.technology = t.technology AND d.day > n.today - 60 AND d.day <= n.today AND t.projects + t.selections > 0
   ) u
   WHERE t.projects + t.selections > 0
@@ -478,7 +542,7 @@ FROM (
   CROSS JOIN LATERAL (
     SELECT coalesce(sum(d.usage_count) FILTER (WHERE d.day > n.today - 30), 0)::bigint AS current_usage_count,
       coalesce(sum(d.usage_count) FILTER (WHERE d.day <= n.today - 30), 0)::bigint AS previous_usage_count
-    FROM pleat.stack_days_seen d
+    FROM pleat.stack_days_window d
     WHERE d.stack_id = s.stack_id AND d.day > n.today - 60 AND d.day <= n.today AND s.usage_count > 0
   ) d
   WHERE s.usage_count > 0
@@ -502,8 +566,12 @@ FROM (
     p.successes + p.failures AS outcomes, a.projects AS a, b.projects AS b, w.whole
   FROM (SELECT sum(d.projects)::bigint AS whole FROM pleat.project_days_seen d OFFSET 0) w
   CROSS JOIN pleat.technology_pairs_seen p
-  JOIN pleat.technologies_seen a ON a.technology = p.technology_a
-  JOIN pleat.technologies_seen b ON b.technology = p.technology_b
+  CROSS JOIN LATERAL (
+    SELECT t.projects FROM pleat.technologies_window t WHERE t.technology = p.technology_a OFFSET 0
+  ) a
+  CROSS JOIN LATERAL (
+    SELECT t.projects FROM pleat.technologies_window t WHERE t.technology = p.technology_b OFFSET 0
+  ) b
   WHERE p.together > 0
 ) r;
 COMMENT ON VIEW pleat.technology_pairs_rows IS 'insights.technology_pairs without the threshold, and what it needs.';
@@ -622,7 +690,7 @@ FROM (
       FROM (
         SELECT DISTINCT
           unnest(CASE WHEN k.has_estimate THEN a.hashes[1:width_bucket(k.bound, a.hashes)] ELSE a.hashes END) AS hash
-        FROM pleat.team_activity_seen a
+        FROM pleat.team_activity_window a
         WHERE a.team_id = s.team_id AND a.day > n.today - 30 AND a.day <= n.today
         ORDER BY hash LIMIT 257
       ) u
@@ -635,7 +703,7 @@ FROM (
     FROM (
       SELECT a.estimate, cardinality(a.hashes) >= 256 AS is_full,
         unnest(CASE WHEN cardinality(a.hashes) < 256 THEN a.hashes ELSE a.hashes[256:256] END) AS hash
-      FROM pleat.team_activity_seen a
+      FROM pleat.team_activity_window a
       WHERE a.team_id = s.team_id AND a.day > n.today - 30 AND a.day <= n.today
     ) h
   ) k

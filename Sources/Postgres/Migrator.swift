@@ -69,6 +69,12 @@ package struct Migrator {
     try ensure(connection, Roles.isOwner, [], Roles.becomeOwner)
     try ensure(connection, Roles.ownerMayCreate, [], Roles.letOwnerCreate)
     try ensure(connection, Roles.writerMayConnect, [], Roles.letWriterConnect)
+    let mayInterpret = try passing { () throws(PostgresError) in
+      try connection.query(Roles.mayInterpret).map { $0.bool() ?? false }.first ?? false
+    }
+    if mayInterpret {
+      try passing { () throws(PostgresError) in try connection.execute(Roles.interpret) }
+    }
   }
 
   private func ensure(_ connection: Connection, _ test: String, _ values: [SQLValue], _ statement: String)

@@ -42,4 +42,16 @@ enum Roles {
   static let letWriterConnect = """
     DO $$ BEGIN EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO pleat_writer', current_database()); END $$
     """
+
+  /// Whether the database says nothing about `jit` yet, and the login may: its owner, or a superuser.
+  static let mayInterpret = """
+    SELECT pg_has_role(session_user, d.datdba, 'MEMBER') AND NOT EXISTS (
+      SELECT FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) AS c (setting)
+      WHERE s.setdatabase = d.oid AND s.setrole = 0 AND c.setting LIKE 'jit=%')
+    FROM pg_database d WHERE d.datname = current_database()
+    """
+  /// Compiling the many expressions of a view takes longer than reading it, and the planner cannot tell.
+  static let interpret = """
+    DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET jit = off', current_database()); END $$
+    """
 }
