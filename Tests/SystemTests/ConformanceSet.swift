@@ -21,11 +21,8 @@ struct ConformanceSet {
   var counts: [String: Any] { results["counts"] as! [String: Any] }
   /// The rows of `unmasked` or `masked` by view, at the end or at `asOfPosition`.
   func views(_ part: String, asOf: Bool = false) -> [String: [[String: Any]]] {
-    let views = (asOf ? pastResults : results)[part] as! [String: [[String: Any]]]
-    return views.filter { !Self.notFolded.contains($0.key) }
+    (asOf ? pastResults : results)[part] as! [String: [[String: Any]]]
   }
-  /// Views whose tables nothing fills yet.
-  private static let notFolded: Set = ["technology_pairs", "domain_patterns", "prediction_calibration"]
   private var pastResults: [String: Any] { results["as_of"] as! [String: Any] }
   var asOfPosition: Int { pastResults["position"] as! Int }
   var derivedEvents: [[String: Any]] { results["derived_events"] as! [[String: Any]] }
