@@ -26,8 +26,9 @@ package struct Configuration: Sendable {
     package var flushEvents: Int
   }
   package struct Projections: Sendable {
-    /// Names; nil for all.
+    /// Names; nil for all; `projections.only: none` for none: such an instance only fills the journal.
     package var only: [String]?
+    package static let none = "none"
     /// The path of a technology catalog; nil for the one that comes with Pleat.
     package var catalog: String?
     /// Whether `run` rebuilds by itself what a lower version, or another catalog, has folded.

@@ -197,6 +197,7 @@ package struct ConfigurationLoader {
 
   private mutating func only() -> [String]? {
     let names = list(.projectionsOnly)
+    if names == [Configuration.Projections.none] { return [] }
     for name in names ?? [] where !ProjectionRegistry.names.contains(name) {
       let nearest = nearestName(to: name, among: ProjectionRegistry.names) ?? ""
       wrong(.projectionsOnly, "there is no projection \"\(name)\"; the nearest is \"\(nearest)\"")
