@@ -70,13 +70,15 @@ extension SystemTests {
       try produce(lines[3_800...], pleat)
       #expect(rebuilder.waitForExit(60))
       #expect(rebuilder.process.terminationStatus == 0, "\(rebuilder.output)")
-      #expect(try liveGeneration(pleat) == "2")
+      // A rebuild that was to be killed may have been faster.
+      let generation = try #require(Int(try liveGeneration(pleat)))
+      #expect(generation > 1 && rebuilder.output.contains(#""generation":\#(generation)"#), "\(rebuilder.output)")
       try pleat.waitCaughtUp()
       let rebuilt = try content(pleat)
 
       // Another folds the same journal once more, with nobody disturbing it.
       let calm = try pleat.pleat("rebuild", "projects", "--json")
-      #expect(calm.contains(#""generation":3"#))
+      #expect(calm.contains(#""generation":\#(generation + 1)"#))
       try pleat.waitCaughtUp()
       #expect(try content(pleat) == rebuilt)
       #expect(try pleat.sql("SELECT count(*) FROM pleat.generations WHERE projection = 'projects'") == "1")
