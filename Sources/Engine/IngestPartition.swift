@@ -95,7 +95,7 @@ final class IngestPartition {
       duplicates: duplicates, deadLetters: deadLetters, state: cursor.state, reason: cursor.reason,
       journaled: cursor.journaled, badRecords: badRecords.stored)
     cursor.nextOffset = nextOffset
-    batch = EventBatch()
+    batch = EventBatch(withRoomOf: events)
     duplicates = 0
     deadLetters = 0
     leastTime = Timestamp(microseconds: .max)

@@ -35,6 +35,14 @@ package struct EventBatch: Sendable {
 
   package init() {}
 
+  /// An empty batch with room for what another one holds.
+  package init(withRoomOf other: EventBatch) {
+    strings = SymbolTable(withRoomOf: other.strings)
+    texts.reserveCapacity(other.texts.count)
+    events.reserveCapacity(other.events.count)
+    technologies.reserveCapacity(other.technologies.count)
+  }
+
   package var count: Int { events.count }
 }
 

@@ -29,6 +29,13 @@ package struct SymbolTable: Sendable {
     slots = Array(repeating: 0, count: capacity)
   }
 
+  /// An empty table with room for what another one holds.
+  package init(withRoomOf other: SymbolTable) {
+    self.init(expected: other.count)
+    arena.reserveCapacity(other.arena.count)
+    entries.reserveCapacity(other.entries.count)
+  }
+
   package var count: Int { entries.count }
   package var byteCount: Int { arena.count }
 

@@ -13,6 +13,14 @@ package struct RowWriter: Sendable {
     count += 1
   }
 
+  /// Of the rows written so far, how many are enough to tell how large they are.
+  private static let sample = 64
+
+  /// Makes room, once the size of a row is known, for so many rows in all.
+  mutating func makeRoom(forRows rows: Int) {
+    if count == Self.sample { bytes.reserveCapacity(bytes.count / Self.sample * rows * 9 / 8) }
+  }
+
   @inline(__always)
   private mutating func append<T: FixedWidthInteger>(_ value: T) {
     withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
