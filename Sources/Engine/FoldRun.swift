@@ -157,6 +157,15 @@ package final class FoldRun {
     return changes
   }
 
+  /// What the rules need of the changed rows.
+  private func takeChangesForRules() throws(StoreError) -> [TableChanges] {
+    let tables = projection.tablesOfRules
+    for table in tables { table.restrictToRules() }
+    let changes = try takeChanges(of: tables)
+    for table in tables { table.endRestriction() }
+    return changes
+  }
+
   private func startFlush() throws {
     try finishFlush()
     let changes = try takeChanges(of: projection.tables)
@@ -218,7 +227,7 @@ package final class FoldRun {
     var target = target(position, of: batch)
     if turn.dayTurned { target.lastDayTurn = position }
     try open(to: target)
-    try store.write(takeChanges(of: turn.dayTurned ? projection.tables : projection.tablesOfRules))
+    try store.write(turn.dayTurned ? takeChanges(of: projection.tables) : takeChangesForRules())
     if turn.dayTurned {
       try store.makeVersions(projection.tables.map(\.statements), at: turn, since: place.lastDayTurn)
     }

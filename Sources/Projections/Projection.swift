@@ -21,7 +21,8 @@ package protocol Projection {
   /// Every table, in the order in which they are written.
   var tables: [any Table] { get }
 
-  /// Those of `tables`, in their order, whose stored rows the rules read: they are written before the rules run, while the others may
+  /// Those of `tables`, in their order, whose stored rows the rules read: of these, what the rules need
+  /// (`RowLayout.rulesNeed`) is written before the rules run, while the others may
   /// wait for the next flush. Tables that must be written together (`Table.rowsOwner`) stand here together.
   var tablesOfRules: [any Table] { get }
 

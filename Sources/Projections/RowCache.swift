@@ -18,13 +18,16 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
   private var wanted: [Int] = []
   private var asked: [Int] = []
   private var dirtyIsSorted = true
+  /// Changed rows that wait meanwhile, and those of them that are partial.
+  private var held: [Int] = []
+  private var heldPartial: [Int] = []
   package private(set) var isComplete = false
 
   package init(_ layout: Layout) { self.layout = layout }
 
   package var statements: TableStatements { layout.statements }
   package var dirtyCount: Int { dirty.count }
-  package var byteCount: Int { dirty.count * RowStore<Row>.rowBytes }
+  package var byteCount: Int { young.isEmpty ? 0 : dirty.count * (young.byteCount / young.count) }
 
   package func assumeEmpty() {
     precondition(young.isEmpty && old.isEmpty, "\(statements.name) holds rows already")
@@ -125,6 +128,14 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
 
   package func takeWantedKeys() -> KeyColumns? { layout.takeWantedKeys(of: self) }
   package func takePartialKeys() -> KeyColumns? { layout.takePartialKeys(of: self) }
+  package func restrictToRules() { layout.restrictToRules(self) }
+  package func endRestriction() {
+    dirty += held
+    partial += heldPartial
+    if !held.isEmpty { dirtyIsSorted = false }
+    held.removeAll(keepingCapacity: true)
+    heldPartial.removeAll(keepingCapacity: true)
+  }
   package func absorb(_ reader: inout RowReader) { layout.absorb(&reader, into: self) }
   package func settle() { layout.settle(self) }
   package func writeChanges(generation: Int32, inserts: inout RowWriter, updates: inout RowWriter) {
@@ -140,6 +151,17 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     var arrays = layout.keyArrays
     for index in indices { layout.append(young.keys[index], to: &arrays) }
     return KeyColumns(count: indices.count, arrays: arrays)
+  }
+
+  fileprivate func hold() {
+    precondition(held.isEmpty, "\(statements.name): a restriction was not ended")
+    func mayWait(_ index: Int) -> Bool {
+      !layout.rulesNeed(young.rows[index], isWhole: young.flags[index].contains(.known))
+    }
+    heldPartial = partial.filter(mayWait)
+    partial.removeAll(where: mayWait)
+    held = dirty.filter(mayWait)
+    dirty.removeAll(where: mayWait)
   }
 
   fileprivate func takeWanted() -> KeyColumns? {
@@ -199,10 +221,12 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     let fields = layout.fields
     forEachDirty { key, row, isStored in
       if isStored {
+        updates.makeRoom(forRows: dirty.count)
         updates.beginRow(fields: fields)
         updates.int(generation)
         layout.write(key, row, to: &updates)
       } else {
+        inserts.makeRoom(forRows: dirty.count)
         inserts.beginRow(fields: fields)
         inserts.int(generation)
         layout.write(key, row, to: &inserts)
@@ -258,6 +282,7 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
 extension RowLayout {
   package func takeWantedKeys(of cache: RowCache<Self>) -> KeyColumns? { cache.takeWanted() }
   package func takePartialKeys(of cache: RowCache<Self>) -> KeyColumns? { cache.takePartial() }
+  package func restrictToRules(_ cache: RowCache<Self>) { cache.hold() }
   package func absorb(_ reader: inout RowReader, into cache: RowCache<Self>) { cache.take(&reader) }
   package func settle(_ cache: RowCache<Self>) { cache.settleAsked() }
   package func writeChanges(

@@ -31,15 +31,23 @@ package protocol RowLayout {
   func read(_ reader: inout RowReader) -> (key: RowKey, row: Row)
   /// Writes the columns behind `generation`.
   func write(_ key: RowKey, _ row: Row, to writer: inout RowWriter)
+  /// Whether the rules, were they run now, could come to something else with this changed row as it is than with the stored one.
+  /// A row that may wait when this is asked is written with the next flush. Every layout says yes unless it knows better.
+  func rulesNeed(_ row: Row, isWhole: Bool) -> Bool
   /// The order of keys by the bytes of their columns.
   func precedes(_ a: RowKey, _ b: RowKey) -> Bool
 
   // What a `RowCache` does for its `Table`, with the layout known to the compiler. Every layout has these already.
   func takeWantedKeys(of cache: RowCache<Self>) -> KeyColumns?
   func takePartialKeys(of cache: RowCache<Self>) -> KeyColumns?
+  func restrictToRules(_ cache: RowCache<Self>)
   func absorb(_ reader: inout RowReader, into cache: RowCache<Self>)
   func settle(_ cache: RowCache<Self>)
   func writeChanges(of cache: RowCache<Self>, generation: Int32, inserts: inout RowWriter, updates: inout RowWriter)
   func markClean(_ cache: RowCache<Self>)
   func rotate(_ cache: RowCache<Self>)
+}
+
+extension RowLayout {
+  package func rulesNeed(_ row: Row, isWhole: Bool) -> Bool { true }
 }

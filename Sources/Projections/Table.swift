@@ -10,6 +10,10 @@ package protocol Table: AnyObject {
 
   /// Keys that `wantRows` asked for and that are not in memory, as arrays for `$2…` of `statements.load`; nil for none.
   func takeWantedKeys() -> KeyColumns?
+  /// Until `endRestriction` only the changed rows that the rules need count as changed: the others wait for a later write.
+  func restrictToRules()
+  func endRestriction()
+
   /// Keys of changed rows whose stored form is not known yet, likewise; asked for at a flush.
   func takePartialKeys() -> KeyColumns?
   /// A row that `statements.load` found.
@@ -29,6 +33,8 @@ package protocol Table: AnyObject {
 }
 
 extension Table {
+  package func restrictToRules() {}
+  package func endRestriction() {}
   package var rowsOwner: ObjectIdentifier { ObjectIdentifier(self) }
 }
 

@@ -64,7 +64,14 @@ class MemoryStore: RowStream {
 
   func flush() { flush(live) }
 
-  func flush(_ tables: [any Table]) {
+  /// What the rules need of these.
+  func flushForRules(_ tables: [any Table]) {
+    for table in tables { table.restrictToRules() }
+    flush(tables)
+    for table in tables { table.endRestriction() }
+  }
+
+  private func flush(_ tables: [any Table]) {
     for table in tables where table.dirtyCount > 0 {
       while let keys = table.takePartialKeys() { load(table, keys) }
       var (inserts, updates) = (RowWriter(), RowWriter())
@@ -157,7 +164,11 @@ private struct EnginePlayer {
         start = index
         // What the rules do not read may wait, and so may what they remember.
         let writesAll = borders.random.chance(50)
-        if writesAll { flush(next: position(index), &projection) } else { store.flush(projection.tablesOfRules) }
+        if writesAll {
+          flush(next: position(index), &projection)
+        } else {
+          store.flushForRules(projection.tablesOfRules)
+        }
         derived += try projection.runRules(at: turn, store: store)
         if writesAll { flush(next: position(index), &projection) }
       }

@@ -28,6 +28,7 @@ struct NewPatternRule {
       if !association.isPattern { return }
       pairs.update(RowKey(names.intern(a), names.intern(b))) { row in
         row.isAnnounced = true
+        row.isLess = true
         row.position = turn.position
       }
       events.append(event([a, b], association, people, turn))

@@ -8,6 +8,8 @@ struct PairRow: CachedRow {
   var people: People
   /// `new_pattern_detected` was said of them. In a partial row: said since.
   var isAnnounced = false
+  /// Since the row was written a project left, or it was announced: as it is stored it may look as if there were something to say.
+  var isLess = false
   var position: Int64 = 0
 
   init(isPartial: Bool) { people = People(isPartial: isPartial) }
@@ -20,13 +22,20 @@ struct PairRow: CachedRow {
     isAnnounced = isAnnounced || stored.isAnnounced
   }
 
-  mutating func wasWritten() { people.wasWritten() }
+  mutating func wasWritten() {
+    isLess = false
+    people.wasWritten()
+  }
   var heapBytes: Int { people.heapBytes }
 }
 
 /// Keyed by both names, the lesser by bytes first.
 struct PairLayout: PeopledLayout {
   typealias Row = PairRow
+
+  func rulesNeed(_ row: PairRow, isWhole: Bool) -> Bool {
+    !isWhole || row.isLess || row.together >= Association.leastTogether && !row.isAnnounced
+  }
 
   let names: Names
 

@@ -25,6 +25,7 @@ struct Pairs {
   func count(_ project: Contribution) {
     update(project.stack) { row in
       row.together += project.sign
+      if project.sign < 0 { row.isLess = true }
       row.successes += project.successes
       row.failures += project.failures
       row.people.move(project)

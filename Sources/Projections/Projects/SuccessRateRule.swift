@@ -73,6 +73,7 @@ struct SuccessRateRule {
       if verdict.remembers {
         teams.update(RowKey(names.intern(team))) { row in
           row.announcedRate = rate
+          row.rateChanged = true
           row.position = turn.position
         }
       }

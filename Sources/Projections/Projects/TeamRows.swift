@@ -17,6 +17,8 @@ struct TeamRow: CachedRow {
   var activity = Extremes()
   /// Of the window whose success rate was announced last, or is the baseline. In a partial row: what the rule has set.
   var announcedRate: Rate?
+  /// Outcomes, or what was announced, since the row was written.
+  var rateChanged = false
   var position: Int64 = 0
 
   init(isPartial: Bool) {}
@@ -34,10 +36,22 @@ struct TeamRow: CachedRow {
     activity.include(stored.activity)
     announcedRate = announcedRate ?? stored.announcedRate
   }
+
+  mutating func count(successes: Int64, failures: Int64) {
+    if successes == 0 && failures == 0 { return }
+    self.successes += successes
+    self.failures += failures
+    rateChanged = true
+  }
+
+  mutating func wasWritten() { rateChanged = false }
 }
 
 struct TeamLayout: RowLayout {
   typealias Row = TeamRow
+
+  /// A team's rate is all that the rules look at.
+  func rulesNeed(_ row: TeamRow, isWhole: Bool) -> Bool { row.rateChanged }
 
   let names: Names
 
@@ -138,6 +152,9 @@ struct TeamLayout: RowLayout {
 
 /// A team on a day.
 struct TeamDayRow: CachedRow {
+  /// Outcomes, since the row was written.
+  var rateChanged = false
+
   /// How many events and projects count in the row; it is shown while there are any.
   var events: Int64 = 0
   var projectsGenerated: Int64 = 0
@@ -160,11 +177,21 @@ struct TeamDayRow: CachedRow {
     people.merge(onto: stored.people)
   }
 
+  mutating func count(successes: Int64, failures: Int64) {
+    if successes == 0 && failures == 0 { return }
+    self.successes += successes
+    self.failures += failures
+    rateChanged = true
+  }
+
+  mutating func wasWritten() { rateChanged = false }
   var heapBytes: Int { people.heapBytes }
 }
 
 struct TeamDayLayout: RowLayout {
   typealias Row = TeamDayRow
+
+  func rulesNeed(_ row: TeamDayRow, isWhole: Bool) -> Bool { row.rateChanged }
 
   let names: Names
 

@@ -69,8 +69,7 @@ struct Teams {
     let team = project.team
     stats.update(RowKey(team)) { row in
       row.projectsGenerated += project.sign
-      row.successes += project.successes
-      row.failures += project.failures
+      row.count(successes: project.successes, failures: project.failures)
       if let complexity = project.complexityMillionths {
         row.complexitySumMillionths += project.sign * Int64(complexity)
         row.complexityCount += project.sign
@@ -80,8 +79,7 @@ struct Teams {
     activity.update(RowKey(team, day: project.time.day)) { row in
       row.events += project.sign
       row.projectsGenerated += project.sign
-      row.successes += project.successes
-      row.failures += project.failures
+      row.count(successes: project.successes, failures: project.failures)
       row.people.move(project)
       row.position = project.position
     }
@@ -98,13 +96,11 @@ struct Teams {
 
   func change(_ outcome: OutcomeChange) {
     stats.update(RowKey(outcome.team)) { row in
-      row.successes += outcome.successes
-      row.failures += outcome.failures
+      row.count(successes: outcome.successes, failures: outcome.failures)
       row.position = outcome.position
     }
     activity.update(RowKey(outcome.team, day: outcome.time.day)) { row in
-      row.successes += outcome.successes
-      row.failures += outcome.failures
+      row.count(successes: outcome.successes, failures: outcome.failures)
       row.position = outcome.position
     }
     for technology in stacks.technologies(of: outcome.stack) {
