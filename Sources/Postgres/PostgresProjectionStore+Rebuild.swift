@@ -111,3 +111,17 @@ extension PostgresProjectionStore {
     Int(try store.query("SELECT pleat.discard_rebuild($1)", [.text(projection)]).map { $0.int() ?? 0 }.first ?? 0)
   }
 }
+
+extension PostgresProjectionStore {
+  /// The position at which a generation became live: derived events behind it are its own.
+  package func liveSince(_ generation: Int32) throws(StoreError) -> Int64 {
+    let since = try idle.query(
+      "SELECT live_since FROM pleat.projection_cursors WHERE projection = $1 AND generation = $2",
+      [.text(projection), .int(generation)]
+    ).map { $0.bigint() }
+    guard let position = since.first ?? nil else {
+      throw .lost("generation \(generation) of \(projection) is not live any more")
+    }
+    return position
+  }
+}

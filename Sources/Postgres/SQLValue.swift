@@ -8,6 +8,8 @@ package struct SQLValue: Sendable {
   var bytes: [UInt8]?
 
   private init(_ oid: UInt32, _ bytes: [UInt8]?) { (self.oid, self.bytes) = (oid, bytes) }
+  /// A value as a result had it.
+  init(oid: UInt32, bytes: [UInt8]?) { (self.oid, self.bytes) = (oid, bytes) }
 
   private static func integer<T: FixedWidthInteger>(_ value: T) -> [UInt8] {
     withUnsafeBytes(of: value.bigEndian) { Array($0) }

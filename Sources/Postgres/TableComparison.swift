@@ -1,0 +1,192 @@
+package import Engine
+import Projections
+
+/// A row that is not what the fold of the journal gives.
+package struct RowDifference: Hashable, Sendable {
+  package var table: String
+  /// Column and value of the key, as PostgreSQL writes them.
+  package var key: [Pair]
+  /// nil where the whole row is missing, or should not be there.
+  package var column: String?
+  /// The row's position: the event, or the turn, at which it came to be what it should be.
+  package var position: Int64?
+  /// nil for null, or where the row should not be there.
+  package var expected: String?
+  /// nil for null, or where the row is missing.
+  package var found: String?
+
+  package struct Pair: Hashable, Sendable {
+    package var column: String
+    package var value: String
+    package init(column: String, value: String) { (self.column, self.value) = (column, value) }
+  }
+}
+
+/// Compares tables of a live generation with what a fold of the journal made of them in temporary tables, byte for byte and in
+/// bounded memory: piece after piece in the order of the key, each piece of the live side in one snapshot with its cursor, to
+/// which the fold then follows.
+package final class TableComparison {
+  private static let pieceRows = 2_000
+  /// Of a value that is shown.
+  private static let shownCharacters = 400
+
+  private typealias Row = [[UInt8]?]
+
+  private let projection: String
+  private let generation: Int32
+  private let live: StoreConnection
+  private let temporary: StoreConnection
+  /// Folds through the position; returns where it stands.
+  private let follow: (Int64) throws -> Void
+
+  /// Rows compared so far.
+  package private(set) var rowCount: Int64 = 0
+
+  package init(
+    _ target: ConnectionTarget, projection: String, generation: Int32, with store: TemporaryFoldStore,
+    follow: @escaping (Int64) throws -> Void
+  ) {
+    (self.projection, self.generation, self.follow) = (projection, generation, follow)
+    live = StoreConnection(target, profile: .fold, onNotice: { _ in })
+    temporary = store.connection
+  }
+
+  // MARK: - Tables
+
+  /// The newest rows, and the versions, of a projection's tables.
+  package func rows(_ name: String) throws(StoreError) -> ComparedTable {
+    try ComparedTable(
+      name, fixed: [("generation", .int(generation))], isImmutable: !name.hasSuffix("_current"), live)
+  }
+
+  package func turns() throws(StoreError) -> ComparedTable {
+    try ComparedTable(
+      "turns", fixed: [("projection", .text(projection)), ("generation", .int(generation))], isImmutable: true,
+      without: ["kept"], live)
+  }
+
+  /// Derived events behind a position.
+  package func outbox(after position: Int64) throws(StoreError) -> ComparedTable {
+    try ComparedTable(
+      "outbox", fixed: [("projection", .text(projection))], isImmutable: true, after: position, live)
+  }
+
+  /// Positions of turns whose versions retention has thinned out.
+  private func thinned() throws(StoreError) -> Set<Int64> {
+    Set(
+      try live.query(
+        "SELECT position FROM pleat.turns WHERE projection = $1 AND generation = $2 AND NOT kept",
+        [.text(projection), .int(generation)]
+      ).map { $0.bigint() ?? 0 })
+  }
+
+  // MARK: - Comparing
+
+  /// The first difference in the order of the key; nil for none. `folded` is how far the fold has come at least.
+  package func compare(_ table: ComparedTable, folded: Int64, _ onPiece: () throws -> Void) throws -> RowDifference? {
+    var last: [SQLValue]?
+    let limit = table.isImmutable ? folded : nil
+    while true {
+      try onPiece()
+      let (found, position) = try livePiece(table, after: last, upTo: limit)
+      if !table.isImmutable { try follow(position) }
+      let isLast = found.count < Self.pieceRows
+      let upper = isLast ? nil : key(found[found.count - 1], table)
+      let expected = try temporaryPiece(table, after: last, through: upper, upTo: limit)
+      if found != expected {
+        let thinned = table.isImmutable && table.name != "outbox" && table.name != "turns" ? try thinned() : []
+        if let difference = try difference(table, found: found, expected: expected, thinned) { return difference }
+      }
+      rowCount += Int64(found.count)
+      guard let upper else { return nil }
+      last = upper
+    }
+  }
+
+  private func key(_ row: Row, _ table: ComparedTable) -> [SQLValue] {
+    table.keys.map { SQLValue(oid: table.columns[$0].type, bytes: row[$0]) }
+  }
+
+  private func livePiece(_ table: ComparedTable, after last: [SQLValue]?, upTo limit: Int64?) throws(StoreError) -> (
+    rows: [Row], position: Int64
+  ) {
+    let (sql, values) = table.liveRows(
+      projection: projection, generation: generation, after: last, upTo: limit, limit: Self.pieceRows)
+    var rows: [Row] = []
+    var position: Int64?
+    try live.query(sql, values).eachRow { row in
+      position = row.bigint()
+      guard row.bool() == true else { return }
+      rows.append(table.columns.map { _ in row.bytea() })
+    }
+    guard let position else { throw .lost("generation \(generation) of \(projection) is not live any more") }
+    return (rows, position)
+  }
+
+  private func temporaryPiece(
+    _ table: ComparedTable, after last: [SQLValue]?, through upper: [SQLValue]?, upTo limit: Int64?
+  ) throws(StoreError) -> [Row] {
+    let (sql, values) = table.temporaryRows(
+      after: last, through: upper, upTo: limit, limit: 2 * Self.pieceRows)
+    return try temporary.query(sql, values).map { row in table.columns.map { _ in row.bytea() } }
+  }
+
+  /// The first difference of two pieces; versions that retention has dropped are none.
+  private func difference(_ table: ComparedTable, found: [Row], expected: [Row], _ thinned: Set<Int64>)
+    throws(StoreError) -> RowDifference?
+  {
+    func keyBytes(_ row: Row) -> Row { table.keys.map { row[$0] } }
+    func position(_ row: Row) -> Int64? {
+      guard let column = table.positionColumn, let bytes = row[column], bytes.count == 8 else { return nil }
+      return bytes.reduce(0) { $0 << 8 | Int64($1) }
+    }
+    let expectedKeys = Set(expected.map(keyBytes))
+    var (left, right) = (0, 0)
+    while left < found.count || right < expected.count {
+      if left < found.count, right < expected.count, keyBytes(found[left]) == keyBytes(expected[right]) {
+        for index in table.columns.indices where found[left][index] != expected[right][index] {
+          return RowDifference(
+            table: table.name, key: try shownKey(expected[right], table), column: table.columns[index].name,
+            position: position(expected[right]), expected: try shown(expected[right][index], table.columns[index]),
+            found: try shown(found[left][index], table.columns[index]))
+        }
+        (left, right) = (left + 1, right + 1)
+      } else if left < found.count, !expectedKeys.contains(keyBytes(found[left])) {
+        return RowDifference(
+          table: table.name, key: try shownKey(found[left], table), column: nil, position: position(found[left]),
+          expected: nil, found: "a row")
+      } else {
+        let missing = expected[right]
+        if let place = position(missing), thinned.contains(place) {
+          right += 1
+          continue
+        }
+        return RowDifference(
+          table: table.name, key: try shownKey(missing, table), column: nil, position: position(missing),
+          expected: "a row", found: nil)
+      }
+    }
+    return nil
+  }
+
+  private func shownKey(_ row: Row, _ table: ComparedTable) throws(StoreError) -> [RowDifference.Pair] {
+    var pairs: [RowDifference.Pair] = []
+    for index in table.keys {
+      pairs.append(
+        RowDifference.Pair(
+          column: table.columns[index].name, value: try shown(row[index], table.columns[index]) ?? "null"))
+    }
+    return pairs
+  }
+
+  /// A value as PostgreSQL writes it.
+  private func shown(_ bytes: [UInt8]?, _ column: ComparedTable.Column) throws(StoreError) -> String? {
+    guard let bytes else { return nil }
+    // Unprepared: the parameter is of another type each time.
+    let result = try live.use { (connection) throws(PostgresError) in
+      try connection.queryUnprepared("SELECT ($1)::text", [SQLValue(oid: column.type, bytes: bytes)])
+    }
+    let text = result.map { $0.text() ?? "" }.first ?? ""
+    return text.count > Self.shownCharacters ? text.prefix(Self.shownCharacters) + "…" : text
+  }
+}

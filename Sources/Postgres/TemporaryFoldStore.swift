@@ -1,0 +1,246 @@
+package import Engine
+import Events
+package import Projections
+
+/// A generation in temporary tables of one session, for whoever folds the journal to look at what comes out: nothing that others
+/// see is touched, PostgreSQL keeps on disk what memory does not hold, and the session's end leaves nothing.
+///
+/// The tables are made like the projection's own, with its indexes. There is one connection: a flush is done when it returns.
+/// When the connection breaks everything is gone, and the fold must begin again.
+package final class TemporaryFoldStore: FoldStore {
+  private static let fetchRows = 2000
+
+  private let source: PostgresProjectionStore
+  private let projection: String
+  let connection: StoreConnection
+  private var names = TemporaryNames([])
+  private var mapped: [String: TableStatements] = [:]
+  private var texts: [String: String] = [:]
+  private var outcome: Result<Void, StoreError>?
+  private var streamCount = 0
+  private var generation: Int32 = 0
+
+  /// Called with the changes of each transaction before they are written.
+  package var onChanges: (([TableChanges]) -> Void)?
+
+  /// `source` reads the journal.
+  package init(_ target: ConnectionTarget, reading source: PostgresProjectionStore) {
+    self.source = source
+    projection = source.projection
+    connection = StoreConnection(target, profile: .fold, onNotice: { _ in })
+  }
+
+  // MARK: - Tables
+
+  /// Everything of the projection that a fold changes: its tables, its cursor, its turns, its outbox.
+  private static let tables = """
+    SELECT n.name
+    FROM pleat.projection_tables t CROSS JOIN LATERAL (VALUES (t.table_name), (t.table_name || '_current')) n (name)
+    WHERE t.projection = $1 AND to_regclass('pleat.' || quote_ident(n.name)) IS NOT NULL
+    ORDER BY n.name COLLATE "C"
+    """
+  /// What the projection's SQL calls to change its tables: functions of the owner that the login may call.
+  private static let functions = """
+    SELECT p.proname, pg_get_functiondef(p.oid)
+    FROM pg_proc p
+    WHERE p.pronamespace = 'pleat'::regnamespace AND p.provolatile = 'v' AND p.prokind = 'f'
+      AND has_function_privilege(p.oid, 'EXECUTE')
+      AND EXISTS (SELECT FROM unnest($1::text[]) n (name) WHERE p.prosrc LIKE '%pleat.' || replace(n.name, '_', '\\_') || '%')
+    """
+
+  /// Makes the tables, empty, and the cursor of this generation at the journal's beginning; returns the names of the projection's
+  /// tables.
+  package func prepare(_ live: LiveGeneration) throws(StoreError) -> [String] {
+    let tables = try connection.query(Self.tables, [.text(projection)]).map { $0.text() ?? "" }
+    let functions = try connection.query(Self.functions, [.texts(tables)])
+      .map { (name: $0.text() ?? "", definition: $0.text() ?? "") }
+    let own = tables + ["projection_cursors", "turns", "outbox"]
+    names = TemporaryNames(Set(own + functions.map(\.name)))
+    for table in own {
+      try connection.use { (connection) throws(PostgresError) in
+        try connection.execute("CREATE TEMP TABLE \(table) (LIKE pleat.\(table) INCLUDING ALL EXCLUDING COMMENTS)")
+      }
+    }
+    for function in functions {
+      try connection.use { (connection) throws(PostgresError) in
+        try connection.execute(names.apply(to: function.definition))
+      }
+    }
+    _ = try connection.query(
+      """
+      INSERT INTO pg_temp.projection_cursors (projection, generation, fold_version, catalog_version, key_digest, updated_at)
+      SELECT projection, generation, fold_version, catalog_version, key_digest, updated_at FROM pleat.projection_cursors
+      WHERE projection = $1 AND generation = $2
+      """, [.text(projection), .int(live.generation)])
+    generation = live.generation
+    return tables
+  }
+
+  /// Where a fold into these tables begins.
+  package var beginning: ProjectionCursor {
+    ProjectionCursor(
+      generation: generation, epoch: 0,
+      place: ProjectionPlace(position: 0, chain: [], greatestTime: nil, lastDayTurn: 0))
+  }
+
+  private func temporary(_ statements: TableStatements) -> TableStatements {
+    if let known = mapped[statements.name] { return known }
+    let made = names.apply(to: statements)
+    mapped[statements.name] = made
+    return made
+  }
+
+  private func temporary(_ sql: String) -> String {
+    if let known = texts[sql] { return known }
+    let made = names.apply(to: sql)
+    texts[sql] = made
+    return made
+  }
+
+  // MARK: - Reading
+
+  package func segments(after position: Int64, bytes: Int) throws(StoreError) -> [StoredSegment] {
+    try source.segments(after: position, bytes: bytes)
+  }
+
+  package func journalEnd() throws(StoreError) -> Int64 { try source.journalEnd() }
+
+  package func load(_ statements: TableStatements, keys: KeyColumns, _ body: (inout RowReader) -> Void)
+    throws(StoreError)
+  {
+    let result = try connection.query(
+      temporary(statements).load, [.int(generation)] + keys.arrays.map { SQLValue.array($0) })
+    result.eachRow { (row: inout RowReader) in body(&row) }
+  }
+
+  package func rows(_ sql: String, _ parameters: [Parameter], _ body: (inout RowReader) throws -> Void) throws {
+    streamCount += 1
+    let name = "stream_\(streamCount)"
+    let values = [SQLValue.int(generation)] + parameters.map { SQLValue($0) }
+    try connection.useTransaction { (connection) throws(PostgresError) in
+      _ = try connection.queryUnprepared("DECLARE \(name) NO SCROLL CURSOR FOR \(temporary(sql))", values)
+    }
+    var more = true
+    while more {
+      let piece = try connection.useTransaction { (connection) throws(PostgresError) in
+        try connection.queryUnprepared("FETCH \(Self.fetchRows) FROM \(name)", [], seconds: Connection.longReplySeconds)
+      }
+      more = piece.rowCount == Self.fetchRows
+      try piece.eachRow(body)
+    }
+    try connection.useTransaction { (connection) throws(PostgresError) in
+      _ = try connection.queryUnprepared("CLOSE \(name)", [])
+    }
+  }
+
+  /// The store holds no changed rows of its own.
+  package func flush() {}
+
+  // MARK: - Writing
+
+  package func begin(_ cursor: ProjectionCursor, to place: ProjectionPlace, state: ProjectionState) throws(StoreError) {
+    streamCount = 0
+    try connection.use { (connection) throws(PostgresError) in
+      _ = try connection.pipeline([
+        ("BEGIN", []),
+        (
+          """
+          UPDATE pg_temp.projection_cursors
+          SET position = $1, chain = $2, greatest_time = $3, last_day_turn = $4
+          """,
+          [
+            .bigint(place.position), .bytea(place.chain), .timestamptz(place.greatestTime),
+            .bigint(place.lastDayTurn),
+          ]
+        ),
+      ])
+    }
+  }
+
+  package func write(_ changes: [TableChanges]) throws(StoreError) {
+    onChanges?(changes)
+    for change in changes {
+      let statements = temporary(change.statements)
+      if change.inserts.count > 0 {
+        try connection.useTransaction { (connection) throws(PostgresError) in
+          try connection.copyIn(statements.copy, change.inserts)
+        }
+      }
+      guard change.updates.count > 0 else { continue }
+      try connection.prepareStage(statements, rows: change.updates.count)
+      let updated = try connection.useTransaction { (connection) throws(PostgresError) in
+        try connection.copyIn(statements.copyToStage, change.updates)
+        return try connection.query(statements.update, [], seconds: Connection.longReplySeconds)
+      }
+      guard updated.affectedRows == change.updates.count else {
+        throw .refused(
+          "\(updated.affectedRows) of \(change.updates.count) changed rows are in the copy of \(statements.name)_current"
+        )
+      }
+    }
+  }
+
+  package func makeVersions(_ tables: [TableStatements], at turn: Turn, since lastTurn: Int64) throws(StoreError) {
+    var statements: [(sql: String, values: [SQLValue])] = tables.compactMap { temporary($0).version }.map {
+      ($0, [.int(generation), .bigint(lastTurn), .bigint(turn.position)])
+    }
+    statements.append(
+      (
+        "INSERT INTO pg_temp.turns (projection, generation, position, watermark) VALUES ($1, $2, $3, $4)",
+        [.text(projection), .int(generation), .bigint(turn.position), .timestamptz(turn.watermark)]
+      ))
+    try connection.useTransaction { (connection) throws(PostgresError) in
+      _ = try connection.pipeline(statements, seconds: Connection.longReplySeconds)
+    }
+  }
+
+  package func appendOutbox(_ events: [DerivedEvent], at position: Int64, chain: [UInt8]) throws(StoreError) {
+    for (ordinal, event) in events.enumerated() {
+      try connection.useTransaction { (connection) throws(PostgresError) in
+        _ = try connection.query(
+          """
+          INSERT INTO pg_temp.outbox (projection, position, ordinal, chain, topic, subject, id, as_of, json)
+          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+          """,
+          [
+            .text(projection), .bigint(position), .int(Int32(ordinal)), .bytea(chain),
+            .smallint(Int16(event.topic.rawValue)), .text(event.subject), .text(event.id), .timestamptz(event.asOf),
+            .text(event.json),
+          ])
+      }
+    }
+  }
+
+  package func commit() throws(StoreError) {
+    let result = try connection.useTransaction { (connection) throws(PostgresError) in try connection.query("COMMIT") }
+    guard result.commandTag == "COMMIT" else { throw .refused("a transaction had failed before its COMMIT") }
+  }
+
+  package func startFlush(
+    _ cursor: ProjectionCursor, to place: ProjectionPlace, state: ProjectionState, _ changes: [TableChanges]
+  ) throws(StoreError) {
+    do throws(StoreError) {
+      try begin(cursor, to: place, state: state)
+      try write(changes)
+      try commit()
+      outcome = .success(())
+    } catch {
+      connection.reset()
+      outcome = .failure(error)
+    }
+  }
+
+  package func flushIsDone() -> Bool { outcome != nil }
+
+  package func finishFlush() throws(StoreError) {
+    guard let result = outcome else { throw .refused("no flush is under way") }
+    outcome = nil
+    try result.get()
+  }
+
+  package func reset() {
+    outcome = nil
+    connection.reset()
+    source.reset()
+  }
+}
