@@ -24,7 +24,7 @@ extension PostgresProjectionStore: RebuildStore {
 
   package func beginRebuild(_ owner: InstanceID, seconds: Int, acceptLoss: Bool) throws(StoreError) -> ProjectionCursor
   {
-    settle()
+    reset()
     let cursors = try store.queryEndingBlockers(
       """
       SELECT own_generation, new_epoch, at_position, at_chain, at_greatest_time, at_last_day_turn
@@ -93,7 +93,7 @@ extension PostgresProjectionStore: RebuildStore {
   }
 
   package func endRebuild(_ owner: InstanceID) throws(StoreError) {
-    _ = try store.query(
+    _ = try idle.query(
       "SELECT pleat.end_rebuild($1, $2, $3)", [.text(projection), .text(owner.name), .bigint(owner.start)])
   }
 

@@ -19,6 +19,7 @@ package final class TemporaryFoldStore: FoldStore {
   private var outcome: Result<Void, StoreError>?
   private var streamCount = 0
   private var generation: Int32 = 0
+  private var isOpen = false
 
   /// Called with the changes of each transaction before they are written.
   package var onChanges: (([TableChanges]) -> Void)?
@@ -139,21 +140,18 @@ package final class TemporaryFoldStore: FoldStore {
   // MARK: - Writing
 
   package func begin(_ cursor: ProjectionCursor, to place: ProjectionPlace, state: ProjectionState) throws(StoreError) {
-    streamCount = 0
-    try connection.use { (connection) throws(PostgresError) in
-      _ = try connection.pipeline([
-        ("BEGIN", []),
-        (
-          """
-          UPDATE pg_temp.projection_cursors
-          SET position = $1, chain = $2, greatest_time = $3, last_day_turn = $4
-          """,
-          [
-            .bigint(place.position), .bytea(place.chain), .timestamptz(place.greatestTime),
-            .bigint(place.lastDayTurn),
-          ]
-        ),
-      ])
+    let move: (sql: String, values: [SQLValue]) = (
+      "UPDATE pg_temp.projection_cursors SET position = $1, chain = $2, greatest_time = $3, last_day_turn = $4",
+      [.bigint(place.position), .bytea(place.chain), .timestamptz(place.greatestTime), .bigint(place.lastDayTurn)]
+    )
+    if isOpen {
+      try connection.useTransaction { (connection) throws(PostgresError) in
+        _ = try connection.query(move.sql, move.values)
+      }
+    } else {
+      streamCount = 0
+      try connection.use { (connection) throws(PostgresError) in _ = try connection.pipeline([("BEGIN", []), move]) }
+      isOpen = true
     }
   }
 
@@ -212,6 +210,7 @@ package final class TemporaryFoldStore: FoldStore {
   }
 
   package func commit() throws(StoreError) {
+    isOpen = false
     let result = try connection.useTransaction { (connection) throws(PostgresError) in try connection.query("COMMIT") }
     guard result.commandTag == "COMMIT" else { throw .refused("a transaction had failed before its COMMIT") }
   }
@@ -219,14 +218,25 @@ package final class TemporaryFoldStore: FoldStore {
   package func startFlush(
     _ cursor: ProjectionCursor, to place: ProjectionPlace, state: ProjectionState, _ changes: [TableChanges]
   ) throws(StoreError) {
-    do throws(StoreError) {
+    outcome = ended { () throws(StoreError) in
       try begin(cursor, to: place, state: state)
       try write(changes)
       try commit()
-      outcome = .success(())
+    }
+  }
+
+  package func startWrite(_ changes: [TableChanges]) throws(StoreError) {
+    outcome = ended { () throws(StoreError) in try write(changes) }
+  }
+
+  private func ended(_ body: () throws(StoreError) -> Void) -> Result<Void, StoreError> {
+    do throws(StoreError) {
+      try body()
+      return .success(())
     } catch {
+      isOpen = false
       connection.reset()
-      outcome = .failure(error)
+      return .failure(error)
     }
   }
 
@@ -240,6 +250,7 @@ package final class TemporaryFoldStore: FoldStore {
 
   package func reset() {
     outcome = nil
+    isOpen = false
     connection.reset()
     source.reset()
   }

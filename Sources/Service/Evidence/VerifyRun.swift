@@ -118,7 +118,8 @@ package struct VerifyRun {
     let folding = JournalFold(
       FoldRun(
         context.make(entry), at: store.beginning, in: store,
-        settings: ProjectionSettings(cacheBytes: context.cacheBytes), publishes: true), store)
+        settings: ProjectionSettings(cacheBytes: context.cacheBytes), publishes: true), store,
+      now: SystemClock.now)
     let began = SystemClock.monotonicNanoseconds()
     var line = line
     try folding.fold(through: live.position) { position in
