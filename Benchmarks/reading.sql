@@ -14,10 +14,11 @@ SELECT p, 1, v * 200000, '2026-11-21T00:00:01Z'::timestamptz - (50 - v) * interv
 FROM unnest(ARRAY['projects', 'models', 'activity']) p, generate_series(1, 50) v;
 
 -- Days: 81 of them, each changed on the day after for the last time.
-INSERT INTO pleat.project_days_current (generation, day, projects, successes, failures, position)
-SELECT 1, '2026-11-21'::date - d, 50000, 20000, 10000, greatest((50 - d) * 200000 + 900, 1) FROM generate_series(0, 80) d;
-INSERT INTO pleat.project_days (generation, day, projects, successes, failures, position)
-SELECT 1, day, 50000, 20000, 10000, (position / 200000 + 1) * 200000 FROM pleat.project_days_current WHERE position < 9900000;
+INSERT INTO pleat.project_days_current (
+  generation, day, projects, successes, failures, people, people_taken_out, position)
+SELECT 1, '2026-11-21'::date - d, 50000, 20000, 10000, 5000, 0, greatest((50 - d) * 200000 + 900, 1) FROM generate_series(0, 80) d;
+INSERT INTO pleat.project_days (generation, day, projects, successes, failures, people, people_taken_out, position)
+SELECT 1, day, 50000, 20000, 10000, 5000, 0, (position / 200000 + 1) * 200000 FROM pleat.project_days_current WHERE position < 9900000;
 
 -- technology_trends: 100,000 technologies; each used on 5 of the last 55 days by 5 people a day.
 INSERT INTO pleat.technologies_current (

@@ -87,27 +87,6 @@ WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
   AND (x.position > 0 OR clock_timestamp() IS NULL);
 COMMENT ON VIEW pleat.project_days_seen IS 'project_days as the setting pleat.as_of shows it.';
 
-CREATE VIEW pleat.stack_combinations_seen AS
-SELECT c.stack_id, c.technologies, x.usage_count, x.successes, x.failures, x.complexity_sum_millionths, x.complexity_count,
-    x.first_seen, x.last_seen, x.people, x.people_taken_out, x.position
-FROM pleat.stack_combinations_current c
-CROSS JOIN LATERAL (
-  SELECT c.usage_count, c.successes, c.failures, c.complexity_sum_millionths, c.complexity_count, c.first_seen,
-      c.last_seen, c.people, c.people_taken_out, c.position
-  WHERE c.position < (SELECT s.before FROM pleat.seen('projects') s)
-  UNION ALL
-  (SELECT v.usage_count, v.successes, v.failures, v.complexity_sum_millionths, v.complexity_count, v.first_seen,
-      v.last_seen, v.people, v.people_taken_out, v.position
-  FROM pleat.stack_combinations v
-  WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
-    AND v.generation = c.generation AND v.stack_id = c.stack_id
-    AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
-  ORDER BY v.position DESC LIMIT 1)
-) x
-WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
-  AND (x.position > 0 OR clock_timestamp() IS NULL);
-COMMENT ON VIEW pleat.stack_combinations_seen IS 'stack_combinations as the setting pleat.as_of shows it.';
-
 CREATE VIEW pleat.technology_pairs_seen AS
 SELECT c.technology_a, c.technology_b, x.together, x.successes, x.failures, x.people, x.people_taken_out, x.position
 FROM pleat.technology_pairs_current c
@@ -398,6 +377,28 @@ WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
   AND (SELECT s.turn FROM pleat.seen('projects') s) IS NOT NULL;
 COMMENT ON VIEW pleat.technology_people_window IS 'technology_people as the setting pleat.as_of shows it, for a few days of a key.';
 
+CREATE VIEW pleat.stack_combinations_window AS
+SELECT c.stack_id, c.technologies, c.usage_count, c.successes, c.failures, c.complexity_sum_millionths, c.complexity_count,
+  c.first_seen, c.last_seen, c.people, c.people_taken_out, c.position
+FROM pleat.stack_combinations_current c
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
+  AND c.position < (SELECT s.before FROM pleat.seen('projects') s)
+UNION ALL
+SELECT c.stack_id, c.technologies, v.usage_count, v.successes, v.failures, v.complexity_sum_millionths, v.complexity_count,
+  v.first_seen, v.last_seen, v.people, v.people_taken_out, v.position
+FROM pleat.stack_combinations_current c
+CROSS JOIN LATERAL (
+  SELECT * FROM pleat.stack_combinations v
+  WHERE v.generation = c.generation AND v.stack_id = c.stack_id
+    AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
+  ORDER BY v.position DESC LIMIT 1
+) v
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
+  AND c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NOT NULL;
+COMMENT ON VIEW pleat.stack_combinations_window IS
+  'stack_combinations as the setting pleat.as_of shows it. No index has the order of its readers'' key.';
+
 CREATE VIEW pleat.stack_days_window AS
 SELECT c.stack_id, c.day, c.usage_count, c.position
 FROM pleat.stack_days_current c
@@ -520,7 +521,7 @@ COMMENT ON VIEW pleat.technology_trends_rows IS 'insights.technology_trends with
 -- Stacks -----------------------------------------------------------------------------------------------------------------------
 
 CREATE VIEW pleat.stack_combinations_rows AS
-SELECT to_jsonb(technologies) AS technologies, cardinality(technologies)::bigint AS size, usage_count, people, outcomes,
+SELECT stack_id, to_jsonb(technologies) AS technologies, cardinality(technologies)::bigint AS size, usage_count, people, outcomes,
   pleat.share(successes, outcomes) AS avg_success_rate,
   pleat.wilson_low(successes, outcomes) AS success_rate_low,
   pleat.wilson_high(successes, outcomes) AS success_rate_high,
@@ -533,12 +534,12 @@ SELECT to_jsonb(technologies) AS technologies, cardinality(technologies)::bigint
   pleat.trend_direction(current_usage_count, whole, previous_usage_count, previous_whole) AS trend_direction,
   people_taken_out
 FROM (
-  SELECT s.technologies, s.usage_count, s.people, s.people_taken_out, s.successes, s.successes + s.failures AS outcomes,
+  SELECT s.stack_id, s.technologies, s.usage_count, s.people, s.people_taken_out, s.successes, s.successes + s.failures AS outcomes,
     s.complexity_sum_millionths, s.complexity_count, s.first_seen, s.last_seen, w.whole, w.previous_whole,
     d.current_usage_count, d.previous_usage_count
   FROM pleat.projects_now n
   CROSS JOIN pleat.project_windows w
-  CROSS JOIN pleat.stack_combinations_seen s
+  CROSS JOIN pleat.stack_combinations_window s
   CROSS JOIN LATERAL (
     SELECT coalesce(sum(d.usage_count) FILTER (WHERE d.day > n.today - 30), 0)::bigint AS current_usage_count,
       coalesce(sum(d.usage_count) FILTER (WHERE d.day <= n.today - 30), 0)::bigint AS previous_usage_count

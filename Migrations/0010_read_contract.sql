@@ -297,6 +297,26 @@ BEGIN
 END
 $at$;
 
+-- One stack -------------------------------------------------------------------------------------------------------------------
+
+-- A condition `technologies = …` of a reader is not let through the security barrier, since equality of jsonb is not leakproof, and
+-- so every stack that may be shown is computed for it. This finds the one by its id: see 0002.
+CREATE FUNCTION insights.stack_combination(technologies jsonb) RETURNS SETOF insights.stack_combinations
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT r.technologies, r.size, r.usage_count, r.people, r.outcomes, r.avg_success_rate, r.success_rate_low,
+    r.success_rate_high, r.avg_complexity, r.first_seen, r.last_seen, r.current_usage_count, r.previous_usage_count, r.share,
+    r.previous_share, r.trend_percentage, r.trend_z, r.trend_direction
+  FROM pleat.stack_combinations_rows r
+  WHERE r.people - r.people_taken_out >= 10
+    AND r.stack_id = (
+      SELECT substring(sha256(convert_to('[' || string_agg(name::text, ',' ORDER BY name #>> '{}' COLLATE "C") || ']', 'UTF8')) FOR 16)
+      FROM jsonb_array_elements(CASE WHEN jsonb_typeof(stack_combination.technologies) = 'array'
+        THEN stack_combination.technologies END) AS name);
+END;
+COMMENT ON FUNCTION insights.stack_combination IS
+  'The row of insights.stack_combinations with these technologies (an array of names, in any order), found by index; none if there is none to be shown.';
+
 -- Grants -----------------------------------------------------------------------------------------------------------------------
 
 -- Views read their tables as their owner, but call functions as the reader.
@@ -336,7 +356,7 @@ GRANT EXECUTE ON FUNCTION
   insights.wizard_activity_at(bigint), insights.wizard_activity_at(timestamptz),
   insights.wizard_now_at(bigint), insights.wizard_now_at(timestamptz),
   insights.cache_stats_at(bigint), insights.cache_stats_at(timestamptz),
-  insights.errors_at(bigint), insights.errors_at(timestamptz)
+  insights.errors_at(bigint), insights.errors_at(timestamptz), insights.stack_combination
 TO pleat_reader;
 GRANT EXECUTE ON FUNCTION
   insights.team_stats_at(bigint), insights.team_stats_at(timestamptz),

@@ -80,11 +80,15 @@ struct ReadingDatabase {
     INSERT INTO pleat.stack_combinations_current (
       generation, stack_id, technologies, usage_count, successes, failures, complexity_sum_millionths, complexity_count,
       people, people_taken_out, position)
-    SELECT 1, key::bytea, ARRAY[key], n, 1, 1, 0, 0, people, 0, position FROM public.state;
+    SELECT 1, substring(sha256(convert_to(to_jsonb(ARRAY[key])::text, 'UTF8')) FOR 16), ARRAY[key], n, 1, 1, 0, 0, people, 0,
+      position
+    FROM public.state;
     INSERT INTO pleat.stack_combinations (
       generation, stack_id, technologies, usage_count, successes, failures, complexity_sum_millionths, complexity_count,
       people, people_taken_out, position)
-    SELECT 1, key::bytea, ARRAY[key], n, 1, 1, 0, 0, people, 0, position FROM public.past;
+    SELECT 1, substring(sha256(convert_to(to_jsonb(ARRAY[key])::text, 'UTF8')) FOR 16), ARRAY[key], n, 1, 1, 0, 0, people, 0,
+      position
+    FROM public.past;
     INSERT INTO pleat.technology_pairs_current (
       generation, technology_a, technology_b, together, successes, failures, people, people_taken_out, announced, position)
     SELECT 1, key, '2', n, 1, 1, people, 0, false, position FROM public.state WHERE key <> '2';

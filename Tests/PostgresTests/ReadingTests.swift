@@ -62,7 +62,8 @@ struct ReadingTests {
           admin,
           """
           SELECT DISTINCT regexp_replace(p.proname, '_at$', '') FROM pg_proc p
-          WHERE p.pronamespace = '\(schema)'::regnamespace AND has_function_privilege('\(role)', p.oid, 'EXECUTE')
+          WHERE p.pronamespace = '\(schema)'::regnamespace AND p.proname LIKE '%\\_at'
+            AND has_function_privilege('\(role)', p.oid, 'EXECUTE')
           """)
         #expect(try Set(callable) == Set(reading.views(schema, of: role)).intersection(past), "\(schema), \(role)")
       }
@@ -134,6 +135,24 @@ struct ReadingTests {
       #expect(try texts(reader, "\(list) insights.domain_patterns WHERE domain = '2'") == [#"["1", "2"]"#])
       #expect(
         try texts(reader, "\(list) pleat_unmasked.domain_patterns WHERE domain = '2'") == [#"["1", "hidden", "2"]"#])
+    }
+  }
+
+  @Test("one stack is found by its technologies, if it may be shown")
+  func oneStack() throws {
+    let reading = try ReadingDatabase.shared.get()
+    let reader = try reading.connect(as: "pleat_reader")
+    for setting in ["", "200", "99"] {
+      try reader.execute("SET pleat.as_of = '\(setting)'")
+      for name in ["1", "hidden", "nowhere"] {
+        let list = "'[\"\(name)\"]'::jsonb"
+        #expect(
+          try texts(reader, "SELECT s::text FROM insights.stack_combination(\(list)) s")
+            == texts(reader, "SELECT s::text FROM insights.stack_combinations s WHERE technologies = \(list)"))
+      }
+      for wrong in ["{}", "null", "[]", "[[1]]", "1"] {
+        #expect(try texts(reader, "SELECT s::text FROM insights.stack_combination('\(wrong)') s") == [])
+      }
     }
   }
 
