@@ -133,11 +133,11 @@ package final class FoldRun {
     guard let dirtySince else { return }
     let bytes = projection.tables.reduce(writtenBytes) { $0 + $1.byteCount }
     if job != nil {
-      guard bytes >= 2 * ProjectionSettings.dirtyBytes else { return }
+      guard bytes >= settings.dirtyBytes / 2 * 3 else { return }
       try finishFlush()
     }
     if now.monotonicNanoseconds >= dirtySince + ProjectionSettings.loadedFlushNanoseconds
-      || bytes >= ProjectionSettings.dirtyBytes
+      || bytes >= settings.dirtyBytes
     {
       return try startFlush()
     }

@@ -14,7 +14,7 @@ package struct IngestSettings: Sendable {
   }
 
   /// While a flush is on its way, at most so many flushes' worth of events wait for the next.
-  static let pendingFlushes = 4
+  static let pendingFlushes = 2
   /// Dead letters and events that wait for a flush hold about so many bytes at most.
   static let pendingBytes = 16 << 20
   /// Events asked of the source at once.

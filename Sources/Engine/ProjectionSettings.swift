@@ -2,13 +2,16 @@
 package struct ProjectionSettings: Sendable {
   /// Memory for rows that are not dirty, in bytes.
   package var cacheBytes: Int
-  package init(cacheBytes: Int) { self.cacheBytes = cacheBytes }
+  /// Under load, or while ingest is behind, a transaction stays open until about so much is changed in it, written or not. The more,
+  /// the fewer rows are written again and again.
+  package var dirtyBytes: Int
+  package init(cacheBytes: Int, dirtyBytes: Int = 16 << 20) {
+    (self.cacheBytes, self.dirtyBytes) = (cacheBytes, dirtyBytes)
+  }
 
   /// An event is flushed so long after it was folded, when nothing more comes.
   static let flushNanoseconds: Int64 = 5_000_000
-  /// Under load, or while ingest is behind, a transaction stays open until so much is changed in it, written or not, or so long. The
-  /// longer, the fewer rows are written again and again.
-  static let dirtyBytes = 32 << 20
+  /// …or for so long.
   static let loadedFlushNanoseconds: Int64 = 5_000_000_000
   /// A table of which so many rows are dirty is written meanwhile.
   static let tableRows = 20_000

@@ -159,7 +159,8 @@ package final class Daemon {
       store.onFlushDone = { waker.wake() }
       let stage = ProjectionStage(
         name: entry.name, store: store, leases: leases, tail: tail,
-        settings: ProjectionSettings(cacheBytes: memory.cacheBytes(of: entry.name)),
+        settings: ProjectionSettings(
+          cacheBytes: memory.cacheBytes(of: entry.name), dirtyBytes: memory.dirtyBytes(of: entry.name)),
         reporter: logger.with("stage", entry.name),
         make: { () throws(StoreError) in entry.make(catalog, key) }, onOutbox: { relayWaker.wake() })
       workers.append((stage, waker))
@@ -194,7 +195,8 @@ package final class Daemon {
         catalogVersion: entry.catalogVersion(catalog), onNotice: postgresNotice("rebuild"))
       return RebuildStage.Candidate(
         name: entry.name, store: store, foldVersion: entry.foldVersion, catalogVersion: entry.catalogVersion(catalog),
-        folding: ProjectionSettings(cacheBytes: memory.cacheBytes(of: entry.name) / 2),
+        folding: ProjectionSettings(
+          cacheBytes: memory.cacheBytes(of: entry.name) / 2, dirtyBytes: memory.dirtyBytes(of: entry.name)),
         make: { () throws(StoreError) in entry.make(catalog, key) })
     }
     return RebuildStage(

@@ -9,6 +9,8 @@ package struct MemoryPlan: Hashable, Sendable {
   package var tailBytes: Int
   /// Of all projections' rows that are not dirty.
   private var cacheBytes: Int
+  /// Of all projections' rows that are changed and not committed.
+  private var dirtyBytes: Int
   private var shares: [String: Int]
 
   /// Projects are many, models are few, sessions go; of the rest nobody knows.
@@ -16,14 +18,20 @@ package struct MemoryPlan: Hashable, Sendable {
 
   package init(megabytes: Int, projections: [String]) {
     let bytes = megabytes << 20
-    tailBytes = bytes * 8 / 100
-    cacheBytes = bytes * 20 / 100
+    tailBytes = bytes * 6 / 100
+    cacheBytes = bytes * 14 / 100
+    dirtyBytes = bytes * 10 / 100
     shares = Dictionary(uniqueKeysWithValues: projections.map { ($0, Self.weights[$0] ?? 1) })
   }
 
   /// What a projection may keep of rows that are not dirty.
-  package func cacheBytes(of projection: String) -> Int {
-    cacheBytes * (shares[projection] ?? 0) / max(shares.values.reduce(0, +), 1)
+  package func cacheBytes(of projection: String) -> Int { share(of: projection, in: cacheBytes) }
+
+  /// What a projection may have of rows that are changed and not committed, before it commits them.
+  package func dirtyBytes(of projection: String) -> Int { share(of: projection, in: dirtyBytes) }
+
+  private func share(of projection: String, in bytes: Int) -> Int {
+    bytes * (shares[projection] ?? 0) / max(shares.values.reduce(0, +), 1)
   }
 
   /// Keeps the allocator from keeping what was freed: few arenas for many threads, and large blocks given back.

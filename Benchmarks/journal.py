@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""The journal alone against a bare consumer that only counts, and how soon the first commit comes after a start.
+
+  Benchmarks/journal.py --bootstrap HOST:PORT --dsn DSN --counter PROGRAM [--topic pleat.events] [--runs 3] [--pleat .build/release/pleat]
+
+Reads the topic from its beginning with PROGRAM (which finds BOOTSTRAP and TOPIC in its environment, and whose last line is
+{"start": S, "done": D, "count": N}), then with a daemon of `projections.only: none` under a new name, in a database whose schema `pleat`
+is dropped and made anew for each run; prints events a second and CPU seconds of both, their ratios, and after the last run how long
+a daemon that is started again under the same name, with records waiting, takes to its first commit. DSN is a superuser's and names its
+user. The database must be nobody's: its schemas go.
+"""
+import argparse, json, os, signal, statistics, subprocess, tempfile, time
+from pathlib import Path
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def cpu(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--bootstrap", required=True)
+    p.add_argument("--dsn", required=True, help="keywords, with user=postgres in them")
+    p.add_argument("--counter", required=True)
+    p.add_argument("--topic", default="pleat.events")
+    p.add_argument("--runs", type=int, default=3)
+    p.add_argument("--pleat", default=str(Path(__file__).resolve().parent.parent / ".build/release/pleat"))
+    a = p.parse_args()
+    sql = lambda text: subprocess.run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", a.dsn, "-c", text], check=True, text=True,
+                                      capture_output=True).stdout.strip()
+    work = tempfile.mkdtemp(prefix="pleat-journal-")
+    Path(work, "catalog.yaml").write_text("version: 1\ntechnologies: []\n")
+
+    def environment(name):
+        return dict(os.environ, PLEAT_INSTANCE=name, PLEAT_KAFKA_BOOTSTRAP=a.bootstrap, PLEAT_KAFKA_TOPICS=a.topic, PLEAT_KAFKA_GROUP=name,
+                    PLEAT_KAFKA_CURSOR_TOPIC=f"{name}.cursors", PLEAT_KAFKA_OUTPUT_TOPIC=f"{name}.events", PLEAT_KAFKA_TEAM_TOPIC=f"{name}.teams",
+                    PLEAT_POSTGRES_ADMIN_URL=a.dsn, PLEAT_POSTGRES_URL=a.dsn.replace("user=postgres", "user=pleat_writer"),
+                    PLEAT_PROJECTIONS_CATALOG=f"{work}/catalog.yaml", PLEAT_PROJECTIONS_ONLY="none", PLEAT_LOG_FORMAT="text")
+
+    def count():
+        child = subprocess.Popen([a.counter], env=dict(os.environ, BOOTSTRAP=a.bootstrap, TOPIC=a.topic, CACHE=work), stdout=subprocess.PIPE, text=True)
+        out = child.stdout.read()
+        _, _, usage = os.wait4(child.pid, 0)
+        told = json.loads(out.strip().splitlines()[-1])
+        return {"events_s": told["count"] / (told["done"] - told["start"]), "cpu_s": usage.ru_utime + usage.ru_stime, "events": told["count"]}
+
+    def daemon(env):
+        return subprocess.Popen([a.pleat, "run"], env=env, stderr=open(f"{work}/log", "a"))
+
+    def backend():
+        pid = sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'pleat ingest'")
+        return cpu(pid.splitlines()[0]) if pid else 0
+
+    def head():
+        return int(sql("SELECT position FROM pleat.journal_head"))
+
+    def end(child):
+        child.send_signal(signal.SIGTERM)
+        child.wait(15)
+
+    def journal(name, events):
+        sql("DROP SCHEMA IF EXISTS pleat_unmasked, insights, pleat CASCADE")
+        env = environment(name)
+        subprocess.run([a.pleat, "migrate"], env=env, check=True, stdout=subprocess.DEVNULL)
+        sql("CHECKPOINT")
+        began = time.time()
+        child = daemon(env)
+        while head() < events:
+            if child.poll() is not None or time.time() > began + 600:
+                raise SystemExit(f"the daemon did not come to the end, see {work}/log")
+            time.sleep(.05)
+        seconds, spent = time.time() - began, cpu(child.pid) + backend()
+        end(child)
+        return {"events_s": events / seconds, "cpu_s": spent}
+
+    def restart(name, events):
+        """New records wait behind the end of what is journaled: seconds from the start of the process to their commit."""
+        line = json.dumps({"type": "restart_probe", "timestamp": "2026-09-01T00:00:00Z", "data": {}})
+        before = head()
+        subprocess.run(["kcat", "-P", "-b", a.bootstrap, "-t", a.topic], input=f"{line}\n".encode() * 100, check=True)
+        began = time.time()
+        child = daemon(environment(name))
+        while head() == before:
+            if child.poll() is not None or time.time() > began + 60:
+                raise SystemExit(f"no commit after a restart, see {work}/log")
+            time.sleep(.01)
+        seconds = time.time() - began
+        end(child)
+        return seconds
+
+    counted, journaled = [], []
+    for run in range(a.runs):
+        counted.append(count())
+        name = f"journal-{os.getpid()}-{run}"
+        journaled.append(journal(name, counted[-1]["events"]))
+    rate = lambda runs: statistics.median(r["events_s"] for r in runs)
+    spent = lambda runs: statistics.median(r["cpu_s"] for r in runs)
+    print(json.dumps({
+        "counter_events_s": round(rate(counted)), "journal_events_s": round(rate(journaled)), "ratio": round(rate(journaled) / rate(counted), 3),
+        "counter_cpu_s": round(spent(counted), 2), "journal_cpu_s": round(spent(journaled), 2),
+        "first_commit_after_restart_s": [round(restart(name, counted[-1]["events"]), 2) for _ in range(a.runs)]}))
+
+
+if __name__ == "__main__":
+    main()
