@@ -462,7 +462,8 @@ COMMENT ON VIEW pleat.technology_usage_rows IS 'insights.technology_usage withou
 
 -- People of the current window: if they came on one day, that day's. Else few hashes are counted; a technology with more than
 -- 256, or with a full sketch (that stands for itself by its 256th hash), is looked at again: where one is an estimate, the
--- smallest of the full sketches' 256th hashes bounds that of the union, and no hash above is read.
+-- smallest of the full sketches' 256th hashes bounds that of the union, and no hash above is read. OFFSET 0 has it done once, not
+-- also for the threshold.
 CREATE VIEW pleat.technology_trends_rows AS
 SELECT technology AS technology_name, category, usage_count, people, outcomes,
   pleat.share(successes, outcomes) AS success_rate,
@@ -477,29 +478,7 @@ SELECT technology AS technology_name, category, usage_count, people, outcomes,
   first_seen, watermark AS aggregated_at, people_taken_out
 FROM (
   SELECT t.technology, t.category, t.first_seen, n.watermark, w.whole, w.previous_whole, u.usage_count,
-    u.previous_usage_count, u.successes, u.outcomes, u.people_taken_out,
-    CASE WHEN u.days_with_people <= 1 THEN u.most_people ELSE (
-      SELECT CASE WHEN NOT k.has_full AND k.hashes <= 256 THEN k.hashes ELSE (
-          SELECT pleat.people(array_agg(a.hash ORDER BY a.hash), k.has_estimate)
-          FROM (
-            SELECT DISTINCT
-              unnest(CASE WHEN k.has_estimate THEN p.hashes[1:width_bucket(k.bound, p.hashes)] ELSE p.hashes END) AS hash
-            FROM pleat.technology_people_window p
-            WHERE p.technology = t.technology AND p.day > n.today - 30 AND p.day <= n.today
-            ORDER BY hash LIMIT 257
-          ) a
-        ) END
-      FROM (
-        SELECT count(DISTINCT h.hash) AS hashes, bool_or(h.is_full) AS has_full, bool_or(h.estimate) AS has_estimate,
-          min(h.hash) FILTER (WHERE h.is_full) AS bound
-        FROM (
-          SELECT p.estimate, cardinality(p.hashes) >= 256 AS is_full,
-            unnest(CASE WHEN cardinality(p.hashes) < 256 THEN p.hashes ELSE p.hashes[256:256] END) AS hash
-          FROM pleat.technology_people_window p
-          WHERE p.technology = t.technology AND p.day > n.today - 30 AND p.day <= n.today
-        ) h
-      ) k
-    ) END AS people
+    u.previous_usage_count, u.successes, u.outcomes, u.people_taken_out, p.people
   FROM pleat.projects_now n
   CROSS JOIN pleat.project_windows w
   CROSS JOIN pleat.technologies_seen t
@@ -514,7 +493,32 @@ FROM (
     FROM pleat.technology_usage_window d
     WHERE d.technology = t.technology AND d.day > n.today - 60 AND d.day <= n.today AND t.projects + t.selections > 0
   ) u
-  WHERE t.projects + t.selections > 0
+  CROSS JOIN LATERAL (
+    SELECT CASE WHEN u.days_with_people <= 1 THEN u.most_people ELSE (
+      SELECT CASE WHEN NOT k.has_full AND k.hashes <= 256 THEN k.hashes ELSE (
+          SELECT pleat.people(array_agg(a.hash ORDER BY a.hash), k.has_estimate)
+          FROM (
+            SELECT DISTINCT
+              unnest(CASE WHEN k.has_estimate THEN d.hashes[1:width_bucket(k.bound, d.hashes)] ELSE d.hashes END) AS hash
+            FROM pleat.technology_people_window d
+            WHERE d.technology = t.technology AND d.day > n.today - 30 AND d.day <= n.today
+            ORDER BY hash LIMIT 257
+          ) a
+        ) END
+      FROM (
+        SELECT count(DISTINCT h.hash) AS hashes, bool_or(h.is_full) AS has_full, bool_or(h.estimate) AS has_estimate,
+          min(h.hash) FILTER (WHERE h.is_full) AS bound
+        FROM (
+          SELECT d.estimate, cardinality(d.hashes) >= 256 AS is_full,
+            unnest(CASE WHEN cardinality(d.hashes) < 256 THEN d.hashes ELSE d.hashes[256:256] END) AS hash
+          FROM pleat.technology_people_window d
+          WHERE d.technology = t.technology AND d.day > n.today - 30 AND d.day <= n.today
+        ) h
+      ) k
+    ) END AS people
+    OFFSET 0
+  ) p
+  WHERE t.projects + t.selections > 0 AND (p.people >= 0 OR clock_timestamp() IS NULL)
 ) r;
 COMMENT ON VIEW pleat.technology_trends_rows IS 'insights.technology_trends without the threshold, and what it needs.';
 
