@@ -27,9 +27,10 @@ while IFS='|' read -r view key order; do
 done <<'VIEWS'
 insights.technology_trends|technology_name = 'technology 050000'|technology_name
 pleat_unmasked.technology_trends|technology_name = 'technology 050000'|technology_name
-insights.technology_usage|technology = 'used 001000' AND day = '2025-11-01'|technology, day
+insights.technology_usage|technology = 'much used 001000' AND day = '2025-11-01'|technology, day
 insights.technology_pairs|technology_a = 'technology 000100' AND technology_b = 'technology 000200'|technology_a, technology_b
 insights.stack_combinations|technologies = '["A0", "B50"]'|technologies
+insights.stack_combination('["A0","B50"]')|true|technologies
 pleat_unmasked.stack_combinations|technologies = '["A0", "B50"]'|technologies
 insights.team_stats|team_id = 'team 050000'|team_id
 insights.team_activity|team_id = 'team 050000' AND day = '2026-11-21'|team_id, day

@@ -51,32 +51,32 @@ FROM pleat.technology_people_current WHERE position < 9900000 ORDER BY position;
 -- technology_usage: another 2,000 technologies on 50 days each, every one of which changed at every turn.
 INSERT INTO pleat.technologies_current (
   generation, technology, category, projects, selections, first_seen, last_seen, position)
-SELECT 1, 'used ' || lpad(i::text, 6, '0'), 'other', 50, 50, '2026-01-01Z', '2026-11-20Z', 10000001 + i
+SELECT 1, 'much used ' || lpad(i::text, 6, '0'), 'other', 50, 50, '2026-01-01Z', '2026-11-20Z', 10000001 + i
 FROM generate_series(1, 2000) i;
 INSERT INTO pleat.technology_usage_current (
   generation, technology, day, projects, selections, successes, failures, people, people_taken_out, position)
-SELECT 1, 'used ' || lpad(i::text, 6, '0'), '2025-11-21'::date - d, 50, 1, 20, 10, 30, 0, 10000001 + i * 50 + d
+SELECT 1, 'much used ' || lpad(i::text, 6, '0'), '2025-11-21'::date - d, 50, 1, 20, 10, 30, 0, 10000001 + i * 50 + d
 FROM generate_series(1, 2000) i, generate_series(1, 50) d;
 INSERT INTO pleat.technology_usage (
   generation, technology, day, projects, selections, successes, failures, people, people_taken_out, position)
-SELECT 1, 'used ' || lpad(i::text, 6, '0'), '2025-11-21'::date - d, v, 1, 20, 10, 30, 0, v * 200000
+SELECT 1, 'much used ' || lpad(i::text, 6, '0'), '2025-11-21'::date - d, v, 1, 20, 10, 30, 0, v * 200000
 FROM generate_series(1, 50) v, generate_series(1, 2000) i, generate_series(1, 50) d;
 
 -- stack_combinations: 100,000 stacks of two technologies, on 3 days each. One in twenty has people enough to be shown.
 INSERT INTO pleat.stack_combinations_current (
   generation, stack_id, technologies, usage_count, successes, failures, complexity_sum_millionths, complexity_count, first_seen,
   last_seen, people, people_taken_out, position)
-SELECT 1, decode(md5(i::text), 'hex'), ARRAY['A' || i % 1000, 'B' || i / 1000], 50, 20, 10, 25000000, 50, '2026-01-01Z',
+SELECT 1, substring(sha256(convert_to('["A' || i % 1000 || '","B' || i / 1000 || '"]', 'UTF8')) FOR 16), ARRAY['A' || i % 1000, 'B' || i / 1000], 50, 20, 10, 25000000, 50, '2026-01-01Z',
   '2026-11-20Z', CASE WHEN i % 20 = 0 THEN 30 ELSE 5 END, 0, 10000001 + i
 FROM generate_series(1, 100000) i;
 INSERT INTO pleat.stack_combinations (
   generation, stack_id, technologies, usage_count, successes, failures, complexity_sum_millionths, complexity_count, first_seen,
   last_seen, people, people_taken_out, position)
-SELECT 1, decode(md5(i::text), 'hex'), ARRAY['A' || i % 1000, 'B' || i / 1000], v, 20, 10, 25000000, 50, '2026-01-01Z',
+SELECT 1, substring(sha256(convert_to('["A' || i % 1000 || '","B' || i / 1000 || '"]', 'UTF8')) FOR 16), ARRAY['A' || i % 1000, 'B' || i / 1000], v, 20, 10, 25000000, 50, '2026-01-01Z',
   '2026-11-20Z', CASE WHEN i % 20 = 0 THEN 30 ELSE 5 END, 0, v * 200000
 FROM generate_series(1, 50) v, generate_series(1, 100000) i;
 INSERT INTO pleat.stack_days_current (generation, stack_id, day, usage_count, position)
-SELECT 1, decode(md5(i::text), 'hex'), '2026-11-21'::date - (d * 18 + i % 18), 5,
+SELECT 1, substring(sha256(convert_to('["A' || i % 1000 || '","B' || i / 1000 || '"]', 'UTF8')) FOR 16), '2026-11-21'::date - (d * 18 + i % 18), 5,
   greatest((50 - (d * 18 + i % 18)) * 200000 + 500, 1)
 FROM generate_series(1, 100000) i, generate_series(0, 2) d;
 INSERT INTO pleat.stack_days (generation, stack_id, day, usage_count, position)
