@@ -138,6 +138,21 @@ struct ReadingTests {
     }
   }
 
+  @Test("a prepared statement follows the setting")
+  func prepared() throws {
+    let reading = try ReadingDatabase.shared.get()
+    let reader = try reading.connect(as: "pleat_reader")
+    try reader.execute(
+      """
+      SET plan_cache_mode = force_generic_plan;
+      PREPARE one AS SELECT projects::text FROM insights.technology_usage WHERE technology = '1'
+      """)
+    for (setting, expected) in [("", ["9"]), ("100", ["5"]), ("99", []), ("2026-01-05T11:00:00Z", ["8"]), ("", ["9"])] {
+      try reader.execute("SET pleat.as_of = '\(setting)'")
+      #expect(try texts(reader, "EXECUTE one") == expected)
+    }
+  }
+
   @Test("one stack is found by its technologies, if it may be shown")
   func oneStack() throws {
     let reading = try ReadingDatabase.shared.get()

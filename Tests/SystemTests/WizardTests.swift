@@ -42,6 +42,7 @@ extension SystemTests {
         try pleat.sql("SELECT string_agg(step || ':' || sessions, ' ' ORDER BY step) FROM insights.wizard_now_at(6)")
           == "2:1 3:1")
       #expect(daemon.terminate() == 0)
+      try pleat.pleat("verify")
     }
   }
 }
