@@ -1,7 +1,7 @@
 import Foundation
 
-/// What every view of the projections `projects` and `models` must show after some events, computed in the plainest way from
-/// `pleat journal`'s lines, with nothing of Pleat's own: each number by going through all events again.
+/// What every view must show after some events, computed in the plainest way from `pleat journal`'s lines, with nothing of
+/// Pleat's own: each number by going through all events again.
 ///
 /// People are counted exactly, so a world must not have more than 256 of them behind any key.
 struct SlowFold {
@@ -98,7 +98,9 @@ struct SlowFold {
       "technology_usage": technologyUsage(everybody), "technology_trends": technologyTrends(everybody),
       "stack_combinations": stacks(everybody), "team_stats": teamStats(teams), "team_activity": teamActivity(teams),
       "team_technologies": teamTechnologies(teams), "model_metrics": modelMetrics(),
-      "model_performance": modelPerformance(),
+      "model_performance": modelPerformance(), "technology_pairs": technologyPairs(everybody),
+      "domain_patterns": domainPatterns(everybody), "prediction_calibration": predictionCalibration(facts),
+      "wizard_activity": wizardActivity(), "wizard_now": wizardNow(), "cache_stats": cacheStats(), "errors": errors(),
     ]
   }
 
@@ -294,7 +296,7 @@ struct SlowFold {
 
   // MARK: Models
 
-  private func measures(_ calls: [JournalLine]) -> Row {
+  func measures(_ calls: [JournalLine]) -> Row {
     let times = calls.map { $0.cut("response_time_ms", digits: 3)! }.sorted()
     let qualities = calls.compactMap { $0.cut("quality_score", digits: 6) }
     func rank(_ q: Double) -> Double { times[max(Int((q * Double(times.count)).rounded(.up)) - 1, 0)] }
