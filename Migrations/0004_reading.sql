@@ -14,6 +14,7 @@ DECLARE
   v_day integer;
   v_days integer;
   v_time timestamptz;
+  v_position bigint;
 BEGIN
   IF v_text IS NULL OR v_text = '' THEN
     RETURN NULL;
@@ -51,11 +52,16 @@ BEGIN
     + rpad(left(coalesce(v_parts[7], ''), 6), 6, '0')::integer * interval '1 microsecond'
     - (coalesce(v_parts[8], '+') || '1')::integer
       * (coalesce(v_parts[9], '0')::integer * interval '1 hour' + coalesce(v_parts[10], '0')::integer * interval '1 minute');
-  RETURN coalesce((
-    SELECT j.first_position + j.event_count - 1 FROM pleat.journal j
-    WHERE j.appended_at <= v_time
-    ORDER BY j.appended_at DESC, j.first_position DESC
-    LIMIT 1), 0);
+  SELECT j.first_position + j.event_count - 1 INTO v_position FROM pleat.journal j
+  WHERE j.appended_at <= v_time
+  ORDER BY j.appended_at DESC, j.first_position DESC
+  LIMIT 1;
+  IF v_position IS NULL AND (SELECT s.first_position FROM pleat.journal_start s) > 1 THEN
+    RAISE EXCEPTION 'where the journal ended at % is not known any more', v_text
+      USING ERRCODE = '22023',
+            HINT = 'Retention has dropped the journal of that time (retention.journal_days): ask by position.';
+  END IF;
+  RETURN coalesce(v_position, 0);
 END
 $function$;
 COMMENT ON FUNCTION pleat.as_of_position IS
@@ -70,6 +76,7 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_cata
 #variable_conflict use_column
 DECLARE
   v_limit bigint := pleat.as_of_position();
+  v_turn pleat.turns;
 BEGIN
   IF v_limit IS NULL THEN
     RETURN QUERY
@@ -79,13 +86,20 @@ BEGIN
       JOIN pleat.projection_cursors c ON c.projection = g.projection AND c.generation = g.generation
       WHERE g.projection = p_projection;
   ELSE
-    RETURN QUERY
-      SELECT t.generation, t.position, t.position, t.watermark, (t.watermark AT TIME ZONE 'UTC')::date
-      FROM pleat.live_generations g
-      JOIN pleat.turns t ON t.projection = g.projection AND t.generation = g.generation
-      WHERE g.projection = p_projection AND t.position <= v_limit
-      ORDER BY t.position DESC
-      LIMIT 1;
+    SELECT t.* INTO v_turn
+    FROM pleat.live_generations g
+    JOIN pleat.turns t ON t.projection = g.projection AND t.generation = g.generation
+    WHERE g.projection = p_projection AND t.position <= v_limit
+    ORDER BY t.position DESC
+    LIMIT 1;
+    IF NOT v_turn.kept THEN
+      RAISE EXCEPTION 'the versions of % are not kept any more', (v_turn.watermark AT TIME ZONE 'UTC')::date
+        USING ERRCODE = '22023', HINT = 'Of older months retention keeps the first turn alone (retention.versions_days).';
+    ELSIF v_turn.position IS NOT NULL THEN
+      RETURN QUERY
+        SELECT v_turn.generation, v_turn.position, v_turn.position, v_turn.watermark,
+          (v_turn.watermark AT TIME ZONE 'UTC')::date;
+    END IF;
   END IF;
 END
 $function$;

@@ -1,4 +1,4 @@
-package import Events
+import Events
 import Projections
 
 /// Publishes through a log with transactions: each `publish` is one, with the cursor records in it.
@@ -19,7 +19,7 @@ package final class LogPublisher: Publisher {
     close()
     isTransactional = try log.connect()
     // Before anything is read: what a predecessor has under way is either there by then, or never.
-    if isTransactional, holds(.fencingBeforeReading) { try log.initializeTransactions() }
+    if isTransactional { try log.initializeTransactions() }
     isOpen = true
   }
 
@@ -33,7 +33,6 @@ package final class LogPublisher: Publisher {
   package func publish(_ entries: [OutboxEntry], places: [String: RelayPlace]) throws(PublishError) {
     guard isOpen else { throw .inDoubt("the publisher is not open") }
     do throws(PublishError) {
-      if isTransactional, !holds(.fencingBeforeReading) { try log.initializeTransactions() }
       if isTransactional { try log.beginTransaction() }
       for entry in entries { try log.send(to: .output(entry.topic), key: entry.subject, value: entry.json) }
       guard isTransactional else { return try log.flush() }
@@ -79,23 +78,48 @@ package final class LogPublisher: Publisher {
 
   // MARK: Reading back
 
-  package func readBack(from: Timestamp) throws(PublishError) -> (ids: Set<String>, greatest: Timestamp?) {
-    var ids: Set<String> = []
-    var greatest: Timestamp?
+  /// Records of one piece: a step that reads them is short.
+  private static let pieceRecords = 20_000
+
+  package func readBack(_ state: inout ReadBack) throws(PublishError) -> Bool {
+    if state.left == nil { state.left = try stretches() }
+    var left = state.left ?? []
+    guard var stretch = left.first else {
+      state.left = []
+      return true
+    }
+    var (count, last) = (0, stretch.next)
+    var (ids, greatest) = (state.ids, state.greatest)
+    let from = state.from
+    try log.readCommitted(stretch.topic, partition: stretch.partition, from: stretch.next, to: stretch.end) { record in
+      (count, last) = (count + 1, record.offset)
+      // Others may write there, too: what has no id or no as_of is none of ours.
+      if let json = record.value.flatMap({ ReadJSON($0) }), let id = json["id"]?.text,
+        let asOf = json["data"]?["as_of"]?.text.flatMap({ RFC3339.parse($0) }), asOf >= from
+      {
+        ids.insert(id)
+        greatest = max(greatest ?? asOf, asOf)
+      }
+      return count < Self.pieceRecords
+    }
+    (state.ids, state.greatest) = (ids, greatest)
+    left.removeFirst()
+    stretch.next = last + 1
+    if count == Self.pieceRecords, stretch.next < stretch.end { left.insert(stretch, at: 0) }
+    state.left = left
+    return left.isEmpty
+  }
+
+  /// What the output topics hold now.
+  private func stretches() throws(PublishError) -> [ReadBack.Stretch] {
+    var all: [ReadBack.Stretch] = []
     for topic in [RelayTopic.output(.events), .output(.teams)] {
       for partition in 0..<(try log.partitionCount(of: topic)) {
-        try readAll(topic, partition: partition) { record in
-          // Others may write there, too: what has no id or no as_of is none of ours.
-          guard let json = record.value.flatMap({ ReadJSON($0) }), let id = json["id"]?.text,
-            let asOf = json["data"]?["as_of"]?.text.flatMap({ RFC3339.parse($0) }), asOf >= from
-          else { return true }
-          ids.insert(id)
-          greatest = max(greatest ?? asOf, asOf)
-          return true
-        }
+        let (low, high) = try log.bounds(of: topic, partition: partition)
+        if low < high { all.append(.init(topic: topic, partition: partition, next: low, end: high)) }
       }
     }
-    return (ids, greatest)
+    return all
   }
 
   /// Reads all that is committed, to an EOF at or past the high watermark that a `read_uncommitted` client reports now:

@@ -19,6 +19,24 @@ package enum PublishedCursor: Sendable {
   case topicMissing
 }
 
+/// Every id on the output topics whose `as_of` is at or after a moment, and the greatest `as_of`, as they are read back.
+package struct ReadBack: Sendable {
+  struct Stretch: Sendable {
+    var topic: RelayTopic
+    var partition: Int32
+    var next: Int64
+    var end: Int64
+  }
+
+  package let from: Timestamp
+  package var ids: Set<String> = []
+  package var greatest: Timestamp?
+  /// nil before the first piece.
+  var left: [Stretch]?
+
+  package init(from: Timestamp) { self.from = from }
+}
+
 /// The output topics. `open` fences every predecessor (`init_transactions`); any error ends the producer, and `open` begins anew.
 package protocol Publisher: AnyObject {
   /// False on the embedded broker, which acknowledges transactions without having any: delivery is then at least once.
@@ -28,8 +46,8 @@ package protocol Publisher: AnyObject {
   /// reported after `open`. Only where `isTransactional`.
   func readCursor() throws(PublishError) -> PublishedCursor
   func createCursorTopic() throws(PublishError)
-  /// Every id on the output topics whose `as_of` is at or after `from`, and the greatest `as_of`; to the high watermark.
-  func readBack(from: Timestamp) throws(PublishError) -> (ids: Set<String>, greatest: Timestamp?)
+  /// Reads the next piece of the output topics back; returns whether all is read, up to the high watermarks of the first piece.
+  func readBack(_ state: inout ReadBack) throws(PublishError) -> Bool
   /// One Kafka transaction: the entries, and a cursor record for each place.
   func publish(_ entries: [OutboxEntry], places: [String: RelayPlace]) throws(PublishError)
   func close()

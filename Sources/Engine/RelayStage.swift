@@ -22,7 +22,20 @@ package final class RelayStage: Stage {
     var publishedIDs: Set<String>
   }
 
+  /// A start whose ids are being read back, a piece a step.
+  private struct Start {
+    var term: Int
+    var epoch: Int64
+    var places: [String: RelayPlace]
+    var publishAfter: Int64?
+    var readBack: ReadBack
+    var since: Int64
+  }
+
   private var run: Run?
+  private var start: Start?
+  /// Under which the relay may say how it does.
+  private var epoch: Int64?
   private var retryAt: Int64 = 0
   private var outage = Outage()
   package private(set) var publishedEvents: Int64 = 0
@@ -31,6 +44,8 @@ package final class RelayStage: Stage {
   private static let pollNanoseconds: Int64 = 250_000_000
   private static let retryNanoseconds: Int64 = 1_000_000_000
   private static let alarmRetryNanoseconds: Int64 = 10_000_000_000
+  /// Reading back for longer than this is an alarm: somebody has to look at the size of the output topics.
+  static let readBackNanoseconds: Int64 = 600_000_000_000
 
   package init(
     store: any OutboxStore, publisher: any Publisher, leases: Leases, projections: [String], reporter: any Reporter
@@ -47,11 +62,16 @@ package final class RelayStage: Stage {
       return .at(retryAt)
     }
     guard let instance = leases.instance, let term = leases.term(of: LeaseResource.relay) else {
-      if run != nil { close() }
+      if run != nil || start != nil { close() }
       return .at(now.monotonicNanoseconds + Self.pollNanoseconds)
     }
     do {
-      if run?.term != term { try begin(instance, term) }
+      if (run?.term ?? start?.term) != term { try begin(instance, term, now) }
+      if start != nil {
+        try readBack(now)
+        leases.noteProgress(of: LeaseResource.relay, at: now)
+        return .immediately
+      }
       let published = try relay()
       leases.noteProgress(of: LeaseResource.relay, at: now)
       outage.end(reporter, "the relay goes on")
@@ -64,23 +84,59 @@ package final class RelayStage: Stage {
 
   // MARK: Starting
 
-  private func begin(_ instance: InstanceID, _ term: Int) throws {
+  private func begin(_ instance: InstanceID, _ term: Int, _ now: Instant) throws {
     close()
     let cursor = try store.takeOver(instance: instance)
+    epoch = cursor.epoch
     try publisher.open()
     var places = cursor.places
-    var ids: Set<String> = []
-    if publisher.isTransactional {
-      places = try publishedPlaces(copy: cursor.places)
-      ids = try readBackIfRestored(&places, copy: cursor.places)
-    } else {
+    guard publisher.isTransactional else {
       reporter.report(
         .warning, "the broker has no transactions: derived events are delivered at least once, with stable ids")
+      let run = Run(
+        term: term, epoch: cursor.epoch, places: places, publishAfter: cursor.publishAfter, publishedIDs: [])
+      return try begin(run)
     }
-    run = Run(
-      term: term, epoch: cursor.epoch, places: places, publishAfter: cursor.publishAfter, publishedIDs: ids)
-    try store.move(epoch: cursor.epoch, places: places, state: "running", delivery: delivery)
-    reporter.report(.info, "the relay goes on behind \(Self.describe(places))", [("delivery", delivery)])
+    places = try publishedPlaces(copy: cursor.places)
+    guard let from = try startIfRestored(&places, copy: cursor.places) else {
+      let run = Run(
+        term: term, epoch: cursor.epoch, places: places, publishAfter: cursor.publishAfter, publishedIDs: [])
+      return try begin(run)
+    }
+    try store.move(epoch: cursor.epoch, places: [:], state: "reading_back", delivery: delivery)
+    start = Start(
+      term: term, epoch: cursor.epoch, places: places, publishAfter: cursor.publishAfter,
+      readBack: ReadBack(from: from), since: now.monotonicNanoseconds)
+  }
+
+  private func begin(_ run: Run) throws {
+    self.run = run
+    try store.move(epoch: run.epoch, places: run.places, state: "running", delivery: delivery)
+    reporter.report(.info, "the relay goes on behind \(Self.describe(run.places))", [("delivery", delivery)])
+  }
+
+  /// A piece; with the last one the relay begins.
+  private func readBack(_ now: Instant) throws {
+    guard var start else { return }
+    let isDone = try publisher.readBack(&start.readBack)
+    self.start = start
+    if now.monotonicNanoseconds - start.since > Self.readBackNanoseconds, !isDone {
+      throw PublishError.alarm(
+        "reading back what the output topics hold takes longer than \(Self.readBackNanoseconds / 1_000_000_000) s "
+          + "(\(start.readBack.ids.count) events so far): shorten the retention of these topics")
+    }
+    guard isDone else { return }
+    var places = start.places
+    for projection in projections {
+      var place = places[projection] ?? .beginning
+      place.checkedUntil = [place.checkedUntil, start.readBack.greatest].compactMap { $0 }.max()
+      places[projection] = place
+    }
+    self.start = nil
+    try begin(
+      Run(
+        term: start.term, epoch: start.epoch, places: places, publishAfter: start.publishAfter,
+        publishedIDs: start.readBack.ids))
   }
 
   private func publishedPlaces(copy: [String: RelayPlace]) throws(PublishError) -> [String: RelayPlace] {
@@ -93,37 +149,37 @@ package final class RelayStage: Stage {
       }
       try publisher.createCursorTopic()
       return [:]
-    case .places(let places): return places
+    case .places(let places):
+      for (projection, place) in copy {
+        let published = places[projection] ?? .beginning
+        if (published.position, published.ordinal) < (place.position, place.ordinal) {
+          throw .alarm(
+            "the cursor topic says \(projection) was relayed up to position \(published.position), PostgreSQL says "
+              + "\(place.position): the topic lost records; restore it")
+        }
+      }
+      return places
     }
   }
 
-  /// Where the journal lacks what the cursor says was relayed, the database went back; where the cursor stands behind the copy, it
-  /// went to a backup of another branch of its history, or the topic lost records. Each time everything up to the copy is out, and
-  /// maybe more: the relay begins at the copy, and skips what the output topics hold already.
-  private func readBackIfRestored(
+  /// Where the journal lacks what the cursor says was relayed, the database went back: the relay begins at the copy, and skips
+  /// what the output topics hold already. Returns from which `as_of` on that has to be known; nil where nothing has.
+  private func startIfRestored(
     _ places: inout [String: RelayPlace], copy: [String: RelayPlace]
-  ) throws -> Set<String> {
+  ) throws -> Timestamp? {
     var isRestored = false
-    for projection in Set(places.keys).union(copy.keys).sorted() {
-      let place = places[projection] ?? .beginning
-      let kept = copy[projection] ?? .beginning
-      let what: String
-      if try holds(.relayChecksChain) && !store.journalHas(chain: place.chain, at: place.position) {
-        what = "which the journal does not have any more: the database went back"
-      } else if (place.position, place.ordinal) < (kept.position, kept.ordinal) {
-        what = "and PostgreSQL says \(kept.position): another backup was restored, or the cursor topic lost records"
-      } else {
-        continue
-      }
+    for (projection, place) in places where try !store.journalHas(chain: place.chain, at: place.position) {
       isRestored = true
+      let kept = copy[projection] ?? .beginning
       reporter.report(
         .error,
-        "the cursor topic says \(projection) was relayed up to position \(place.position), \(what); going on at "
-          + "\(kept.position), without what the output topics hold. What they have lost cannot be known")
+        "the database went back: \(projection) was relayed up to position \(place.position), which the journal does not have "
+          + "any more; going on at \(kept.position), without what the output topics hold. What they have lost cannot be known"
+      )
       places[projection] = kept
     }
     let pending = places.values.contains { $0.checkedUntil != nil }
-    guard isRestored || pending && holds(.checkedUntil), holds(.readingBack) else { return [] }
+    guard isRestored || pending else { return nil }
     var from = Timestamp(microseconds: .max)
     let watermarks = try store.watermarks()
     for projection in projections {
@@ -134,13 +190,7 @@ package final class RelayStage: Stage {
       let hour = Timestamp(microseconds: Int64(watermark.hour) * Timestamp.microsecondsPerHour)
       from = min(from, hour)
     }
-    let (ids, greatest) = try publisher.readBack(from: from)
-    for projection in projections {
-      var place = places[projection] ?? .beginning
-      place.checkedUntil = [place.checkedUntil, greatest].compactMap { $0 }.max()
-      places[projection] = place
-    }
-    return ids
+    return from
   }
 
   // MARK: Running
@@ -156,9 +206,6 @@ package final class RelayStage: Stage {
     let floor = RelayPlace(position: run.publishAfter ?? 0, ordinal: .max, chain: [])
     var batch: [OutboxEntry] = []
     var moved = run.places
-    // Asked before the outbox: what a projection writes on its way past the mark is seen below.
-    let isChecking = run.places.values.contains { $0.checkedUntil != nil }
-    let watermarks = isChecking ? try store.watermarks() : [:]
     for projection in projections {
       let place = run.places[projection] ?? .beginning
       let start = (place.position, place.ordinal) < (floor.position, floor.ordinal) ? floor : place
@@ -166,14 +213,13 @@ package final class RelayStage: Stage {
       if let last = entries.last {
         moved[projection] = RelayPlace(
           position: last.position, ordinal: last.ordinal, chain: last.chain, checkedUntil: place.checkedUntil)
-      } else if let until = place.checkedUntil, watermarks.values.allSatisfy({ ($0 ?? until) > until }) {
+      } else if let until = place.checkedUntil, try store.watermarks().values.allSatisfy({ ($0 ?? until) > until }) {
         moved[projection]?.checkedUntil = nil
       }
       batch += entries
     }
     guard moved != run.places else { return false }
     let fresh = run.publishedIDs.isEmpty ? batch : batch.filter { !run.publishedIDs.contains($0.id) }
-    if !holds(.relayStartsOver) { try publisher.open() }
     try publisher.publish(fresh, places: moved)
     publishedEvents += Int64(fresh.count)
     run.places = moved
@@ -186,7 +232,7 @@ package final class RelayStage: Stage {
   // MARK: Failing
 
   private func fail(_ error: any Error, _ now: Instant) {
-    if holds(.relayStartsOver) { close() }
+    close()
     var delay = Self.retryNanoseconds
     switch error {
     case let error as StoreError:
@@ -197,14 +243,26 @@ package final class RelayStage: Stage {
     case PublishError.alarm(let text):
       outage.begin(reporter, "the relay stands still: \(text)", .error)
       delay = Self.alarmRetryNanoseconds
+      noteFailure()
     default:
       outage.begin(reporter, "the relay starts over: \(error)", .error)
     }
     retryAt = now.monotonicNanoseconds + delay
   }
 
+  /// For `status`: an alarm is nothing that passes.
+  private func noteFailure() {
+    guard let epoch else { return }
+    do throws(StoreError) {
+      try store.move(epoch: epoch, places: [:], state: "failed", delivery: delivery)
+    } catch {
+      reporter.report(.debug, "the relay's state could not be noted: \(error.message)")
+    }
+  }
+
   private func close() {
-    if run != nil { run = nil }
+    run = nil
+    start = nil
     publisher.close()
   }
 

@@ -168,10 +168,10 @@ struct RealPublisherTests {
     try other.flush()
     try other.abort()
     try produce(configuration, to: events, ["none of ours", "{}"])
-    let found = try publisher.readBack(from: RFC3339.parse("2026-01-01T10:00:00Z")!)
+    let found = try readBack(publisher, from: RFC3339.parse("2026-01-01T10:00:00Z")!)
     #expect(found.ids == ["id-2", "id-3"])
     #expect(found.greatest == RFC3339.parse("2026-01-01T11:00:00Z"))
-    let none = try publisher.readBack(from: RFC3339.parse("2026-01-02T10:00:00Z")!)
+    let none = try readBack(publisher, from: RFC3339.parse("2026-01-02T10:00:00Z")!)
     #expect(none.ids.isEmpty && none.greatest == nil)
   }
 
@@ -263,4 +263,11 @@ struct RealPublisherTests {
       return false
     }
   }
+}
+
+/// All of it, piece by piece.
+private func readBack(_ publisher: LogPublisher, from: Timestamp) throws -> ReadBack {
+  var state = ReadBack(from: from)
+  while try !publisher.readBack(&state) {}
+  return state
 }

@@ -82,6 +82,18 @@ extension SystemTests {
       #expect(try pleat.journal().count == before + 1)
       #expect(try places(of: Self.id, in: pleat) == [])
 
+      // A fold of what was rewritten gives what the fold of what was there gave.
+      let views = ["technology_usage", "stack_combinations", "team_stats", "team_activity"]
+      func shown() throws -> [String] {
+        try views.map {
+          try pleat.sql("SELECT coalesce(string_agg(v::text, ' ' ORDER BY v::text), '') FROM pleat_unmasked.\($0) v")
+        }
+      }
+      let live = try shown()
+      try pleat.pleat("rebuild", "projects")
+      try pleat.waitCaughtUp()
+      #expect(try shown() == live)
+
       // Again: nothing is left to be done, and another event does no harm.
       let again = try json(try pleat.pleat("forget", Self.id, "--json"))
       #expect(again["events"] as? Int == 0)

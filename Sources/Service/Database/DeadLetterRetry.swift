@@ -99,7 +99,9 @@ package final class DeadLetterRetry {
       return .refused(reason: error.reason.name, path: error.path)
     }
     let offset = letter.content.letter.offset
-    if event.identity != nil, try droppedOffset(letter) > offset - DuplicateWindow.span { return .unknowable }
+    if event.identity != nil, let dropped = try droppedOffset(letter), dropped > offset - DuplicateWindow.span {
+      return .unknowable
+    }
     let form = batch.encoded()
     for attempt in 1... {
       do throws(PostgresError) {
@@ -159,11 +161,12 @@ package final class DeadLetterRetry {
     return false
   }
 
-  private func droppedOffset(_ letter: Letter) throws(PostgresError) -> Int64 {
+  /// Before which offset identities are gone; nil where none are.
+  private func droppedOffset(_ letter: Letter) throws(PostgresError) -> Int64? {
     let place = letter.content.letter
     return try connection.query(
       Self.dropped, [.text(place.topic), .int(place.partition), .int(letter.incarnation)]
-    ).map { row in row.bigint() ?? 0 }.first ?? 0
+    ).map { row in row.bigint() }.first ?? nil
   }
 
   /// The record as it came, read as ingest reads it.

@@ -1,0 +1,154 @@
+import Engine
+import Events
+import Postgres
+import Projections
+import Testing
+
+@Suite("Erasures and retention in PostgreSQL")
+struct ErasureStoreTests {
+  /// A database with the migrations of both, and a journal of so many segments.
+  private static func database(segments: Int = 3, count: Int32? = nil) throws -> TestDatabase {
+    let database = try TestDatabase()
+    let owner = try database.connect()
+    try owner.execute("SET ROLE pleat_owner")
+    for number in [7, 8] as [Int32] {
+      let file = try #require(
+        try MigrationFile.read(directory: TestCluster.migrations).first { $0.number == number })
+      try owner.execute(file.sql)
+    }
+    let journal = try database.journal()
+    try journal.begin(try database.instance(holding: ["partition/events/0"]))
+    for index in 0..<segments {
+      let from = Int64(index) * 10
+      _ = try journal.append(
+        [move(epoch: 1, from: from, to: from + 10)], [segment(from: from, to: from + 10, count: count)])
+    }
+    return database
+  }
+
+  private static func record(_ id: Int, hash: UInt64 = 7, end: Int64 = 30) -> ErasureRecord {
+    ErasureRecord(
+      id: "00000000-0000-0000-0000-00000000000\(id)", hash: hash,
+      requestedAt: Timestamp(microseconds: 1_700_000_000_000_000),
+      ends: [.init(partition: partition, incarnation: 0, offset: end)])
+  }
+
+  private func expectLost(_ body: () throws -> Void) {
+    let error = #expect(throws: StoreError.self) { try body() }
+    if case .lost = error {} else { Issue.record("\(String(describing: error))") }
+  }
+
+  @Test("an erasure raises every epoch, and one of the same person extends it")
+  func begin() throws {
+    let database = try Self.database()
+    let store = PostgresErasureStore(try database.target())
+    #expect(try store.begin(Self.record(1)) == Self.record(1).id)
+    #expect(try database.value("SELECT epoch FROM pleat.partitions") == "2")
+    #expect(try store.begin(Self.record(2, end: 20)) == Self.record(1).id)
+    #expect(try database.value("SELECT epoch FROM pleat.partitions") == "2")
+    #expect(try store.begin(Self.record(2, end: 40)) == Self.record(1).id)
+    #expect(try database.value("SELECT epoch FROM pleat.partitions") == "3")
+    let open = try store.open()
+    #expect(open.count == 1 && open[0].searchUntil == 30 && open[0].hash == 7)
+    #expect(open[0].ends == Self.record(1, end: 40).ends)
+    #expect(try store.known([Self.record(1).id, Self.record(2).id]) == [Self.record(1).id])
+  }
+
+  @Test("a rewritten segment keeps its chain value, with what was chained beside it")
+  func rewrite() throws {
+    let database = try Self.database()
+    let store = PostgresErasureStore(try database.target())
+    let erasure = try store.begin(Self.record(1))
+    let before = try database.value("SELECT string_agg(chain::text, ' ' ORDER BY first_position) FROM pleat.journal")
+    let page = try store.segments(after: 10, limit: 5)
+    #expect(page.map(\.firstPosition) == [11, 21])
+    for payload in [[9, 9], [8, 8]] as [[UInt8]] {
+      let old = try store.segments(after: 10, limit: 1)[0]
+      try store.rewrite(erasure, searchedTo: 20, busySeconds: 0, [(old, payload, [1])])
+    }
+    #expect(
+      try database.value("SELECT string_agg(chain::text, ' ' ORDER BY first_position) FROM pleat.journal") == before)
+    #expect(try store.segments(after: 10, limit: 1)[0].payload == [8, 8])
+    #expect(
+      try database.value(
+        """
+        SELECT bool_and(e.chained_payload_digest = sha256('\\x010203') AND e.payload_digest = sha256(s.payload)
+          AND s.payload_digest = e.payload_digest AND s.identities_digest = sha256(s.identities))
+        FROM pleat.erased_segments e JOIN pleat.journal s USING (first_position)
+        """) == "true")
+    #expect(try store.rewritten(erasure).map(\.firstPosition) == [11])
+    // Of what was read before, nothing is there any more: nothing is written.
+    expectLost { try store.rewrite(erasure, searchedTo: 30, busySeconds: 0, [(page[0], [7], [7])]) }
+    #expect(try store.open()[0].searchedTo == 20)
+  }
+
+  @Test("the event comes once: the journal searched, the ends reached, and nobody at work who knows the id")
+  func event() throws {
+    let database = try Self.database()
+    let store = PostgresErasureStore(try database.target())
+    let journal = try database.journal()
+    let id = try store.begin(Self.record(1, end: 40))
+    func append(asRequester: Bool = false) throws -> Int64 {
+      try store.appendEvent(of: try #require(try store.open().first), isRequester: asRequester)
+    }
+    #expect(try store.lags(id) == [ErasureLag(partition: partition, offset: 30, end: 40)])
+    try store.rewrite(id, searchedTo: 30, busySeconds: 0, [])
+    expectLost { _ = try append() }
+    _ = try journal.append([move(epoch: 2, from: 30, to: 40)], [])
+    #expect(try store.lags(id).isEmpty)
+    try store.rewrite(id, searchedTo: 30, busySeconds: 60, [])
+    expectLost { _ = try append() }
+    #expect(try append(asRequester: true) == 31)
+    #expect(try store.open().isEmpty)
+    #expect(
+      try database.value(
+        "SELECT topic || '/' || event_count || '/' || first_position FROM pleat.journal ORDER BY 1 LIMIT 1")
+        == "/1/31")
+    let time = try #require(try store.head().greatestTime)
+    #expect(try database.value("SELECT greatest_time = greatest_so_far FROM pleat.journal WHERE topic = ''") == "true")
+    // By its id it is done; of the same person another may begin.
+    #expect(try store.append(id, isRequester: false, time: time, payload: [1], identities: [1]) == 31)
+    #expect(try store.begin(Self.record(1)) == id && store.open().isEmpty)
+    #expect(try store.begin(Self.record(2)) == Self.record(2).id && store.open().count == 1)
+  }
+
+  @Test("a journal table goes when it is full, old and behind everybody, and what is referred to stays")
+  func drop() throws {
+    let database = try Self.database(segments: 3, count: 999_999)
+    let owner = try database.connect()
+    func drop() throws -> (String?, String?) {
+      try owner.query("SELECT dropped, held_by FROM pleat.drop_journal_table(10)").map { ($0.text(), $0.text()) }[0]
+    }
+    #expect(try drop() == (nil, nil), "it is new")
+    try owner.execute("UPDATE pleat.journal SET appended_at = appended_at - interval '11 days'")
+    try owner.execute(
+      """
+      UPDATE pleat.installation SET live_from = 0;
+      INSERT INTO pleat.projection_cursors (projection, generation, position, chain, fold_version, catalog_version, key_digest, updated_at)
+        SELECT 'p', 1, 5, chain, 1, 1, '', now() FROM pleat.journal WHERE first_position = 1;
+      INSERT INTO pleat.outbox SELECT 'p', 3, 0, chain, 0, 's', 'i', now(), '{}' FROM pleat.journal WHERE first_position = 1;
+      """)
+    #expect(try drop().1?.contains("p (generation 1), at position 5") == true)
+    try owner.execute("UPDATE pleat.projection_cursors SET position = 2000000")
+    #expect(try drop().1 == "the relay, at position 3 of p")
+    try owner.execute(
+      "INSERT INTO pleat.relay_places SELECT 'p', 3, 0, chain FROM pleat.journal WHERE first_position = 1")
+    let chain = try owner.query("SELECT chain FROM pleat.journal WHERE first_position = 1").map { $0.bytea() ?? [] }[0]
+    #expect(try drop().0 == "journal_1")
+    #expect(try database.value("SELECT first_position FROM pleat.journal_start") == "1000000")
+    #expect(try database.value("SELECT chain = '\\x\(hex(chain))' FROM pleat.journal_start") == "true")
+    let outbox = try database.outbox()
+    #expect(try outbox.journalHas(chain: chain, at: 3))
+    #expect(try !outbox.journalHas(chain: [1], at: 3))
+    #expect(try database.journal().identities(partition, incarnation: 0, from: 0).count == 3)
+    #expect(try database.value("SELECT count(*) FROM pleat.journal") == "2")
+    // The last tables are never full.
+    try owner.execute("UPDATE pleat.projection_cursors SET position = 3000000")
+    #expect(try drop().0 == "journal_1000000")
+    #expect(try drop() == (nil, nil))
+  }
+
+  private func hex(_ bytes: [UInt8]) -> String {
+    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+}
