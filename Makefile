@@ -8,10 +8,13 @@ DESTDIR ?=
 PACKAGES = librdkafka-dev libpq-dev libzstd-dev libsimdjson-dev libyaml-dev libsystemd-dev libssl-dev postgresql \
 	pkg-config g++
 LIBRARIES = rdkafka libpq libzstd simdjson yaml-0.1 libsystemd libcrypto
-SOURCES = Package.swift Sources Tests Fuzzing
+SOURCES = Package.swift Sources Tests Fuzzing Simulation
 FUZZ_SECONDS ?= 10
+SEEDS ?= 100000
+FIRST_SEED ?= 1
+SIMULATE = .build/simulator/release/simulate
 
-.PHONY: all build test fuzz demo format lint install clean deps needs-swift needs-libraries
+.PHONY: all build test simulator simulate soak mutations fuzz demo format lint install clean deps needs-swift needs-libraries
 
 all: build
 
@@ -23,7 +26,24 @@ build: needs-swift needs-libraries
 test: needs-swift deps needs-libraries
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
+	$(MAKE) simulate
 	$(MAKE) fuzz
+
+# The stages under every fault, from seeds, in a build that can take protections out of them.
+simulator: needs-swift needs-libraries
+	PLEAT_MUTATIONS=1 $(SWIFT) build -c release --static-swift-stdlib --scratch-path .build/simulator --product simulate
+
+simulate: simulator
+	$(SIMULATE) --seeds 5000 --jobs $$(nproc)
+
+# As many seeds as asked for, on all cores: `make soak SEEDS=1000000 FIRST_SEED=5001`. A failing one is named with the command that
+# replays it.
+soak: simulator
+	$(SIMULATE) --seeds $(SEEDS) --from $(FIRST_SEED) --jobs $$(nproc)
+
+# Each protection taken out: the seed that notices it; docs/faults.md has the list.
+mutations: simulator
+	$(SIMULATE) --mutations --seeds 10000
 
 # libFuzzer against decoder and batch form, so many seconds each; what it finds stands in .build/fuzz-corpus, a failure in
 # .build/fuzz-failure-*: `PLEAT_FUZZED=decoder .build/fuzz/release/Fuzzer FILE` repeats it. A mended one goes to Fuzzing/Corpus.

@@ -1,13 +1,16 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-let settings: [SwiftSetting] = [
-  .enableUpcomingFeature("InternalImportsByDefault"),
-  .enableUpcomingFeature("ExistentialAny"),
-  .enableUpcomingFeature("MemberImportVisibility"),
-  // Tests run with the checks; in the daemon they are a tenth of the folding.
-  .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
-]
+// With PLEAT_MUTATIONS set, the simulator can take protections out of the stages: never what is installed.
+let mutations: [SwiftSetting] = Context.environment["PLEAT_MUTATIONS"] == nil ? [] : [.define("MUTATIONS")]
+let settings: [SwiftSetting] =
+  [
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    // Tests run with the checks; in the daemon they are a tenth of the folding.
+    .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
+  ] + mutations
 
 func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: settings)
@@ -56,12 +59,21 @@ let package = Package(
       name: "FuzzHarness", dependencies: ["ReferenceDecoder", "Events"], path: "Fuzzing/Harness",
       swiftSettings: settings),
 
+    // The stages under every fault, from a seed.
+    .executableTarget(
+      name: "simulate", dependencies: ["Simulation"], path: "Simulation/Command", swiftSettings: settings),
+    .target(
+      name: "Simulation", dependencies: ["Engine", "Projections", "Events", "CCoroutine"], path: "Simulation/World",
+      swiftSettings: settings),
+    .target(name: "CCoroutine", path: "Simulation/CCoroutine"),
+
     // A real Kafka for the tests of several targets.
     .target(name: "TestSupport", dependencies: ["Kafka"], path: "Tests/TestSupport", swiftSettings: settings),
     tests("EventsTests", ["ReferenceDecoder", "Events", "CCrypto"]),
     .testTarget(
       name: "FuzzingTests", dependencies: ["FuzzHarness", "Events"], path: "Fuzzing/Tests", swiftSettings: settings),
     tests("ProjectionsTests", ["Projections", "Events"]),
+    tests("SimulationTests", ["Simulation"]),
     tests("EngineTests", ["Engine", "Projections", "Events"]),
     tests("KafkaTests", ["Kafka", "TestSupport", "Engine", "Projections", "Events"]),
     tests("PostgresTests", ["Postgres", "Engine", "Projections", "Events"]),

@@ -7,7 +7,7 @@ Reads the topic from its beginning with PROGRAM (which finds BOOTSTRAP and TOPIC
 {"start": S, "done": D, "count": N}), then with a daemon of `projections.only: none` under a new name, in a database whose schema `pleat`
 is dropped and made anew for each run; prints events a second and CPU seconds of both, their ratios, and after the last run how long
 a daemon that is started again under the same name, with records waiting, takes to its first commit. DSN is a superuser's and names its
-user. The database must be nobody's: its schemas go.
+user. The database must be nobody's: its schemas go. Needs psql and kcat on PATH, and KAFKA_HOME for its tools.
 """
 import argparse, json, os, signal, statistics, subprocess, tempfile, time
 from pathlib import Path
@@ -64,6 +64,9 @@ def main():
     def journal(name, events):
         sql("DROP SCHEMA IF EXISTS pleat_unmasked, insights, pleat CASCADE")
         env = environment(name)
+        for topic in (f"{name}.events", f"{name}.teams"):
+            subprocess.run([Path(os.environ["KAFKA_HOME"], "bin/kafka-topics.sh"), "--bootstrap-server", a.bootstrap, "--create", "--topic", topic,
+                            "--partitions", "1"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         subprocess.run([a.pleat, "migrate"], env=env, check=True, stdout=subprocess.DEVNULL)
         sql("CHECKPOINT")
         began = time.time()

@@ -102,7 +102,7 @@ CREATE TABLE pleat.partitions (
   CHECK ((checked_offset IS NULL) = (checked_digest IS NULL))
 ) WITH (fillfactor = 30);
 COMMENT ON TABLE pleat.partitions IS 'Ingest''s cursor of each input partition.';
-COMMENT ON COLUMN pleat.partitions.incarnation IS 'Counts the skips to before the cursor: offsets of different incarnations do not compare.';
+COMMENT ON COLUMN pleat.partitions.incarnation IS 'Counts the skips to the cursor or before it: offsets of different incarnations do not compare.';
 COMMENT ON COLUMN pleat.partitions.epoch IS 'Raised by every takeover and decision; fences whoever knows a lower one.';
 COMMENT ON COLUMN pleat.partitions.next_offset IS 'Everything before it is journaled, refused or a duplicate.';
 COMMENT ON COLUMN pleat.partitions.end_offset IS 'The high watermark as ingest last saw it.';
@@ -831,13 +831,17 @@ BEGIN
   IF NOT FOUND THEN
     RAISE EXCEPTION 'the epoch of the relay is not % any more', p_epoch USING ERRCODE = 'PL001';
   END IF;
+  -- In a database that went back an epoch may be somebody else's again: whose places are of another journal is told by their chain.
+  IF EXISTS (SELECT FROM unnest(p_positions, p_chains) p (place, chain) WHERE NOT pleat.journal_has(p.place, p.chain)) THEN
+    RAISE EXCEPTION 'the journal does not have the events that the relay has published' USING ERRCODE = 'PL001';
+  END IF;
   INSERT INTO pleat.relay_places (projection, position, ordinal, chain, checked_until)
     SELECT * FROM unnest(p_projections, p_positions, p_ordinals, p_chains, p_checked_until)
     ON CONFLICT (projection) DO UPDATE
       SET position = excluded.position, ordinal = excluded.ordinal, chain = excluded.chain,
           checked_until = excluded.checked_until;
 END $$;
-COMMENT ON FUNCTION pleat.move_relay IS 'Moves the copy of the relay''s places, by compare-and-swap on its epoch.';
+COMMENT ON FUNCTION pleat.move_relay IS 'Moves the copy of the relay''s places, by compare-and-swap on its epoch; the journal must have their chain values.';
 
 -- Functions: the operator's --------------------------------------------------------------------------------------------------
 
@@ -857,18 +861,18 @@ BEGIN
     topic, partition, from_offset, to_offset, from_incarnation, incarnation, state, state_reason, reason, decided_by)
   VALUES (
     p_topic, p_partition, v_old.next_offset, p_to, v_old.incarnation,
-    v_old.incarnation + CASE WHEN p_to < v_old.next_offset THEN 1 ELSE 0 END, v_old.state, v_old.reason, p_reason, session_user);
+    v_old.incarnation + CASE WHEN p_to <= v_old.next_offset THEN 1 ELSE 0 END, v_old.state, v_old.reason, p_reason, session_user);
   RETURN QUERY
     UPDATE pleat.partitions p
       SET epoch = p.epoch + 1, next_offset = p_to,
-          incarnation = p.incarnation + CASE WHEN p_to < p.next_offset THEN 1 ELSE 0 END,
+          incarnation = p.incarnation + CASE WHEN p_to <= p.next_offset THEN 1 ELSE 0 END,
           state = 'running', reason = NULL, cluster_id = NULL, journaled_offset = NULL, journaled_digest = NULL,
           checked_offset = NULL, checked_digest = NULL, bad_records = '', updated_at = clock_timestamp()
       WHERE p.topic = p_topic AND p.partition = p_partition
       RETURNING p.*;
 END $$;
 COMMENT ON FUNCTION pleat.skip IS
-  'The decision to go on at an offset. To before the cursor it begins a new incarnation; what is known of the old records is forgotten.';
+  'The decision to go on at an offset. To the cursor or before it, it begins a new incarnation; what is known of the old records is forgotten.';
 
 CREATE FUNCTION pleat.resume(p_topic text, p_partition integer) RETURNS SETOF pleat.partitions
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '10s' AS $$

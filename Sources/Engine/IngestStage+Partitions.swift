@@ -10,6 +10,8 @@ extension IngestStage {
     }
     let held = Dictionary(uniqueKeysWithValues: leases.partitions())
     try dropUnheld(held)
+    // Also what was asked back while nothing of it was read, as after a failed takeover: who reads it next waits for the lease.
+    if holds(.askedBackIsReleased) { for resource in leases.partitionsAskedBack() { leases.release(resource) } }
     let known = directory.all
     var isPrepared = false
     for partition in known {
@@ -32,11 +34,14 @@ extension IngestStage {
     }
   }
 
+  /// What is read, in one order: what a stage does must not depend on how a dictionary hashes.
+  private func inOrder() -> [IngestPartition] { reading.values.sorted { $0.partition < $1.partition } }
+
   private func dropUnheld(_ held: [String: Int]) throws {
-    for (handle, partition) in reading where held[partition.resource] != partition.term {
+    for partition in inOrder() where held[partition.resource] != partition.term {
       try settle()
       removeFromSource(partition.partition)
-      reading[handle] = nil
+      reading[partition.handle] = nil
       dropDeadLetters(of: partition.partition)
       forgetLastPartition()
       leases.releaseIfAsked(partition.resource)
@@ -79,7 +84,9 @@ extension IngestStage {
     let from = cursor.nextOffset - DuplicateWindow.span
     let key = identityKey(of: try store.hashKey())
     var identities: [(offset: Int64, digest: Digest128)] = []
-    for column in try store.identities(partition, incarnation: cursor.incarnation, from: from) {
+    let columns =
+      holds(.windowIsPrimed) ? try store.identities(partition, incarnation: cursor.incarnation, from: from) : []
+    for column in columns {
       for identity in try IdentityColumn.digests(of: column, key: key)
       where identity.offset >= from && identity.offset < cursor.nextOffset {
         identities.append(identity)
@@ -103,10 +110,9 @@ extension IngestStage {
 
   /// Checks what is due: each minute, after an error of the partition, and where an offset was not there.
   func checkPartitions(_ now: Instant) throws {
-    for partition in Array(reading.values) {
+    for partition in inOrder() {
       if partition.isOutOfRange {
         try flushNow(now)
-        partition.isOutOfRange = false
         guard try check(partition, now) else { continue }
         // Nothing is wrong with it any more: read on.
         removeFromSource(partition.partition)
@@ -136,7 +142,8 @@ extension IngestStage {
         now)
       return false
     }
-    for fingerprint in [partition.cursor.journaled, partition.cursor.checked].compactMap({ $0 }) {
+    for fingerprint in [partition.cursor.journaled, partition.cursor.checked].compactMap({ $0 })
+    where holds(.fingerprints) {
       if fingerprint.offset >= high {
         try alarm(
           partition,
@@ -157,6 +164,14 @@ extension IngestStage {
         "offsets \(partition.nextOffset) to \(low - 1) are gone (\(low - partition.nextOffset) of them): retention was faster; \(wayOut)",
         now)
       return false
+    }
+    // A database that went back says nothing by itself while there is nothing to append.
+    let stored = try store.cursor(name)
+    let isThere =
+      stored?.epoch == partition.cursor.epoch && stored?.nextOffset == partition.cursor.nextOffset
+    guard isThere || !holds(.cursorIsCompared) else {
+      throw StoreError.lost(
+        "the cursor of \(name) is not where it was left: the database went back, or somebody decided")
     }
     let last = try source.lastFingerprint(name, before: high)
     if last != partition.cursor.checked || partition.cursor.clusterID == nil {

@@ -306,7 +306,9 @@ package final class IngestStage: Stage {
     storeOutage.begin(
       reporter, "reading stops until the database takes what was read: \(error.message)",
       { if case .refused = error { .error } else { .warning } }())
-    dropEverything()
+    if holds(.doubtDropsMemory) { dropEverything() } else { inFlight = nil }
+    // Maybe of a database that went back to before its first start.
+    if holds(.initializesAgain), case .refused = error { (isInitialized, discoverAt) = (false, 0) }
     store.reset()
     retryAt = now.monotonicNanoseconds + IngestSettings.retryNanoseconds
   }
@@ -331,7 +333,7 @@ package final class IngestStage: Stage {
     pendingBytes = 0
     pendingSince = nil
     inFlight = nil
-    tail.clear()
+    if holds(.doubtClearsTail) { tail.clear() }
   }
 
   func forgetLastPartition() {

@@ -52,6 +52,13 @@ package final class Leases: Sendable {
     }
   }
 
+  /// Every partition held and to be given back.
+  package func partitionsAskedBack() -> [String] {
+    state.withLock { state in
+      state.held.filter { $0.value.isReleasing && $0.key.hasPrefix(LeaseResource.partitionPrefix) }.keys.sorted()
+    }
+  }
+
   package func isReleasing(_ resource: String) -> Bool { state.withLock { $0.held[resource]?.isReleasing ?? false } }
 
   /// The stage has let go: the keeper gives the lease back.

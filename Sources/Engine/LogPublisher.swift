@@ -19,7 +19,7 @@ package final class LogPublisher: Publisher {
     close()
     isTransactional = try log.connect()
     // Before anything is read: what a predecessor has under way is either there by then, or never.
-    if isTransactional { try log.initializeTransactions() }
+    if isTransactional, holds(.fencingBeforeReading) { try log.initializeTransactions() }
     isOpen = true
   }
 
@@ -33,6 +33,7 @@ package final class LogPublisher: Publisher {
   package func publish(_ entries: [OutboxEntry], places: [String: RelayPlace]) throws(PublishError) {
     guard isOpen else { throw .inDoubt("the publisher is not open") }
     do throws(PublishError) {
+      if isTransactional, !holds(.fencingBeforeReading) { try log.initializeTransactions() }
       if isTransactional { try log.beginTransaction() }
       for entry in entries { try log.send(to: .output(entry.topic), key: entry.subject, value: entry.json) }
       guard isTransactional else { return try log.flush() }

@@ -149,7 +149,7 @@ package final class ProjectionStage: Stage {
   private func fail(_ error: any Error, _ now: Instant) {
     let message: String
     if let error = error as? StoreError { message = error.message } else { message = "\(error)" }
-    drop()
+    if holds(.failureDropsProjection) { drop() }
     if case .foreign? = error as? StoreError { return decline(message, now) }
     store.reset()
     failures += 1

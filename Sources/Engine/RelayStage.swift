@@ -149,37 +149,38 @@ package final class RelayStage: Stage {
       }
       try publisher.createCursorTopic()
       return [:]
-    case .places(let places):
-      for (projection, place) in copy {
-        let published = places[projection] ?? .beginning
-        if (published.position, published.ordinal) < (place.position, place.ordinal) {
-          throw .alarm(
-            "the cursor topic says \(projection) was relayed up to position \(published.position), PostgreSQL says "
-              + "\(place.position): the topic lost records; restore it")
-        }
-      }
-      return places
+    case .places(let places): return places
     }
   }
 
-  /// Where the journal lacks what the cursor says was relayed, the database went back: the relay begins at the copy, and skips
-  /// what the output topics hold already. Returns from which `as_of` on that has to be known; nil where nothing has.
+  /// Where the journal lacks what the cursor says was relayed, the database went back; where the cursor stands behind the copy, it
+  /// went to a backup of another branch of its history, or the topic lost records. Each time everything up to the copy is out, and
+  /// maybe more: the relay begins at the copy, and skips what the output topics hold already. Returns from which `as_of` on that has
+  /// to be known; nil where nothing has.
   private func startIfRestored(
     _ places: inout [String: RelayPlace], copy: [String: RelayPlace]
   ) throws -> Timestamp? {
     var isRestored = false
-    for (projection, place) in places where try !store.journalHas(chain: place.chain, at: place.position) {
-      isRestored = true
+    for projection in Set(places.keys).union(copy.keys).sorted() {
+      let place = places[projection] ?? .beginning
       let kept = copy[projection] ?? .beginning
+      let what: String
+      if try holds(.relayChecksChain) && !store.journalHas(chain: place.chain, at: place.position) {
+        what = "which the journal does not have any more: the database went back"
+      } else if (place.position, place.ordinal) < (kept.position, kept.ordinal) {
+        what = "and PostgreSQL says \(kept.position): another backup was restored, or the cursor topic lost records"
+      } else {
+        continue
+      }
+      isRestored = true
       reporter.report(
         .error,
-        "the database went back: \(projection) was relayed up to position \(place.position), which the journal does not have "
-          + "any more; going on at \(kept.position), without what the output topics hold. What they have lost cannot be known"
-      )
+        "the cursor topic says \(projection) was relayed up to position \(place.position), \(what); going on at "
+          + "\(kept.position), without what the output topics hold. What they have lost cannot be known")
       places[projection] = kept
     }
     let pending = places.values.contains { $0.checkedUntil != nil }
-    guard isRestored || pending else { return nil }
+    guard isRestored || pending && holds(.checkedUntil), holds(.readingBack) else { return nil }
     var from = Timestamp(microseconds: .max)
     let watermarks = try store.watermarks()
     for projection in projections {
@@ -206,6 +207,9 @@ package final class RelayStage: Stage {
     let floor = RelayPlace(position: run.publishAfter ?? 0, ordinal: .max, chain: [])
     var batch: [OutboxEntry] = []
     var moved = run.places
+    // Asked before the outbox: what a projection writes on its way past the mark is seen below.
+    let isChecking = run.places.values.contains { $0.checkedUntil != nil }
+    let watermarks = isChecking ? try store.watermarks() : [:]
     for projection in projections {
       let place = run.places[projection] ?? .beginning
       let start = (place.position, place.ordinal) < (floor.position, floor.ordinal) ? floor : place
@@ -213,13 +217,14 @@ package final class RelayStage: Stage {
       if let last = entries.last {
         moved[projection] = RelayPlace(
           position: last.position, ordinal: last.ordinal, chain: last.chain, checkedUntil: place.checkedUntil)
-      } else if let until = place.checkedUntil, try store.watermarks().values.allSatisfy({ ($0 ?? until) > until }) {
+      } else if let until = place.checkedUntil, watermarks.values.allSatisfy({ ($0 ?? until) > until }) {
         moved[projection]?.checkedUntil = nil
       }
       batch += entries
     }
     guard moved != run.places else { return false }
     let fresh = run.publishedIDs.isEmpty ? batch : batch.filter { !run.publishedIDs.contains($0.id) }
+    if !holds(.relayStartsOver) { try publisher.open() }
     try publisher.publish(fresh, places: moved)
     publishedEvents += Int64(fresh.count)
     run.places = moved
@@ -232,7 +237,7 @@ package final class RelayStage: Stage {
   // MARK: Failing
 
   private func fail(_ error: any Error, _ now: Instant) {
-    close()
+    if holds(.relayStartsOver) { close() }
     var delay = Self.retryNanoseconds
     switch error {
     case let error as StoreError:

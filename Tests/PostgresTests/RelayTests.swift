@@ -13,7 +13,7 @@ struct RelayTests {
     let first = try store.takeOver(instance: instance)
     #expect(first.epoch == 1 && first.places.isEmpty && first.publishAfter == nil)
     let places = [
-      "projects": RelayPlace(position: 5, ordinal: 2, chain: [1, 2]),
+      "projects": RelayPlace(position: 5, ordinal: 2, chain: []),
       "models": RelayPlace(position: 7, ordinal: 0, chain: [], checkedUntil: Timestamp(microseconds: 3_600_000_000)),
     ]
     try store.move(epoch: 1, places: places, state: "running", delivery: "exactly once")
@@ -28,6 +28,22 @@ struct RelayTests {
     }
     #expect(try database.value("SELECT position FROM pleat.relay_places WHERE projection = 'projects'") == "5")
     #expect(try database.value("SELECT state || ', ' || delivery FROM pleat.relay_cursor") == "running, exactly once")
+  }
+
+  @Test("places of another journal are not taken, whatever the epoch")
+  func anotherJournal() throws {
+    let database = try TestDatabase()
+    let store = try database.outbox()
+    let epoch = try store.takeOver(instance: try database.instance(holding: ["relay"])).epoch
+    let error = #expect(throws: StoreError.self) {
+      let elsewhere = RelayPlace(position: 5, ordinal: 0, chain: [1, 2])
+      try store.move(epoch: epoch, places: ["projects": elsewhere], state: "running", delivery: "")
+    }
+    guard case .lost = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(try database.value("SELECT count(*) FROM pleat.relay_places") == "0")
   }
 
   @Test("entries come behind a place, in order")

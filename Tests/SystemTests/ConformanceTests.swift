@@ -56,6 +56,14 @@ extension SystemTests {
         }
         #expect(found.count == all.count)
       }
+      // The slow rules, by which other worlds are judged, come to the same.
+      let slow = SlowRules.events(of: try pleat.journal())
+      for source in ["/pleat/projects", "/pleat/models"] {
+        let differences = DerivedEventComparison.differences(
+          found: set.derivedEvents.filter { $0["source"] as? String == source },
+          expected: slow.filter { $0.source == source })
+        #expect(differences.isEmpty, "\(differences.joined(separator: "\n"))")
+      }
     }
 
     private func expect(_ event: [String: Any], _ wanted: [String: Any]) {

@@ -22,11 +22,37 @@ extension Installation {
     // A project that left takes its extremes with it in the slow fold, and not in the views: they are compared elsewhere.
     try expect(fold.views())
 
-    let outbox = try sql("SELECT string_agg(id, ' ' ORDER BY position, ordinal) FROM pleat.outbox")
-      .split(separator: " ").map(String.init)
-    if servers.isReal {
-      try Wait.until("every derived event is out") { try derivedEvents().count >= outbox.count }
-      #expect(try derivedEvents().map { $0["id"] as! String } == outbox)
+    try expectDerivedEvents(SlowRules.events(of: journal))
+  }
+
+  /// The outbox holds what the rules must say, in their order, and each of them is out once.
+  private func expectDerivedEvents(_ expected: [SlowRules.Event]) throws {
+    for projection in ["projects", "models"] {
+      let json = try sql(
+        """
+        SELECT coalesce(json_agg(json::json ORDER BY position, ordinal), '[]') FROM pleat.outbox
+        WHERE projection = '\(projection)'
+        """)
+      let found = try JSONSerialization.jsonObject(with: Data(json.utf8)) as! [[String: Any]]
+      let differences = DerivedEventComparison.differences(
+        found: found, expected: expected.filter { $0.source == "/pleat/\(projection)" })
+      #expect(differences.isEmpty, "\(differences.joined(separator: "\n"))\(logs)")
+      if !servers.isReal { continue }
+      for (number, topic) in [outputTopic, teamTopic].enumerated() {
+        let ids = try sql(
+          """
+          SELECT coalesce(string_agg(id, ' ' ORDER BY position, ordinal), '') FROM pleat.outbox
+          WHERE projection = '\(projection)' AND topic = \(number)
+          """
+        ).split(separator: " ").map(String.init)
+        // The relay keeps the order of a projection, not that between two.
+        func published() throws -> [String] {
+          try derivedEvents(topic).filter { $0["source"] as? String == "/pleat/\(projection)" }
+            .map { $0["id"] as! String }
+        }
+        try Wait.until("every derived event is out") { try published().count >= ids.count }
+        #expect(try published() == ids)
+      }
     }
   }
 }

@@ -1,7 +1,7 @@
 import Foundation
 
-/// What every view of the projections `projects` and `models` must show after some events, computed in the plainest way from
-/// `pleat journal`'s lines, with nothing of Pleat's own: each number by going through all events again.
+/// What every view must show after some events, computed in the plainest way from `pleat journal`'s lines, with nothing of
+/// Pleat's own: each number by going through all events again.
 ///
 /// People are counted exactly, so a world must not have more than 256 of them behind any key.
 struct SlowFold {
@@ -12,29 +12,44 @@ struct SlowFold {
     var team: String?
     var org: String?
     var user: String
+    var domain: String
     var technologies: [String]
     var complexity: Double?
   }
 
   typealias Row = [String: Any]
 
-  private let events: [JournalLine]
+  let events: [JournalLine]
   private(set) var projects: [Project] = []
   let greatest: Date6
+  private let ofProject: [String: [JournalLine]]
+  private let ofOrganisation: [String: [JournalLine]]
+  /// Of each technology, that of its first event.
+  private var categories: [String: String] = [:]
 
   init(_ events: [JournalLine]) {
     self.events = events
+    ofProject = Dictionary(grouping: events) { $0.string("project_id") ?? "" }
+    ofOrganisation = Dictionary(grouping: events.filter { $0.type == "org_settings_changed" }) { $0.string("org_id")! }
     greatest = events.map(\.time).max() ?? Date6(microseconds: 0)
     var seen: Set<String> = []
     for event in events where event.type == "project_generated" && seen.insert(event.string("project_id")!).inserted {
       projects.append(
         Project(
           position: event.position, id: event.string("project_id")!, time: event.time, team: event.string("team_id"),
-          org: event.string("org_id"), user: event.string("user_id")!,
+          org: event.string("org_id"), user: event.string("user_id")!, domain: event.string("project_type")!,
           technologies: Set(event.mentions.map(\.name)).sorted {
             Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8))
           },
           complexity: event.cut("complexity", digits: 6)))
+    }
+    seen = []
+    for event in events {
+      if event.type == "project_generated", !seen.insert(event.string("project_id")!).inserted { continue }
+      guard event.type == "project_generated" || event.type == "stack_selected" else { continue }
+      for name in Set(event.mentions.map(\.name)) where categories[name] == nil {
+        categories[name] = event.mentions.first { $0.name == name && $0.category != nil }?.category ?? "other"
+      }
     }
   }
 
@@ -43,20 +58,19 @@ struct SlowFold {
 
   // MARK: - What is newest
 
-  private func newest(_ candidates: [JournalLine]) -> JournalLine? {
+  func newest(_ candidates: [JournalLine]) -> JournalLine? {
     candidates.max { ($0.time.microseconds, $0.position) < ($1.time.microseconds, $1.position) }
   }
 
   private func sharing(_ project: Project) -> Int {
     let levels = ["none": 0, "team": 1, "org": 2, "public": 3]
     let visibility = newest(
-      events.filter {
-        $0.string("project_id") == project.id
-          && ($0.type == "project_visibility_changed" || $0.position == project.position)
+      ofProject[project.id]!.filter {
+        $0.type == "project_visibility_changed" || $0.position == project.position
       })
     var level = levels[visibility?.string("visibility") ?? "public"]!
     guard let org = project.org else { return level }
-    let settings = events.filter { $0.type == "org_settings_changed" && $0.string("org_id") == org }
+    let settings = ofOrganisation[org] ?? []
     if let set = newest(settings.filter { $0.string("data_sharing_level") != nil }) {
       level = min(level, levels[set.string("data_sharing_level")!]!)
     }
@@ -69,7 +83,7 @@ struct SlowFold {
   }
 
   private func outcome(_ project: Project) -> Bool? {
-    newest(events.filter { $0.type == "feedback_submitted" && $0.string("project_id") == project.id })
+    newest(ofProject[project.id]!.filter { $0.type == "feedback_submitted" })
       .map { $0.data["success"] as! Bool }
   }
 
@@ -84,21 +98,15 @@ struct SlowFold {
       "technology_usage": technologyUsage(everybody), "technology_trends": technologyTrends(everybody),
       "stack_combinations": stacks(everybody), "team_stats": teamStats(teams), "team_activity": teamActivity(teams),
       "team_technologies": teamTechnologies(teams), "model_metrics": modelMetrics(),
-      "model_performance": modelPerformance(),
+      "model_performance": modelPerformance(), "technology_pairs": technologyPairs(everybody),
+      "domain_patterns": domainPatterns(everybody), "prediction_calibration": predictionCalibration(facts),
+      "wizard_activity": wizardActivity(), "wizard_now": wizardNow(), "cache_stats": cacheStats(), "errors": errors(),
     ]
   }
 
   typealias Fact = (project: Project, sharing: Int, outcome: Bool?)
 
-  private func category(_ technology: String) -> String {
-    var known: Set<String> = []
-    for event in events {
-      if event.type == "project_generated", !known.insert(event.string("project_id")!).inserted { continue }
-      guard event.type == "project_generated" || event.type == "stack_selected" else { continue }
-      if let mention = event.mentions.first(where: { $0.name == technology }) { return mention.category ?? "other" }
-    }
-    return "other"
-  }
+  func category(_ technology: String) -> String { categories[technology] ?? "other" }
 
   private func selections() -> [JournalLine] { events.filter { $0.type == "stack_selected" } }
 
@@ -176,7 +184,7 @@ struct SlowFold {
     }
   }
 
-  private func mean(_ values: [Double]) -> Any {
+  func mean(_ values: [Double]) -> Any {
     values.isEmpty ? NSNull() : values.reduce(0, +) / Double(values.count)
   }
 
@@ -288,7 +296,7 @@ struct SlowFold {
 
   // MARK: Models
 
-  private func measures(_ calls: [JournalLine]) -> Row {
+  func measures(_ calls: [JournalLine]) -> Row {
     let times = calls.map { $0.cut("response_time_ms", digits: 3)! }.sorted()
     let qualities = calls.compactMap { $0.cut("quality_score", digits: 6) }
     func rank(_ q: Double) -> Double { times[max(Int((q * Double(times.count)).rounded(.up)) - 1, 0)] }

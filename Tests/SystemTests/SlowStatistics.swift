@@ -51,7 +51,9 @@ struct Trend {
 
   var direction: String {
     guard let z, abs(z) >= 2.576 else { return "stable" }
-    if let percentage, abs(percentage) < 5 { return "stable" }
+    // 5% as an exact fraction, where the previous share has a value.
+    let before = whole * previousUsage
+    if before > 0, abs(usage * previousWhole - before) * 20 < before { return "stable" }
     return z > 0 ? "up" : "down"
   }
 

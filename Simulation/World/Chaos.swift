@@ -1,0 +1,187 @@
+import Engine
+
+/// Bad luck, kind by kind, as the profile says.
+final class Chaos {
+  private let world: World
+  private var snapshots: [DatabaseState] = []
+  private var newcomers = 0
+
+  /// Backups that a restore may choose from.
+  private static let snapshotLimit = 8
+
+  init(_ world: World) { self.world = world }
+
+  func start() {
+    let profile = world.profile
+    every(profile.crash, "crash") { $0.crash() }
+    every(profile.pause, "pause") { $0.pause() }
+    every(profile.databaseRestart, "restart") { chaos in
+      chaos.world.trace("-- the database restarts")
+      chaos.world.database.restart(awayFor: chaos.duration(0.01...2))
+    }
+    every(profile.restore.map { $0 / 8 }, "snapshot") { $0.snapshot() }
+    every(profile.restore, "restore") { $0.restore() }
+    every(profile.brokerAway, "broker") { chaos in
+      chaos.world.trace("-- the broker is away")
+      chaos.world.broker.awayUntil = chaos.world.scheduler.now + chaos.duration(0.05...4)
+    }
+    every(profile.partition, "partition") { $0.partition() }
+    every(profile.diskFull, "disk") { chaos in
+      chaos.world.trace("-- the database's disk is full")
+      chaos.world.database.diskFullUntil = chaos.world.scheduler.now + chaos.duration(0.2...4)
+    }
+    every(profile.clockStep, "clocks") { $0.clockStep() }
+    every(profile.newcomer, "newcomer") { $0.newcomer() }
+    every(profile.namesake, "namesake") { chaos in
+      guard let instance = chaos.anybody() else { return }
+      chaos.world.trace("-- somebody starts a second \(instance.name)")
+      Instance.start(instance.name, in: chaos.world)
+    }
+    every(profile.truncate, "truncate") { $0.truncate() }
+    every(profile.recreate, "recreate") { $0.recreate() }
+    every(profile.retention, "retention") { $0.retention() }
+    every(profile.foreignTransaction, "foreign") { $0.foreignTransaction() }
+    // Transactions of the dead time out.
+    world.scheduler.spawn("transaction timeouts") { [world] in
+      while !world.scheduler.isEnding {
+        world.scheduler.sleep(1_000_000_000)
+        world.broker.expireTransactions(olderThan: 15_000_000_000)
+      }
+    }
+  }
+
+  private func every(_ mean: Double?, _ name: String, _ act: @escaping (Chaos) -> Void) {
+    guard let mean else { return }
+    world.scheduler.spawn(name) { [self] in
+      while true {
+        world.scheduler.sleep(duration(0...2 * mean))
+        if world.scheduler.isEnding || !world.isTroubled { return }
+        act(self)
+      }
+    }
+  }
+
+  private func duration(_ seconds: ClosedRange<Double>) -> Int64 { world.scheduler.random.nanoseconds(seconds) }
+
+  private func anybody() -> Instance? {
+    let running = world.instances.filter { $0.isRunning && !$0.isStopping }
+    return running.isEmpty ? nil : world.scheduler.random.pick(running)
+  }
+
+  // MARK: Instances
+
+  private func crash() {
+    guard let instance = anybody() else { return }
+    instance.crash()
+    let name = instance.name
+    guard world.scheduler.random.chance(0.9) else { return }
+    world.scheduler.spawn("restart of \(name)", after: duration(0.01...2)) { [world] in
+      if world.scheduler.isEnding { return }
+      Instance.start(name, in: world)
+    }
+  }
+
+  private func pause() { anybody()?.pause(for: duration(0.2...Double(world.profile.leaseSeconds) * 3)) }
+
+  private func newcomer() {
+    let running = world.instances.filter { $0.isRunning && !$0.isStopping }
+    if running.count > 1, world.scheduler.random.chance(0.6) {
+      let leaving = world.scheduler.random.pick(running)
+      world.trace("-- \(leaving.name) is to stop")
+      leaving.stop()
+    } else if running.count < 4 {
+      newcomers += 1
+      Instance.start("n\(newcomers)", in: world)
+    }
+  }
+
+  private func partition() {
+    guard let instance = anybody() else { return }
+    let until = world.scheduler.now + duration(0.2...5)
+    if world.scheduler.random.chance(0.6) {
+      world.trace("-- \(instance.name) does not reach the database")
+      instance.process.databaseAwayUntil = until
+      for session in instance.process.sessions where !session.isTerminated { world.endLater(session) }
+    } else {
+      world.trace("-- \(instance.name) does not reach the broker")
+      instance.process.brokerAwayUntil = until
+    }
+  }
+
+  private func clockStep() {
+    let step = Int64(world.scheduler.random.int(-3_600_000_000...3_600_000_000))
+    if world.scheduler.random.chance(0.4) {
+      // Small: a clock that leaps ends every lease, as it should.
+      world.database.skew += step / 3_600
+    } else {
+      anybody()?.process.wallSkew = step
+    }
+  }
+
+  // MARK: The database
+
+  private func snapshot() {
+    snapshots.append(world.database.state)
+    if snapshots.count > Self.snapshotLimit {
+      snapshots.remove(at: world.scheduler.random.int(0...snapshots.count - 1))
+    }
+  }
+
+  private func restore() {
+    guard !snapshots.isEmpty else { return }
+    let state = snapshots[world.scheduler.random.int(0...snapshots.count - 1)]
+    world.trace("-- the database goes back to position \(state.head.position)")
+    world.database.restart(awayFor: duration(0.01...2), with: state)
+  }
+
+  // MARK: Topics
+
+  /// Whether topics may be replaced: one that is replaced before it was ever read leaves `live_from` open, see docs/faults.md.
+  private var isUnderWay: Bool { world.database.state.liveFrom != nil }
+
+  private func truncate() {
+    guard isUnderWay else { return }
+    let partition = world.scheduler.random.pick(world.inputs)
+    guard let log = world.broker.log(partition), log.high > log.low else { return }
+    let lost = Int64(world.scheduler.random.int(1...6))
+    world.trace("-- \(partition) loses its last \(lost) offsets")
+    world.disturb(partition, replaced: true)
+    world.broker.truncate(partition, at: log.high - lost)
+  }
+
+  private func recreate() {
+    guard isUnderWay else { return }
+    let partition = world.scheduler.random.pick(world.inputs)
+    guard world.broker.log(partition) != nil else { return }
+    world.trace("-- \(partition) is deleted")
+    world.disturb(partition, replaced: true)
+    world.broker.delete(partition)
+    world.scheduler.spawn("recreation", after: duration(0...2)) { [world] in
+      world.trace("-- \(partition) is made anew")
+      world.broker.recreate(partition)
+    }
+  }
+
+  private func retention() {
+    let partition = world.scheduler.random.pick(world.inputs)
+    guard let log = world.broker.log(partition), log.high > log.low else { return }
+    // Mostly what was read long ago, sometimes what nobody has read yet.
+    let read = world.database.state.partitions[partition]?.nextOffset ?? log.low
+    let before = world.scheduler.random.chance(0.7) ? (log.low + read) / 2 : log.high - 1
+    world.trace("-- \(partition) keeps nothing before \(before)")
+    world.disturb(partition, replaced: false)
+    world.broker.deleteRecords(partition, before: before)
+  }
+
+  /// Somebody else's transaction over the topics that the relay reads.
+  private func foreignTransaction() {
+    let topic = world.scheduler.random.pick([
+      SimulatedOutputLog.cursorTopic, TopicPartition(SimulatedOutputLog.eventsTopic, 0),
+    ])
+    guard world.broker.log(topic) != nil else { return }
+    let transaction = world.broker.beginTransaction()
+    world.broker.append(topic, key: Array("x".utf8), value: Array("{}".utf8), id: nil, transaction: transaction)
+    world.trace("-- somebody has a transaction open over \(topic)")
+    world.scheduler.spawn("foreign", after: duration(0.1...6)) { [world] in world.broker.end(transaction, .aborted) }
+  }
+}

@@ -1,0 +1,186 @@
+import Engine
+import Events
+
+/// The functions of `0001_core.sql` that ingest calls.
+extension Session {
+  /// `pleat.initialize`
+  func initialize(publishAll: Bool, ends: [(TopicPartition, Int64)]) throws(StoreError) {
+    guard state.isPublishing == nil else { return }
+    try lock(.journalHead)
+    guard state.isPublishing == nil else { return }
+    change { state in
+      state.isPublishing = publishAll
+      if publishAll { state.liveFrom = 0 }
+      for (partition, end) in ends { state.firstEnds[partition] = end }
+      Self.settleLiveFrom(&state)
+    }
+  }
+
+  /// `pleat.settle_live_from`, at the commit, with the head locked.
+  private static func settleLiveFrom(_ state: inout DatabaseState) {
+    guard state.isPublishing == false, state.liveFrom == nil else { return }
+    for (partition, end) in state.firstEnds where end > 0 {
+      guard let row = state.partitions[partition], row.nextOffset >= end || row.incarnation > 0 else { return }
+    }
+    state.liveFrom = state.head.position
+  }
+
+  private func settleLiveFromIfOpen() throws(StoreError) {
+    guard state.isPublishing == false, state.liveFrom == nil else { return }
+    try lock(.journalHead)
+    change { Self.settleLiveFrom(&$0) }
+  }
+
+  func cursor(_ partition: TopicPartition) -> PartitionCursor? {
+    state.partitions[partition].map { Self.cursor(partition, $0) }
+  }
+
+  private static func cursor(_ partition: TopicPartition, _ row: DatabaseState.PartitionRow) -> PartitionCursor {
+    PartitionCursor(
+      partition: partition, epoch: row.epoch, incarnation: row.incarnation, nextOffset: row.nextOffset,
+      state: row.state, reason: row.reason, clusterID: row.clusterID, journaled: row.journaled, checked: row.checked,
+      badRecords: row.badRecords)
+  }
+
+  /// `pleat.take_over_partition`
+  func takeOverPartition(
+    _ partition: TopicPartition, _ me: InstanceID, firstOffset: Int64, clusterID: String
+  ) throws(StoreError) -> PartitionCursor {
+    if world.holds(.takeoverWaits) { try lock(.partition(partition), endsBlockers: true) }
+    var row =
+      state.partitions[partition] ?? DatabaseState.PartitionRow(nextOffset: firstOffset, firstOffset: firstOffset)
+    if world.holds(.takeoverRaisesEpoch) { row.epoch += 1 }
+    row.clusterID = row.clusterID ?? clusterID
+    let taken = row
+    change { $0.partitions[partition] = taken }
+    try settleLiveFromIfOpen()
+    try claimLease(LeaseResource.partition(partition), me)
+    return Self.cursor(partition, taken)
+  }
+
+  /// `pleat.note_partition`
+  func notePartition(
+    _ partition: TopicPartition, epoch: Int64, state noted: PartitionState, reason: String?, clusterID: String?,
+    checked: RecordFingerprint?
+  ) throws(StoreError) {
+    try lock(.partition(partition))
+    guard let row = state.partitions[partition], row.epoch == epoch || !world.holds(.noteEpoch) else {
+      throw .lost("the epoch of \(partition) is not \(epoch) any more")
+    }
+    change {
+      $0.partitions[partition]?.state = noted
+      $0.partitions[partition]?.reason = reason
+      if let clusterID { $0.partitions[partition]?.clusterID = clusterID }
+      if let checked { $0.partitions[partition]?.checked = checked }
+    }
+    if noted == .alarm { afterCommit { [world] in world.noteAlarm(partition, reason ?? "") } }
+  }
+
+  /// `pleat.append`
+  func append(_ flush: JournalFlush) throws(StoreError) -> [AppendedSegment] {
+    for move in flush.moves {
+      try lock(.partition(move.partition))
+      let row = state.partitions[move.partition]
+      guard let row, row.epoch == move.epoch || !world.holds(.appendEpoch),
+        row.nextOffset == move.from || !world.holds(.appendPlace)
+      else { throw .lost("the cursor of \(move.partition) is not at epoch \(move.epoch) and offset \(move.from)") }
+      change { state in
+        guard var row = state.partitions[move.partition] else { return }
+        row.nextOffset = move.to
+        row.duplicates += move.duplicates
+        row.deadLetters += move.deadLetters
+        row.state = move.state
+        row.reason = move.reason
+        row.journaled = move.journaled ?? row.journaled
+        row.badRecords = move.badRecords
+        state.partitions[move.partition] = row
+      }
+    }
+    try linger()
+    try requireMoves(flush)
+    guard state.isPublishing != nil else { throw .refused("an append before pleat.initialize") }
+    for letter in flush.deadLetters { try addLetter(letter) }
+    let appended = try appendSegments(flush.segments)
+    try settleLiveFromIfOpen()
+    return appended
+  }
+
+  /// What is not behind one of the cursors that moved is not fenced.
+  private func requireMoves(_ flush: JournalFlush) throws(StoreError) {
+    func isCovered(_ partition: TopicPartition, _ incarnation: Int32, _ first: Int64, _ next: Int64) -> Bool {
+      flush.moves.contains {
+        $0.partition == partition && $0.from <= first && next <= $0.to
+          && state.partitions[partition]?.incarnation == incarnation
+      }
+    }
+    for draft in flush.segments
+    where !isCovered(draft.partition, draft.incarnation, draft.firstOffset, draft.nextOffset) {
+      throw .refused("a segment lies outside of the moves of its flush")
+    }
+    for letter in flush.deadLetters
+    where !isCovered(letter.partition, letter.incarnation, letter.offset, letter.offset + 1) {
+      throw .refused("a dead letter lies outside of the moves of its flush")
+    }
+  }
+
+  private func addLetter(_ letter: DeadLetter) throws(StoreError) {
+    let key = DatabaseState.LetterKey(
+      partition: letter.partition, incarnation: letter.incarnation, offset: letter.offset)
+    guard state.letters[key] == nil else { throw world.constraint("a dead letter twice: \(key)") }
+    let row = DatabaseState.Letter(
+      partition: letter.partition, incarnation: letter.incarnation, offset: letter.offset, value: letter.value ?? [])
+    change { $0.letters[key] = row }
+  }
+
+  private func appendSegments(_ drafts: [SegmentDraft]) throws(StoreError) -> [AppendedSegment] {
+    guard !drafts.isEmpty else { return [] }
+    var head = state.head
+    if world.holds(.headLock) { try lock(.journalHead) } else { try linger() }
+    if world.holds(.headLock) { head = state.head }
+    head.appendedAt = max(head.appendedAt, database.clock)
+    var appended: [AppendedSegment] = []
+    var segments: [Segment] = []
+    for draft in drafts {
+      let greatest = max(head.greatestTime ?? draft.greatestTime, draft.greatestTime)
+      let segment = Segment(
+        firstPosition: head.position + 1, draft: draft, previousChain: head.chain, greatestSoFar: greatest,
+        appendedAt: head.appendedAt)
+      head.greatestTime = greatest
+      head.position = segment.lastPosition
+      head.chain = segment.chain
+      segments.append(segment)
+      appended.append(AppendedSegment(firstPosition: segment.firstPosition, chain: segment.chain))
+    }
+    let after = head
+    change {
+      $0.head = after
+      $0.journal += segments
+    }
+    afterCommit { [world] in world.notifyAppend() }
+    return appended
+  }
+
+  /// `pleat.skip`
+  func skip(_ partition: TopicPartition, to: Int64) throws(StoreError) {
+    try lock(.partition(partition))
+    guard let row = state.partitions[partition] else { throw .refused("no partition \(partition) has been read yet") }
+    let isBack = to <= row.nextOffset
+    let skip = DatabaseState.Skip(
+      partition: partition, from: row.nextOffset, to: to, fromIncarnation: row.incarnation,
+      incarnation: row.incarnation + (isBack ? 1 : 0), at: world.scheduler.now)
+    change { state in
+      state.skips.append(skip)
+      guard var row = state.partitions[partition] else { return }
+      row.epoch += 1
+      row.nextOffset = to
+      row.incarnation = skip.incarnation
+      row.state = .running
+      row.reason = nil
+      row.clusterID = nil
+      row.journaled = nil
+      row.checked = nil
+      row.badRecords = []
+      state.partitions[partition] = row
+    }
+  }
+}

@@ -1,0 +1,183 @@
+import Engine
+import Events
+
+/// A daemon: the real stages over simulated ports, each running by itself, as `Service` puts them together.
+final class Instance {
+  let name: String
+  let process: Process
+  let leases = Leases()
+  let tail: JournalTail
+  let source: SimulatedSource
+  private let world: World
+  private var actors: [Fiber] = []
+  private(set) var isStopping = false
+  private var workersLeft = 0
+  private var isDone = false
+
+  /// A stage steps at least this often.
+  private static let longestWait: Int64 = 1_000_000_000
+  /// Small enough that ingest sometimes has to wait for who reads from memory.
+  private static let tailBytes = 64 << 10
+
+  @discardableResult
+  static func start(_ name: String, in world: World) -> Instance {
+    let instance = Instance(name, world)
+    world.instances.removeAll { !$0.isRunning }
+    world.instances.append(instance)
+    world.trace("\(name) starts")
+    instance.run()
+    return instance
+  }
+
+  private init(_ name: String, _ world: World) {
+    (self.name, self.world) = (name, world)
+    process = Process(name)
+    process.monotonicOffset = world.scheduler.random.nanoseconds(1...1_000_000)
+    process.wallSkew = Int64(world.scheduler.random.int(-20_000_000...20_000_000))
+    source = SimulatedSource(world, process)
+    let wakers = Wakers()
+    self.wakers = wakers
+    tail = JournalTail(capacity: Self.tailBytes) { wakers.wake("projections") }
+  }
+
+  var isRunning: Bool { !process.isDead && !isDone }
+
+  private let wakers: Wakers
+
+  private func run() {
+    let reporter = TracingReporter(name: name, world: world)
+    let directory = PartitionDirectory()
+    let wakers = self.wakers
+    let keeper = LeaseKeeper(
+      store: SimulatedLeaseStore(world, process), leases: leases,
+      settings: LeaseKeeper.Settings(
+        instance: name, leaseSeconds: world.profile.leaseSeconds,
+        singletons: World.projections.map(LeaseResource.projection) + [LeaseResource.relay]),
+      reporter: reporter, partitions: { directory.all }, onChange: { wakers.wake("workers") })
+    let journal = SimulatedJournalStore(world, process)
+    journal.onDone = { wakers.wake("ingest") }
+    source.wake = { wakers.wake("ingest") }
+    let ingest = IngestStage(
+      source: source, store: journal, leases: leases, tail: tail, directory: directory,
+      settings: IngestSettings(
+        topics: [World.inputTopic], flushMilliseconds: 20, flushEvents: world.profile.flushEvents,
+        publishAll: world.profile.publishAll),
+      reporter: reporter, onDirectoryChange: { wakers.wake("leases") })
+    var workers: [any Stage] = [ingest]
+    for projection in World.projections {
+      let store = SimulatedProjectionStore(world, process, projection)
+      store.onDone = { wakers.wake("projections") }
+      workers.append(
+        ProjectionStage(
+          name: projection, store: store, leases: leases, tail: tail,
+          settings: ProjectionSettings(cacheBytes: world.profile.cacheBytes), reporter: reporter,
+          make: { () throws(StoreError) in Tally(projection) }, onOutbox: { wakers.wake("relay") }))
+    }
+    workers.append(
+      RelayStage(
+        store: SimulatedOutboxStore(world, process), publisher: LogPublisher(SimulatedOutputLog(world, process)),
+        leases: leases, projections: World.projections, reporter: reporter))
+    workersLeft = workers.count
+    for stage in [keeper as any Stage] + workers {
+      let fiber = world.scheduler.spawn("\(name)/\(stage.name)", process) { [self] in live(stage, stage === keeper) }
+      actors.append(fiber)
+      wakers.add(stage.name, fiber, world.scheduler)
+    }
+  }
+
+  private func live(_ stage: any Stage, _ isKeeper: Bool) {
+    while !process.isDead, !world.scheduler.isEnding, !(isKeeper ? isStopping && workersLeft == 0 : isStopping) {
+      if leases.isSuperseded, !isStopping {
+        // The daemon says so and exits, and the unit does not start it again.
+        world.trace("\(name): superseded, exits")
+        stop()
+        continue
+      }
+      let next = stage.step(now)
+      switch next {
+      case .immediately: world.scheduler.sleep(world.scheduler.random.nanoseconds(1e-5...1e-3))
+      case .at(let moment):
+        let soon = world.scheduler.now + 10_000
+        let wanted = moment - process.monotonicOffset
+        world.scheduler.idle(until: max(soon, min(wanted, world.scheduler.now + Self.longestWait)))
+      }
+    }
+    if process.isDead || world.scheduler.isEnding { return }
+    stage.stop(now)
+    if isKeeper {
+      isDone = true
+      world.trace("\(name) has stopped")
+    } else {
+      workersLeft -= 1
+      wakeAll()
+    }
+  }
+
+  private var now: Instant {
+    let nanoseconds = world.scheduler.now
+    return Instant(
+      monotonicNanoseconds: nanoseconds + process.monotonicOffset,
+      wall: Timestamp(microseconds: World.beginning + nanoseconds / 1_000 + process.wallSkew))
+  }
+
+  /// For people: what it holds, and what its stages wait for.
+  var whereabouts: String {
+    let held = leases.partitions().map(\.resource).sorted()
+    let fibers = process.fibers.map { "\($0.name) until \($0.wakeAt / 1_000_000)" }
+    return "\(name): running \(isRunning), stopping \(isStopping), holds \(held); \(fibers)"
+  }
+
+  /// SIGTERM.
+  func stop() {
+    isStopping = true
+    wakeAll()
+  }
+
+  func wakeAll() {
+    for actor in actors where !actor.isFinished { world.scheduler.poke(actor) }
+  }
+
+  /// `kill -9`, or the machine is gone.
+  func crash() {
+    world.trace("\(name) crashes")
+    process.die(world.scheduler)
+    for session in process.sessions where !session.isTerminated { world.endLater(session) }
+  }
+
+  /// SIGSTOP for so long.
+  func pause(for nanoseconds: Int64) {
+    world.trace("\(name) is stopped for \(nanoseconds / 1_000_000) ms")
+    process.pausedUntil = world.scheduler.now + nanoseconds
+  }
+}
+
+/// Wakes stages between their steps. Everything in a world happens on one thread.
+private final class Wakers: @unchecked Sendable {
+  private var fibers: [(name: String, fiber: Fiber)] = []
+  private var scheduler: Scheduler?
+
+  func add(_ name: String, _ fiber: Fiber, _ scheduler: Scheduler) {
+    fibers.append((name, fiber))
+    self.scheduler = scheduler
+  }
+
+  /// By the stage's name, or `projections`, or `workers`: all but the keeper of leases.
+  func wake(_ who: String) {
+    guard let scheduler else { return }
+    for (name, fiber) in fibers where !fiber.isFinished {
+      if who == "workers" && name != "leases" || name == who || who == "projections" && World.projections.contains(name)
+      {
+        scheduler.poke(fiber)
+      }
+    }
+  }
+}
+
+/// What the stages say goes into the trace.
+private struct TracingReporter: Reporter, @unchecked Sendable {
+  let name: String
+  unowned let world: World
+  func report(_ severity: Severity, _ message: String, _ fields: [(String, String)]) {
+    world.trace("\(name): \(message)")
+  }
+}

@@ -1,0 +1,45 @@
+import Engine
+
+/// Somebody who watches for alarms and decides, as `pleat skip` does.
+final class Operator {
+  private let world: World
+
+  init(_ world: World) { self.world = world }
+
+  func start() {
+    world.scheduler.spawn("operator") { [world] in
+      while !world.scheduler.isEnding {
+        world.scheduler.sleep(world.scheduler.random.nanoseconds(0.3...1.5))
+        for partition in world.inputs where world.database.state.partitions[partition]?.state == .alarm {
+          Self.decide(partition, world)
+        }
+      }
+    }
+  }
+
+  private static func decide(_ partition: TopicPartition, _ world: World) {
+    guard world.database.awayUntil <= world.scheduler.now, let log = world.broker.log(partition),
+      let row = world.database.state.partitions[partition]
+    else { return }
+    var choices = [log.low, log.low, log.low]
+    // Ahead of the cursor only where retention made a gap: of a topic made anew the old end would never be reached.
+    if world.isTroubled, world.replacedAt[partition] == nil || row.nextOffset > log.high {
+      choices += [log.high, (log.low + log.high) / 2]
+    }
+    if log.low <= row.nextOffset, row.nextOffset <= log.high { choices.append(row.nextOffset) }
+    let to = world.scheduler.random.pick(choices)
+    let session = world.database.open(for: "operator")
+    defer { session.terminate() }
+    do throws(StoreError) {
+      try session.execute { session throws(StoreError) in
+        // Decided for what stood there: if somebody else decided meanwhile, not again.
+        try session.lock(.partition(partition))
+        guard session.state.partitions[partition]?.state == .alarm else { return }
+        try session.skip(partition, to: to)
+      }
+      world.trace("operator: \(partition) goes on at \(to)")
+    } catch {
+      world.trace("operator: \(error.message)")
+    }
+  }
+}

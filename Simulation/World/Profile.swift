@@ -1,0 +1,80 @@
+/// What kinds of bad luck a seed has, and how often: each world has some of them only, so that each also occurs where nothing else
+/// hides it.
+package struct Profile: Sendable {
+  package var instances = 1
+  package var partitions = 1
+  package var events = 60
+  /// Virtual seconds in which things go wrong.
+  package var seconds = 15.0
+  package var leaseSeconds = 2
+  package var flushEvents = 10
+  package var publishAll = true
+  /// Memory for clean rows, in bytes: with little, most rows are partial ones.
+  package var cacheBytes = 600
+  /// Of calls that wait for the network.
+  package var latency = 0.2
+  /// Of calls to the database and to the broker that do not end well.
+  package var databaseDoubt = 0.0
+  package var brokerDoubt = 0.0
+  /// Of statements that are slow, some of them longer than a lease.
+  package var slow = 0.0
+  /// Mean virtual seconds between two of a kind; nil for never.
+  package var crash: Double?
+  package var pause: Double?
+  package var databaseRestart: Double?
+  package var restore: Double?
+  package var brokerAway: Double?
+  package var partition: Double?
+  package var diskFull: Double?
+  package var clockStep: Double?
+  package var newcomer: Double?
+  package var namesake: Double?
+  package var truncate: Double?
+  package var recreate: Double?
+  package var retention: Double?
+  package var foreignTransaction: Double?
+  /// Of records that are no events, that are sent again, that stand in a producer's transaction.
+  package var bad = 0.02
+  package var repeated = 0.1
+  package var transactional = 0.2
+  package var leaps = 0.02
+
+  package init() {}
+
+  package init(_ random: inout Random) {
+    instances = random.pick([1, 2, 2, 2, 3])
+    partitions = random.int(1...4)
+    events = random.int(30...120)
+    seconds = Double(random.int(6...14))
+    leaseSeconds = random.int(1...3)
+    flushEvents = random.pick([3, 8, 20])
+    publishAll = random.chance(0.7)
+    cacheBytes = random.pick([1, 600, 1 << 20])
+    latency = random.pick([0.05, 0.2, 0.5])
+    func some(_ probability: Double, _ seconds: [Double]) -> Double? {
+      random.chance(probability) ? random.pick(seconds) : nil
+    }
+    databaseDoubt = random.pick([0, 0.002, 0.01, 0.03])
+    brokerDoubt = random.pick([0, 0, 0.01, 0.05])
+    slow = random.pick([0, 0, 0.01, 0.05])
+    crash = some(0.5, [2, 5, 10])
+    pause = some(0.4, [3, 6])
+    databaseRestart = some(0.25, [5, 10])
+    restore = some(0.3, [4, 8])
+    brokerAway = some(0.2, [5, 10])
+    partition = some(0.25, [4, 8])
+    diskFull = some(0.1, [8])
+    clockStep = some(0.2, [3])
+    newcomer = some(0.25, [4, 8])
+    namesake = some(0.08, [8])
+    let topics = random.int(0...9)
+    truncate = topics == 0 ? 6 : nil
+    recreate = topics == 1 || topics == 2 ? 5 : nil
+    retention = topics == 3 || topics == 4 ? 3 : nil
+    foreignTransaction = some(0.3, [2, 5])
+    bad = random.pick([0, 0.02, 0.1])
+    repeated = random.pick([0, 0.1, 0.3])
+    transactional = random.pick([0, 0.2, 0.6])
+    leaps = random.pick([0, 0, 0.02, 0.1])
+  }
+}

@@ -1,0 +1,136 @@
+import Engine
+import Events
+
+/// Ingest's side of the simulated database.
+final class SimulatedJournalStore: JournalStore {
+  private let world: World
+  private let process: Process
+  private let connection: Connection
+  private var append: Job<[AppendedSegment]>?
+  /// Tells the stage that an append is over.
+  var onDone: (() -> Void)?
+
+  init(_ world: World, _ process: Process) {
+    (self.world, self.process) = (world, process)
+    connection = Connection(world, process, "ingest")
+  }
+
+  func hashKey() throws(StoreError) -> HashKey {
+    try connection.call("hash_key") { _ throws(StoreError) in World.hashKey }
+  }
+  func initialize(publishAll: Bool, ends: [(TopicPartition, Int64)]) throws(StoreError) {
+    try connection.call("initialize") { session throws(StoreError) in
+      try session.initialize(publishAll: publishAll, ends: ends)
+    }
+  }
+  func cursor(_ partition: TopicPartition) throws(StoreError) -> PartitionCursor? {
+    try connection.call("cursor") { session throws(StoreError) in session.cursor(partition) }
+  }
+  func takeOver(_ partition: TopicPartition, instance: InstanceID, firstOffset: Int64, clusterID: String)
+    throws(StoreError) -> PartitionCursor
+  {
+    try connection.call("takeover of \(partition)") { session throws(StoreError) in
+      try session.takeOverPartition(partition, instance, firstOffset: firstOffset, clusterID: clusterID)
+    }
+  }
+  func identities(_ partition: TopicPartition, incarnation: Int32, from offset: Int64) throws(StoreError) -> [[UInt8]] {
+    try connection.call("identities") { session throws(StoreError) in
+      session.state.journal.map(\.draft).filter {
+        $0.partition == partition && $0.incarnation == incarnation && $0.nextOffset > offset
+      }.map(\.identities)
+    }
+  }
+  func startAppend(_ flush: JournalFlush) throws(StoreError) {
+    try connection.requireProcess()
+    let job = Job(world, "\(process.name)/append", nil) { [connection] () throws(StoreError) in
+      try connection.call("append") { session throws(StoreError) in try session.append(flush) }
+    }
+    job.onDone = onDone
+    append = job
+  }
+  func appendIsDone() -> Bool { append?.isDone ?? true }
+  func finishAppend() throws(StoreError) -> [AppendedSegment] {
+    guard let job = append else { throw .refused("no append is under way") }
+    append = nil
+    return try job.wait(process)
+  }
+  func note(
+    _ partition: TopicPartition, epoch: Int64, state: PartitionState, reason: String?, clusterID: String?,
+    checked: RecordFingerprint?
+  ) throws(StoreError) {
+    try connection.call("note of \(partition)") { session throws(StoreError) in
+      try session.notePartition(
+        partition, epoch: epoch, state: state, reason: reason, clusterID: clusterID, checked: checked)
+    }
+  }
+  func reset() {
+    append = nil
+    connection.reset()
+  }
+}
+
+final class SimulatedLeaseStore: LeaseStore {
+  private let connection: Connection
+
+  init(_ world: World, _ process: Process) { connection = Connection(world, process, "leases") }
+
+  func register(name: String) throws(StoreError) -> InstanceID {
+    let start = try connection.call("register") { session throws(StoreError) in try session.registerInstance(name) }
+    return InstanceID(name: name, start: start)
+  }
+  func heartbeat(
+    _ instance: InstanceID, seconds: Int, resources: [String], held: [String], renew: [String], release: [String]
+  ) throws(StoreError) -> HeartbeatReply {
+    try connection.call("heartbeat") { session throws(StoreError) in
+      try session.heartbeat(
+        instance, seconds: seconds, resources: resources, held: held, renew: renew, release: release)
+    }
+  }
+  func acquire(_ instance: InstanceID, seconds: Int, resources: [String]) throws(StoreError) -> [String] {
+    try connection.call("acquire") { session throws(StoreError) in
+      try session.acquireLeases(instance, seconds: seconds, resources)
+    }
+  }
+  func leave(_ instance: InstanceID) throws(StoreError) {
+    try connection.call("leave") { session throws(StoreError) in try session.leave(instance) }
+  }
+}
+
+final class SimulatedOutboxStore: OutboxStore {
+  private let connection: Connection
+
+  init(_ world: World, _ process: Process) { connection = Connection(world, process, "relay") }
+
+  func takeOver(instance: InstanceID) throws(StoreError) -> RelayCursor {
+    try connection.call("takeover of the relay") { session throws(StoreError) in try session.takeOverRelay(instance) }
+  }
+  func publishAfter() throws(StoreError) -> Int64? {
+    try connection.call("publish after") { session throws(StoreError) in session.state.liveFrom }
+  }
+  func entries(_ projection: String, after place: RelayPlace, limit: Int) throws(StoreError) -> [OutboxEntry] {
+    try connection.call("entries") { session throws(StoreError) in
+      Array(
+        (session.state.outbox[projection]?.entries ?? []).lazy
+          .filter { ($0.position, $0.ordinal) > (place.position, place.ordinal) }.prefix(limit))
+    }
+  }
+  func journalHas(chain: [UInt8], at position: Int64) throws(StoreError) -> Bool {
+    try connection.call("journal has") { session throws(StoreError) in session.state.journalHas(position, chain) }
+  }
+  func watermarks() throws(StoreError) -> [String: Timestamp?] {
+    try connection.call("watermarks") { session throws(StoreError) in
+      var watermarks: [String: Timestamp?] = [:]
+      for (projection, number) in session.state.live {
+        let row = session.state.generations[DatabaseState.GenerationKey(projection: projection, number: number)]
+        watermarks.updateValue(row?.place.greatestTime.map(World.watermark), forKey: projection)
+      }
+      return watermarks
+    }
+  }
+  func move(epoch: Int64, places: [String: RelayPlace], state: String, delivery: String) throws(StoreError) {
+    try connection.call("move of the relay") { session throws(StoreError) in
+      try session.moveRelay(epoch: epoch, places: places)
+    }
+  }
+  func reset() { connection.reset() }
+}

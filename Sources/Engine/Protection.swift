@@ -1,0 +1,44 @@
+/// What the stages protect their promises with, so that the simulator can show for each that its loss would be noticed: a build
+/// with `MUTATIONS` can take one out. In every other build `holds` is a constant.
+package enum Protection: String, CaseIterable, Sendable {
+  /// The duplicates window is primed from the journal.
+  case windowIsPrimed
+  /// After doubt ingest drops what it has in memory.
+  case doubtDropsMemory
+  /// After doubt the tail in memory is dropped, too.
+  case doubtClearsTail
+  /// The topic is checked to be the one that was read.
+  case fingerprints
+  /// After a failure the projection in memory is thrown away.
+  case failureDropsProjection
+  /// The relay fences its predecessor before it reads how far that came.
+  case fencingBeforeReading
+  /// After doubt the relay starts over from what the cursor topic says.
+  case relayStartsOver
+  /// Where the database went back, the ids on the output topics are read back.
+  case readingBack
+  /// Every start reads back until the database has passed what was found.
+  case checkedUntil
+  /// What was asked back is released also where nothing of it was read.
+  case askedBackIsReleased
+  /// A check compares the partition's row with what is in memory.
+  case cursorIsCompared
+  /// What `initialize` stores is stored again in a database that went back to before it.
+  case initializesAgain
+  /// The journal's chain value tells the relay that the database went back.
+  case relayChecksChain
+
+  #if MUTATIONS
+    /// Set before the first stage is made, and never after.
+    nonisolated(unsafe) package static var removed: Protection?
+  #endif
+}
+
+@inline(__always)
+func holds(_ protection: Protection) -> Bool {
+  #if MUTATIONS
+    return Protection.removed != protection
+  #else
+    return true
+  #endif
+}
