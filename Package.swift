@@ -78,7 +78,7 @@ let package = Package(
     tests("KafkaTests", ["Kafka", "TestSupport", "Engine", "Projections", "Events"]),
     tests("PostgresTests", ["Postgres", "Engine", "Projections", "Events"]),
     tests("GeneratorTests", ["Generator", "Events"]),
-    tests("ServiceTests", ["Service", "Generator", "Engine", "Events"]),
+    tests("ServiceTests", ["Service", "Generator", "Engine", "Projections", "Events"]),
     tests("SystemTests", ["TestSupport", "Kafka", "Postgres", "Engine", "Events"], data: ["Conformance"]),
   ],
   cxxLanguageStandard: .cxx17

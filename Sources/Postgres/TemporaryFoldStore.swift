@@ -20,6 +20,8 @@ package final class TemporaryFoldStore: FoldStore {
   private var streamCount = 0
   private var generation: Int32 = 0
   private var isOpen = false
+  /// Transactions of the fold stay open until `seal` or `rollback` says what becomes of them all.
+  package var holdsTransactions = false
 
   /// Called with the changes of each transaction before they are written.
   package var onChanges: (([TableChanges]) -> Void)?
@@ -210,6 +212,29 @@ package final class TemporaryFoldStore: FoldStore {
   }
 
   package func commit() throws(StoreError) {
+    if holdsTransactions { return }
+    try end()
+  }
+
+  /// Keeps what was folded since the last one.
+  package func seal() throws(StoreError) { if isOpen { try end() } }
+
+  /// Takes back what was folded since the last `seal`: whoever folded it is of no use any more.
+  package func rollback() throws(StoreError) {
+    outcome = nil
+    guard isOpen else { return }
+    isOpen = false
+    try connection.useTransaction { (connection) throws(PostgresError) in try connection.execute("ROLLBACK") }
+  }
+
+  /// Makes the stages of these tables, so that no `rollback` takes one away.
+  package func prepareStages(_ tables: [any Table]) throws(StoreError) {
+    try connection.use { (connection) throws(PostgresError) in try connection.execute("BEGIN") }
+    for table in tables { try connection.prepareStage(temporary(table.statements), rows: 0) }
+    try connection.useTransaction { (connection) throws(PostgresError) in try connection.execute("COMMIT") }
+  }
+
+  private func end() throws(StoreError) {
     isOpen = false
     let result = try connection.useTransaction { (connection) throws(PostgresError) in try connection.query("COMMIT") }
     guard result.commandTag == "COMMIT" else { throw .refused("a transaction had failed before its COMMIT") }

@@ -9,7 +9,8 @@ struct Pleat: Command {
       subcommands: [
         RunCommand.self, MigrateCommand.self, CheckCommand.self, ConfigCommand.self, StatusCommand.self,
         TopCommand.self,
-        JournalCommand.self, VerifyCommand.self, RebuildCommand.self, DeadLettersCommand.self, SkipCommand.self,
+        JournalCommand.self, VerifyCommand.self, ExplainCommand.self, RebuildCommand.self, DeadLettersCommand.self,
+        SkipCommand.self,
         ResumeCommand.self, ForgetCommand.self, RetentionCommand.self,
         DemoCommand.self, GenerateCommand.self, BrokerCommand.self,
       ])

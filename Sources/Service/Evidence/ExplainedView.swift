@@ -1,0 +1,79 @@
+/// Which rows of which tables are behind a row of a view.
+package struct ExplainedView: Sendable {
+  package var name: String
+  package var projection: String
+  /// The view's key, in its order.
+  package var key: [String]
+  /// Tables, and their columns for the key's first columns, in order.
+  package var tables: [(name: String, columns: [String])]
+
+  package static let all: [ExplainedView] = [
+    .init(
+      name: "technology_usage", projection: "projects", key: ["technology", "day"],
+      tables: [("technology_usage", ["technology", "day"])]),
+    .init(
+      name: "technology_trends", projection: "projects", key: ["technology_name"],
+      tables: [("technologies", ["technology"]), ("technology_usage", ["technology"])]),
+    .init(
+      name: "stack_combinations", projection: "projects", key: ["technologies"],
+      tables: [("stack_combinations", ["technologies"])]),
+    .init(
+      name: "technology_pairs", projection: "projects", key: ["technology_a", "technology_b"],
+      tables: [("technology_pairs", ["technology_a", "technology_b"])]),
+    .init(
+      name: "domain_patterns", projection: "projects", key: ["domain"],
+      tables: [("domains", ["domain"]), ("domain_stacks", ["domain"])]),
+    .init(
+      name: "team_stats", projection: "projects", key: ["team_id"],
+      tables: [("team_stats", ["team_id"]), ("team_activity", ["team_id"])]),
+    .init(
+      name: "team_activity", projection: "projects", key: ["team_id", "day"],
+      tables: [("team_activity", ["team_id", "day"])]),
+    .init(
+      name: "team_technologies", projection: "projects", key: ["team_id", "technology"],
+      tables: [("team_technologies", ["team_id", "technology"])]),
+    .init(
+      name: "prediction_calibration", projection: "projects", key: ["model_version", "decile"],
+      tables: [("prediction_calibration", ["model_version", "decile"])]),
+    .init(
+      name: "model_metrics", projection: "models",
+      key: ["model_name", "task_type", "complexity_level", "hour"],
+      tables: [("model_metrics", ["model_name", "task_type", "complexity_level", "hour"])]),
+    .init(
+      name: "model_performance", projection: "models", key: ["model_name"],
+      tables: [("model_metrics", ["model_name"])]),
+    .init(
+      name: "wizard_activity", projection: "activity", key: ["step", "hour"],
+      tables: [("wizard_activity", ["step", "hour"])]),
+    .init(
+      name: "cache_stats", projection: "activity", key: ["cache", "day"], tables: [("cache_stats", ["cache", "day"])]),
+    .init(
+      name: "errors", projection: "activity", key: ["component", "severity", "hour"],
+      tables: [("errors", ["component", "severity", "hour"])]),
+  ]
+
+  package static func named(_ name: String) throws(CommandFailure) -> ExplainedView {
+    if let view = all.first(where: { $0.name == name }) { return view }
+    let nearest = nearestName(to: name, among: all.map(\.name)) ?? ""
+    throw CommandFailure(.usage, "\"\(name)\" is no view that can be explained; the nearest is \"\(nearest)\".")
+  }
+
+  /// The key as it was typed: `column=value` in any order, or the values in the key's order.
+  package func values(_ words: [String]) throws(CommandFailure) -> [String] {
+    guard words.count == key.count else {
+      throw CommandFailure(.usage, "the key of \(name) is \(key.joined(separator: ", ")), not \(words.count) values.")
+    }
+    var named: [String: String] = [:]
+    for word in words {
+      guard let sign = word.firstIndex(of: "="), key.contains(String(word[..<sign])) else { continue }
+      named[String(word[..<sign])] = String(word[word.index(after: sign)...])
+    }
+    if named.isEmpty { return words }
+    guard named.count == key.count else {
+      let missing = key.filter { named[$0] == nil }.joined(separator: ", ")
+      throw CommandFailure(
+        .usage, "of the key of \(name) there is no \(missing): give every column once, as column=value.")
+    }
+    return key.map { named[$0] ?? "" }
+  }
+}

@@ -1,0 +1,24 @@
+import Events
+import Foundation
+import Projections
+import Testing
+
+@testable import Service
+
+@Suite("The tables of the projections")
+struct ProjectionTablesTests {
+  @Test("0006_generations.sql lists every table of every projection, so that old generations are deleted from all")
+  func listed() throws {
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let sql = try String(
+      contentsOf: root.appendingPathComponent("Migrations/0006_generations.sql"), encoding: .utf8)
+    let listed = Set(
+      sql.matches(of: /\('([a-z_]+)', '([a-z_]+)'\)/).map { "\($0.output.1).\($0.output.2)" })
+    let catalog = try TechnologyCatalog(version: 1, entries: [])
+    let tables = ProjectionRegistry.all.flatMap { entry in
+      entry.make(catalog, HashKey(k0: 1, k1: 2)).tables.map { "\(entry.name).\($0.statements.name)" }
+    }
+    #expect(listed == Set(tables))
+  }
+}
