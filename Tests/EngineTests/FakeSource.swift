@@ -16,6 +16,8 @@ final class FakeSource: Source {
   var cluster = "cluster"
   /// Thrown by every call while set.
   var outage: SourceError?
+  /// Says once that this partition's offset is not there, and from then on does not answer: a broker that has just begun again.
+  var disturbed: TopicPartition?
   private var reading: [TopicPartition: (handle: Int, offset: Int64, saidEnd: Bool)] = [:]
   private var turn = 0
   private(set) var published: [TopicPartition: Int64] = [:]
@@ -54,6 +56,13 @@ final class FakeSource: Source {
     let partition = partitions[turn % partitions.count]
     var state = reading[partition]!
     let topic = topics[partition] ?? (0, [])
+    if disturbed == partition {
+      disturbed = nil
+      outage = .unavailable("the broker is gone")
+      body(.offsetOutOfRange(handle: state.handle))
+      reading[partition] = nil
+      return 1
+    }
     if state.offset < topic.low || state.offset > high(partition) {
       body(.offsetOutOfRange(handle: state.handle))
       reading[partition] = nil

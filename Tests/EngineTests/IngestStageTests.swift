@@ -179,4 +179,29 @@ struct IngestStageTests {
     instance.steps(60)
     #expect(try journal.ids() == ["a"])
   }
+
+  @Test("an offset that is not there for a moment, of a broker that then does not answer, is asked for again")
+  func disturbed() throws {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    source.append(partition, [record("a")])
+    let instance = Instance("a", source, journal)
+    instance.hold([partition])
+    instance.steps(20)
+    source.append(partition, [record("b")])
+    source.disturbed = partition
+    instance.steps(20)
+    source.outage = nil
+    instance.steps(60)
+    #expect(try journal.ids() == ["a", "b"])
+  }
+
+  @Test("a partition asked back while nothing is read is let go")
+  func askedBack() {
+    let instance = Instance("a", FakeSource(), FakeJournal())
+    instance.hold([partition, other])
+    instance.leases.askToRelease([LeaseResource.partition(other)])
+    instance.steps(5)
+    #expect(instance.leases.takeReleased() == [LeaseResource.partition(other)])
+    #expect(instance.leases.heldResources() == [LeaseResource.partition(partition)])
+  }
 }
