@@ -889,7 +889,10 @@ CREATE VIEW pleat_unmasked.freshness AS
 SELECT c.projection, c.generation::bigint AS generation, c.position,
   c.greatest_time - interval '5 minutes' AS watermark,
   greatest(h.position - c.position, 0) AS behind_positions,
-  greatest(extract(epoch FROM h.greatest_time - c.greatest_time), 0)::float8 AS behind_seconds,
+  -- GREATEST ignores nulls: where either has no watermark there is no distance.
+  CASE
+    WHEN c.greatest_time IS NOT NULL THEN greatest(extract(epoch FROM h.greatest_time - c.greatest_time), 0)
+  END::float8 AS behind_seconds,
   c.updated_at,
   CASE
     WHEN c.state = 'failed' THEN 'failed'

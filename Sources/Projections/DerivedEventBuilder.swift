@@ -94,8 +94,10 @@ extension [DerivedEvent] {
   /// By the bytes of their subjects; those of one subject stay in their order.
   func sortedBySubject() -> [DerivedEvent] {
     enumerated().sorted {
-      if $0.element.subject == $1.element.subject { return $0.offset < $1.offset }
-      return $0.element.subject.utf8.lexicographicallyPrecedes($1.element.subject.utf8)
+      // By bytes both ways: strings that differ only in their normal form are equal to Swift.
+      if $0.element.subject.utf8.lexicographicallyPrecedes($1.element.subject.utf8) { return true }
+      if $1.element.subject.utf8.lexicographicallyPrecedes($0.element.subject.utf8) { return false }
+      return $0.offset < $1.offset
     }
     .map(\.element)
   }

@@ -43,7 +43,9 @@ func pooledZ(part: Int64, whole: Int64, otherPart: Int64, otherWhole: Int64) -> 
   if whole == 0 || otherWhole == 0 { return nil }
   let (n, m) = (Double(whole), Double(otherWhole))
   let pooled = Double(part + otherPart) / (n + m)
-  let deviation = sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
+  // From the counts, as the views do: 1 − pooled would lose digits near 1.
+  let complement = Double(whole + otherWhole - part - otherPart) / (n + m)
+  let deviation = sqrt(pooled * complement * (1 / n + 1 / m))
   return deviation == 0 ? 0 : (Double(part) / n - Double(otherPart) / m) / deviation
 }
 
