@@ -12,9 +12,12 @@ SOURCES = Package.swift Sources Tests Fuzzing Simulation
 FUZZ_SECONDS ?= 10
 SEEDS ?= 100000
 FIRST_SEED ?= 1
+# Of each of four seeds.
+DECODER_ROUNDS ?= 250000
+FAULTS ?= 500
 SIMULATE = .build/simulator/release/simulate
 
-.PHONY: all build test simulator simulate soak mutations fuzz demo format lint install clean deps needs-swift needs-libraries
+.PHONY: all build test simulator simulate soak campaign mutations fuzz demo format lint install clean deps needs-swift needs-libraries
 
 all: build
 
@@ -36,10 +39,20 @@ simulator: needs-swift needs-libraries
 simulate: simulator
 	$(SIMULATE) --seeds 5000 --jobs $$(nproc)
 
-# As many seeds as asked for, on all cores: `make soak SEEDS=1000000 FIRST_SEED=5001`. A failing one is named with the command that
-# replays it.
+# Hours instead of seconds, on all cores, each part bounded: `make soak SEEDS=1000000 FIRST_SEED=5001 FUZZ_SECONDS=3600 FAULTS=2000`.
+# What fails is named with what repeats it. The campaign needs KAFKA_HOME.
 soak: simulator
 	$(SIMULATE) --seeds $(SEEDS) --from $(FIRST_SEED) --jobs $$(nproc)
+	$(MAKE) fuzz
+	$(SWIFT) build --build-tests
+	SOAK_DECODER_ROUNDS=$(DECODER_ROUNDS) $(SWIFT) test --skip-build --filter DecoderDifferentialTests
+	$(MAKE) campaign
+
+# Real instances, backends, postmasters and brokers are killed, stopped and cut off, FAULTS times; SOAK_SEED=N begins with that seed.
+campaign: needs-swift needs-libraries
+	@test -n "$$KAFKA_HOME" || { echo "The campaign needs a real Kafka: set KAFKA_HOME." >&2; exit 1; }
+	$(SWIFT) build --build-tests
+	SOAK_FAULTS=$(FAULTS) $(SWIFT) test --skip-build --filter CampaignTests
 
 # Each protection taken out: the seed that notices it; docs/faults.md has the list.
 mutations: simulator

@@ -24,11 +24,14 @@ extension SystemTests {
         } catch {
           Issue.record("the round with the seed \(seed): \(error)")
         }
-        print("seed \(seed): \(log.count) faults, \(log.kills) kills")
+        say("seed \(seed): \(log.count) faults, \(log.kills) kills")
         left -= faults
         seed += 1
       }
-      print(log.table)
+      say(log.table)
     }
+
+    /// At once, also into a file.
+    private func say(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
   }
 }
