@@ -91,6 +91,13 @@ BEGIN
       USING ERRCODE = 'PL004';
   END IF;
   SELECT * INTO STRICT v_beginning FROM pleat.journal_start;
+  -- The first generation of a projection that came when the journal's beginning was gone: nothing is in it, and it cannot go on.
+  IF p_accept_loss AND v_live.position = 0 AND v_beginning.first_position > 1 THEN
+    UPDATE pleat.projection_cursors c
+      SET epoch = c.epoch + 1, position = v_beginning.first_position - 1, chain = v_beginning.chain,
+          greatest_time = v_beginning.greatest_time, live_since = v_beginning.first_position - 1
+      WHERE c.projection = p_projection AND c.generation = v_live.generation AND c.position = 0;
+  END IF;
 
   -- What can never become live any more.
   UPDATE pleat.projection_cursors c SET phase = 'old', epoch = c.epoch + 1

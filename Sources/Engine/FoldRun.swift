@@ -43,6 +43,8 @@ package final class FoldRun {
   /// Derived events in the open transaction, and in the flush that is on its way.
   private var derivedInOpen: Int64 = 0
   private var derivedInFlight: Int64 = 0
+  /// Since when derived events wait in the open transaction, in monotonic nanoseconds.
+  private var derivedSince: Int64?
   /// Since when something is folded that no flush has begun to write, in monotonic nanoseconds.
   package private(set) var dirtySince: Int64?
   package private(set) var foldedEvents: Int64 = 0
@@ -57,6 +59,8 @@ package final class FoldRun {
     (self.projection, self.cursor, self.store) = (projection, cursor, store)
     (self.settings, self.publishes) = (settings, publishes)
     place = cursor.place
+    // Of a run that is given up, on the same thread.
+    _ = FoldFault.take()
     finder = TurnFinder(greatestTime: cursor.place.greatestTime)
     if cursor.place.position == 0 { for table in projection.tables { table.assumeEmpty() } }
   }
@@ -73,13 +77,14 @@ package final class FoldRun {
     let events = batch.events
     let index = Int(place.position + 1 - batch.firstPosition)
     let end = Int(min(last, batch.lastPosition) + 1 - batch.firstPosition)
-    precondition(index >= 0 && index < end, "a batch that does not hold the next event")
+    guard index >= 0, index < end else { throw batch.doesNotFollow(place.position) }
     let special = nextSpecial(events, in: index..<end)
     if dirtySince == nil { dirtySince = now.monotonicNanoseconds }
     if special.index > index { try foldRange(index..<special.index, of: batch) }
     guard special.index < end else { return }
     if special.turns {
       try turn(at: special.index, of: batch)
+      if derivedInOpen > 0, derivedSince == nil { derivedSince = now.monotonicNanoseconds }
     } else {
       try finishFlush()
       try foldFanOut(special.index, of: batch, to: target(batch.firstPosition + Int64(special.index), of: batch))
@@ -121,7 +126,7 @@ package final class FoldRun {
         }
       }
       round += 1
-      precondition(round < 8, "a projection asks for rows without end")
+      guard round < 8 else { throw StoreError.refused("a projection asks for rows without end") }
     }
   }
 
@@ -136,11 +141,7 @@ package final class FoldRun {
       guard bytes >= settings.dirtyBytes / 2 * 3 else { return }
       try finishFlush()
     }
-    if now.monotonicNanoseconds >= dirtySince + ProjectionSettings.loadedFlushNanoseconds
-      || bytes >= settings.dirtyBytes
-    {
-      return try startFlush()
-    }
+    if now.monotonicNanoseconds >= loadedDue(dirtySince) || bytes >= settings.dirtyBytes { return try startFlush() }
     guard let fullest = projection.tables.max(by: { $0.dirtyCount < $1.dirtyCount }),
       fullest.dirtyCount >= ProjectionSettings.tableRows
     else { return }
@@ -148,6 +149,16 @@ package final class FoldRun {
     let changes = try takeChanges(of: projection.tables.filter { $0.rowsOwner == fullest.rowsOwner })
     try store.startWrite(changes)
     job = .write
+  }
+
+  /// When a flush is due while there is more to fold: what is dirty may wait, derived events may not for long. Where history is
+  /// caught up with nobody waits for each of them.
+  package func loadedDue(_ dirtySince: Int64) -> Int64 {
+    let due = dirtySince + ProjectionSettings.loadedFlushNanoseconds
+    guard let derivedSince else { return due }
+    let patience =
+      state == .live ? ProjectionSettings.derivedFlushNanoseconds : ProjectionSettings.oldDerivedFlushNanoseconds
+    return min(due, derivedSince + patience)
   }
 
   /// The changed rows of these tables, with those loaded that are only partly known. No flush is on its way.
@@ -173,7 +184,7 @@ package final class FoldRun {
     job = .flush(place)
     opened = nil
     (derivedInFlight, derivedInOpen) = (derivedInOpen, 0)
-    (dirtySince, writtenBytes) = (nil, 0)
+    (dirtySince, derivedSince, writtenBytes) = (nil, nil, 0)
     // A row that is in the flush and not in memory would be loaded as it was before.
     if projection.evict(keeping: settings.cacheBytes) { try finishFlush() }
   }
@@ -262,7 +273,7 @@ package final class FoldRun {
     opened = nil
     publishedEvents += derivedInOpen
     derivedInOpen = 0
-    (dirtySince, writtenBytes) = (nil, 0)
+    (dirtySince, derivedSince, writtenBytes) = (nil, nil, 0)
     projection.evict(keeping: settings.cacheBytes)
   }
 
@@ -299,6 +310,7 @@ extension FoldStore {
       table.markClean()
       changes.append(change)
     }
+    if let fault = FoldFault.take() { throw .refused(fault) }
     return changes
   }
 }

@@ -16,4 +16,14 @@ extension JournalBatch {
       firstPosition: segment.firstPosition, chain: segment.chain, partition: segment.partition, events: events,
       byteCount: events.byteCount)
   }
+
+  /// Whether it holds the event behind the position.
+  package func follows(_ position: Int64) -> Bool { firstPosition <= position + 1 && position < lastPosition }
+
+  package func doesNotFollow(_ position: Int64) -> StoreError {
+    .refused(
+      firstPosition > position + 1
+        ? "the journal has no event at position \(position + 1): its next segment begins at \(firstPosition)"
+        : "the journal's segment at \(firstPosition) ends at \(lastPosition), before position \(position + 1)")
+  }
 }

@@ -17,10 +17,7 @@ package struct JournalWalk {
     guard let next = try backlog.popFirst().map({ (segment) throws(StoreError) in try JournalBatch(segment) }) else {
       return nil
     }
-    guard next.firstPosition <= position + 1 else {
-      throw .refused(
-        "the journal has no event at position \(position + 1): its next segment begins at \(next.firstPosition)")
-    }
+    guard next.follows(position) else { throw next.doesNotFollow(position) }
     batch = next
     return next
   }

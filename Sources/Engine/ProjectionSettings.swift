@@ -13,6 +13,10 @@ package struct ProjectionSettings: Sendable {
   static let flushNanoseconds: Int64 = 5_000_000
   /// …or for so long.
   static let loadedFlushNanoseconds: Int64 = 5_000_000_000
+  /// …but for so long only, once derived events wait for the commit.
+  static let derivedFlushNanoseconds: Int64 = 100_000_000
+  /// …those of old history, which is being caught up with.
+  static let oldDerivedFlushNanoseconds: Int64 = 1_000_000_000
   /// A table of which so many rows are dirty is written meanwhile.
   static let tableRows = 20_000
   /// Payload bytes read from the journal at once.

@@ -103,7 +103,7 @@ package final class ProjectionStage: Stage {
     if tail.moreFollows {
       // Ingest is catching up: a flush now would write rows that the next batch changes again.
       run.state = .catchingUp
-      due = dirtySince + ProjectionSettings.loadedFlushNanoseconds
+      due = run.loadedDue(dirtySince)
     } else {
       // Nothing more to fold: what is folded becomes visible soon.
       run.state = .live
@@ -120,7 +120,7 @@ package final class ProjectionStage: Stage {
     let position = run.place.position
     if let batch, batch.lastPosition > position { return batch }
     batch = nil
-    if let first = try unpackNext() { return first }
+    if let first = try unpackNext(behind: position) { return first }
     if let next = tail.next(after: position, reader: name, at: now) {
       batch = next
       return next
@@ -135,13 +135,19 @@ package final class ProjectionStage: Stage {
     if segments.isEmpty { return nil }
     if segments.reduce(0, { $0 + $1.payload.count }) >= ProjectionSettings.readBytes / 2 { run.state = .catchingUp }
     backlog = segments[...]
-    return try unpackNext()
+    return try unpackNext(behind: position)
   }
 
-  private func unpackNext() throws(StoreError) -> JournalBatch? {
+  private func unpackNext(behind position: Int64) throws(StoreError) -> JournalBatch? {
     guard let segment = backlog.popFirst() else { return nil }
-    batch = try JournalBatch(segment)
-    return batch
+    let next = try JournalBatch(segment)
+    guard next.follows(position) else {
+      let gap = next.doesNotFollow(position).message
+      // Where nothing is folded yet, retention was faster: that much may be accepted.
+      throw .refused(position > 0 ? gap : "\(gap); `pleat rebuild \(name) --accept-loss` folds what is left")
+    }
+    batch = next
+    return next
   }
 
   // MARK: Failing

@@ -38,8 +38,8 @@ package final class Rebuild {
   private enum Phase {
     case beginning
     case folding
-    /// Until the moment, in monotonic nanoseconds.
-    case switching(SeizedGeneration, until: Int64)
+    /// Until the moment, in monotonic nanoseconds; nil just after the live fold was paused, which may have taken seconds.
+    case switching(SeizedGeneration, until: Int64?)
     case dropping
     case done
   }
@@ -57,7 +57,7 @@ package final class Rebuild {
   /// The live generation that is to be replaced, and how far it has come.
   private var live: LiveGeneration?
   /// Of a switch whose outcome is not known.
-  private var attempted: Int32?
+  private var attempted: (generation: Int32, position: Int64)?
   private var renewAt: Int64 = 0
   private var switchAt: Int64 = 0
   private var refusals = 0
@@ -109,7 +109,9 @@ package final class Rebuild {
     case .folding:
       try renew(now)
       return try fold(now)
-    case .switching(let seized, let end):
+    case .switching(let seized, let known):
+      let end = known ?? now.monotonicNanoseconds + Settings.pauseNanoseconds
+      phase = .switching(seized, until: end)
       try finish(seized, until: end, now)
     case .dropping:
       if try !store.dropOld() {
@@ -125,9 +127,9 @@ package final class Rebuild {
     guard let live = try store.liveGeneration() else {
       throw StoreError.refused("nothing of \(name) is folded yet: there is nothing to rebuild")
     }
-    if let attempted, attempted == live.generation {
-      // The reply to the switch was lost, and it had happened.
-      switched(to: attempted, at: live.position)
+    if let attempted, attempted.generation == live.generation {
+      // The reply to the switch was lost, and it had happened; the live fold may have gone on since.
+      switched(to: attempted.generation, at: attempted.position)
       return
     }
     self.live = live
@@ -173,7 +175,7 @@ package final class Rebuild {
       return rest > 0 ? .immediately : .at(min(switchAt, now.monotonicNanoseconds + ProjectionSettings.pollNanoseconds))
     }
     let seized = try store.seizeLive(settings.owner, seconds: Settings.seizeSeconds)
-    phase = .switching(seized, until: now.monotonicNanoseconds + Settings.pauseNanoseconds)
+    phase = .switching(seized, until: nil)
     return .immediately
   }
 
@@ -208,7 +210,7 @@ package final class Rebuild {
     guard run.cursor.place.position == target.position, run.cursor.place.chain == target.chain else {
       throw StoreError.lost("the live generation of \(name) stands at another place than the one that was folded to")
     }
-    attempted = run.cursor.generation
+    attempted = (run.cursor.generation, target.position)
     try store.swap(run.cursor, for: seized, settings.owner, seconds: settings.leaseSeconds)
     switched(to: run.cursor.generation, at: target.position)
   }

@@ -5,6 +5,8 @@ import Projections
 extension PostgresProjectionStore: RebuildStore {
   /// Rows of an old generation deleted in one transaction.
   private static let dropRows: Int32 = 5_000
+  /// Under load the live fold keeps its transaction open for 5 s; then it commits.
+  private static let livePatienceMilliseconds: Int32 = 6_000
 
   package func liveGeneration() throws(StoreError) -> LiveGeneration? {
     try idle.query(
@@ -60,7 +62,8 @@ extension PostgresProjectionStore: RebuildStore {
       SELECT live_generation, new_epoch, at_position, at_chain, at_greatest_time, at_last_day_turn, previous_owner,
         previous_start
       FROM pleat.seize_projection($1, $2, $3, $4)
-      """, [.text(projection), .text(owner.name), .bigint(owner.start), .int(Int32(seconds))]
+      """, [.text(projection), .text(owner.name), .bigint(owner.start), .int(Int32(seconds))],
+      patienceMilliseconds: Self.livePatienceMilliseconds
     ).map { row in
       let cursor = Self.cursor(&row)
       let name = row.text()

@@ -6,7 +6,7 @@ import Synchronization
 /// A store's connection: made when it is needed, dropped when it is broken or in doubt, errors as the stages know them.
 final class StoreConnection {
   /// Who waits for a lock longer than this has its blockers ended.
-  private static let lockPatienceMilliseconds: Int32 = 1000
+  static let lockPatienceMilliseconds: Int32 = 1000
   /// How often, before a takeover is given up.
   private static let lockAttempts = 30
 
@@ -106,12 +106,17 @@ final class StoreConnection {
   }
 
   /// Runs a takeover: one statement, outside of a transaction, that may wait for the commit of a predecessor. Whoever blocks it
-  /// for longer than a second is ended over a second connection, since a stopped client obeys no timeout.
-  func queryEndingBlockers(_ sql: String, _ values: [SQLValue]) throws(StoreError) -> QueryResult {
+  /// for longer than a second is ended over a second connection, since a stopped client obeys no timeout. Who may well be at work
+  /// is given more time at first.
+  func queryEndingBlockers(
+    _ sql: String, _ values: [SQLValue], patienceMilliseconds: Int32 = lockPatienceMilliseconds
+  ) throws(StoreError) -> QueryResult {
     try use { (connection) throws(PostgresError) in
       try connection.send(sql, values)
       var attempts = 0
-      while !(try connection.isDone(withinMilliseconds: Self.lockPatienceMilliseconds)) {
+      while !(try connection.isDone(
+        withinMilliseconds: attempts == 0 ? patienceMilliseconds : Self.lockPatienceMilliseconds))
+      {
         attempts += 1
         // Given up: what is under way must not stay behind this connection.
         guard attempts <= Self.lockAttempts else {

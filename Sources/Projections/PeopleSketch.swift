@@ -45,11 +45,14 @@ package struct PeopleSketch: Equatable, Sendable {
     return true
   }
 
-  /// Takes back a contribution that was added; returns false from an estimate, which nobody leaves.
+  /// Takes back a contribution that was added (else `FoldFault`); returns false from an estimate, which nobody leaves.
   package mutating func remove(_ hash: UInt64) -> Bool {
     if isEstimate { return false }
     let at = lowerBound(hash)
-    precondition(at < people.count && people[at].hash == hash, "somebody leaves who never came")
+    guard at < people.count, people[at].hash == hash else {
+      FoldFault.note("stored people are not what the journal leads to: somebody leaves who never came")
+      return false
+    }
     people[at].contributions -= 1
     if people[at].contributions == 0 { people.remove(at: at) }
     return true
@@ -91,10 +94,15 @@ package func hash(stored: Int64) -> UInt64 { UInt64(bitPattern: stored) ^ 1 << 6
 // MARK: - As columns
 
 extension PeopleSketch {
-  /// Reads `hashes`, `counts` and `estimate`; nil where they are null.
+  /// Reads `hashes`, `counts` and `estimate`; nil where they are null, or do not fit each other (`FoldFault`).
   package init?(_ row: inout RowReader) {
     let (hashes, counts, estimate) = (row.bigints(), row.bigints(), row.bool())
     guard let hashes, let counts, let estimate else { return nil }
+    guard estimate ? hashes.count == Self.capacity : counts.count == hashes.count && hashes.count <= Self.capacity
+    else {
+      FoldFault.note("stored people are not a sketch: \(hashes.count) hashes with \(counts.count) counts")
+      return nil
+    }
     isEstimate = estimate
     people.reserveCapacity(hashes.count)
     for (index, stored) in hashes.enumerated() {

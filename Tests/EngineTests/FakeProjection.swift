@@ -93,6 +93,7 @@ final class FakeProjectionStore: ProjectionStore {
   let journal: FakeJournal
   /// Whether the next commit fails, and if so whether it happened all the same.
   var fate: () -> FakeJournalStore.Fate = { .happens }
+  private(set) var noted: String?
   private var transaction: Content?
   private var outcome: Result<Void, StoreError>?
 
@@ -185,6 +186,6 @@ final class FakeProjectionStore: ProjectionStore {
     defer { outcome = nil }
     try outcome!.get()
   }
-  func noteState(_ state: ProjectionState, reason: String?) throws(StoreError) {}
+  func noteState(_ state: ProjectionState, reason: String?) throws(StoreError) { noted = reason }
   func reset() { transaction = nil }
 }

@@ -68,6 +68,72 @@ struct ProjectionStageTests {
     #expect(database.content.place.lastDayTurn == 6)
   }
 
+  @Test("a journal without the next event stops the projection, which says so, and nothing else", arguments: [0, 20])
+  func gap(folded: Int) throws {
+    let (database, journal) = (FakeProjectionStore.Database(), FakeJournal())
+    let instance = Instance(database, journal)
+    if folded > 0 { try append(Array(repeating: 1, count: folded), to: journal) }
+    instance.steps(30)
+    try append([1, 1, 1], to: journal)
+    try append([1, 1], to: journal)
+    let lost = journal.segments.remove(at: journal.segments.count - 2)
+    instance.steps(30)
+    #expect(database.content.place.position == Int64(folded))
+    let reason = try #require(instance.store.noted)
+    #expect(reason.contains("no event at position \(folded + 1): its next segment begins at \(folded + 4)"))
+    #expect(reason.contains("pleat rebuild fake --accept-loss") == (folded == 0))
+    journal.segments.insert(lost, at: journal.segments.count - 1)
+    instance.steps(2_000)
+    #expect(database.content.place.position == Int64(folded) + 5)
+  }
+
+  @Test("derived events are committed soon, however much there is to fold")
+  func derivedUnderLoad() throws {
+    func committedAfter(_ nanoseconds: Int64, _ state: ProjectionState) throws -> [String] {
+      let (database, journal) = (FakeProjectionStore.Database(), FakeJournal())
+      let store = FakeProjectionStore(database, journal)
+      let run = FoldRun(
+        FakeProjection(), at: try store.takeOver(instance: InstanceID(name: "a", start: 1)), in: store,
+        settings: ProjectionSettings(cacheBytes: 1 << 20), publishes: true)
+      run.state = state
+      // The second turns the hour; then more of the same hour comes.
+      for hours in [[1, 2], [2], [2]] { try append(hours, to: journal) }
+      var walk = JournalWalk(store)
+      for at in [0, 0, nanoseconds] {
+        let now = Instant(monotonicNanoseconds: at, wall: Timestamp(microseconds: 0))
+        while run.place.position < Int64(at == 0 ? 3 : 4), let batch = try walk.batch(after: run.place.position) {
+          try run.fold(batch, now)
+          try run.flushUnderLoad(now)
+        }
+      }
+      try run.finishFlush()
+      return database.content.outbox
+    }
+    #expect(try committedAfter(99_000_000, .live).isEmpty)
+    #expect(try committedAfter(100_000_000, .live) == ["2"])
+    #expect(try committedAfter(999_000_000, .catchingUp).isEmpty)
+    #expect(try committedAfter(1_000_000_000, .catchingUp) == ["2"])
+  }
+
+  @Test("rows that no journal leads to fail the projection, and nothing is written")
+  func fault() throws {
+    let (database, journal) = (FakeProjectionStore.Database(), FakeJournal())
+    try append([1, 1], to: journal)
+    let store = FakeProjectionStore(database, journal)
+    let run = FoldRun(
+      FakeProjection(), at: try store.takeOver(instance: InstanceID(name: "a", start: 1)), in: store,
+      settings: ProjectionSettings(cacheBytes: 1 << 20), publishes: true)
+    var walk = JournalWalk(store)
+    let now = Instant(monotonicNanoseconds: 0, wall: Timestamp(microseconds: 0))
+    try run.fold(try #require(try walk.batch(after: 0)), now)
+    var sketch = PeopleSketch()
+    let changed = sketch.remove(7)
+    #expect(!changed)
+    let error = #expect(throws: StoreError.self) { try run.flush() }
+    #expect(error?.message.contains("somebody leaves who never came") == true)
+    #expect(database.content.place.position == 0 && database.content.row == nil)
+  }
+
   @Test("whatever becomes of commits and replies, every event counts once", arguments: 1...40 as ClosedRange<UInt64>)
   func once(seed: UInt64) throws {
     var random = SplitMix64(seed: seed)

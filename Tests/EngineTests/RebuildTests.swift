@@ -164,6 +164,24 @@ struct RebuildTests {
     world.expectRight("reply \(statement) lost")
   }
 
+  @Test("a switch whose reply is lost is reported at the place where it happened")
+  func lostSwitch() throws {
+    let world = try World(events: 160)
+    world.liveSteps(40)
+    let (rebuild, store) = world.rebuild()
+    store.onStatement = { what in
+      store.fate = { what == "swap" ? .happensAndTheReplyIsLost : .happens }
+    }
+    for _ in 0..<400 where world.database.content.live == 1 { world.drive(rebuild, steps: 1) }
+    try world.append(60)
+    world.pass(seconds: 20)
+    world.liveSteps(40)
+    #expect(world.database.livePlace.position == 220)
+    #expect(world.drive(rebuild, steps: 400))
+    #expect(rebuild.outcome?.generation == 2 && rebuild.outcome?.position == 160)
+    world.expectRight()
+  }
+
   @Test("a zombie that wakes up writes nothing and switches nothing", arguments: ["commit", "seize", "swap", "drop"])
   func zombie(asleepBefore statement: String) throws {
     let world = try World(events: 160)

@@ -1,0 +1,65 @@
+import Engine
+import Events
+import Postgres
+import Projections
+import Testing
+
+@Suite("Generations in PostgreSQL")
+struct GenerationTests {
+  /// A journal of two segments of ten events, of which retention has dropped the first.
+  private func database() throws -> TestDatabase {
+    let database = try TestDatabase()
+    let owner = try database.connect()
+    try owner.execute("SET ROLE pleat_owner")
+    let file = try #require(try MigrationFile.read(directory: TestCluster.migrations).first { $0.number == 6 })
+    try owner.execute(file.sql)
+    let journal = try database.journal()
+    try journal.begin(try database.instance(holding: ["partition/events/0"]))
+    _ = try journal.append(
+      [move(epoch: 1, from: 0, to: 20)], [segment(from: 0, to: 10), segment(from: 10, to: 20)])
+    try owner.execute(
+      """
+      UPDATE pleat.journal_start
+        SET first_position = 11, (chain, greatest_time) = (
+          SELECT chain, greatest_so_far FROM pleat.journal WHERE first_position = 1);
+      DELETE FROM pleat.journal WHERE first_position = 1;
+      """)
+    return database
+  }
+
+  @Test(
+    "a projection that comes after the journal's beginning is dropped can be folded from there, if that is accepted")
+  func acceptedLoss() throws {
+    let database = try database()
+    let instance = try database.instance("two", holding: ["projection/p"])
+    let store = try database.projection()
+    let first = try store.takeOver(instance: instance)
+    #expect(first.place.position == 0)
+    let owner = InstanceID(name: "r", start: 1)
+    let error = #expect(throws: StoreError.self) {
+      try store.beginRebuild(owner, seconds: 60, acceptLoss: false)
+    }
+    #expect(error?.message.contains("--accept-loss") == true)
+    #expect(try store.liveGeneration()?.position == 0)
+    let own = try store.beginRebuild(owner, seconds: 60, acceptLoss: true)
+    #expect(own.generation == 2 && own.place.position == 10)
+    let live = try store.seizeLive(owner, seconds: 15)
+    #expect(live.cursor.place.position == 10 && live.cursor.place.chain == own.place.chain)
+    #expect(live.cursor.epoch > first.epoch && live.holder == instance)
+    try store.swap(own, for: live, owner, seconds: 60)
+    #expect(try store.liveSince(2) == 10)
+    let next = try store.takeOver(instance: instance)
+    #expect(next.generation == 2 && next.place.position == 10)
+    #expect(try store.segments(after: 10, bytes: 1).first?.firstPosition == 11)
+  }
+
+  @Test("what is folded already is never moved over a gap")
+  func foldedStays() throws {
+    let database = try database()
+    let store = try database.projection()
+    _ = try store.takeOver(instance: try database.instance("two", holding: ["projection/p"]))
+    try database.connect().execute("UPDATE pleat.projection_cursors SET position = 5, chain = '\\x01'")
+    _ = try store.beginRebuild(InstanceID(name: "r", start: 1), seconds: 60, acceptLoss: true)
+    #expect(try store.liveGeneration()?.position == 5)
+  }
+}
