@@ -20,9 +20,13 @@ func cLibrary(_ name: String, _ pkgConfig: String, _ package: String) -> Target 
   .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([package])])
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], data: [String] = []) -> Target {
+/// `isOptimized`: what goes through thousands of events again for every number is too slow without.
+func tests(
+  _ name: String, _ dependencies: [Target.Dependency], data: [String] = [], isOptimized: Bool = false
+) -> Target {
   .testTarget(
-    name: name, dependencies: dependencies, resources: data.map { .copy($0) }, swiftSettings: settings)
+    name: name, dependencies: dependencies, resources: data.map { .copy($0) },
+    swiftSettings: settings + (isOptimized ? [.unsafeFlags(["-O"])] : []))
 }
 
 let package = Package(
@@ -79,7 +83,9 @@ let package = Package(
     tests("PostgresTests", ["Postgres", "Engine", "Projections", "Events"]),
     tests("GeneratorTests", ["Generator", "Events"]),
     tests("ServiceTests", ["Service", "Generator", "Engine", "Projections", "Events"]),
-    tests("SystemTests", ["TestSupport", "Kafka", "Postgres", "Engine", "Events"], data: ["Conformance"]),
+    tests(
+      "SystemTests", ["TestSupport", "Kafka", "Postgres", "Engine", "Events"], data: ["Conformance"],
+      isOptimized: true),
   ],
   cxxLanguageStandard: .cxx17
 )
