@@ -42,13 +42,14 @@ package final class TemporaryFoldStore: FoldStore {
     WHERE t.projection = $1 AND to_regclass('pleat.' || quote_ident(n.name)) IS NOT NULL
     ORDER BY n.name COLLATE "C"
     """
-  /// What the projection's SQL calls to change its tables: functions of the owner that the login may call.
+  /// What the projection's SQL calls to change its tables: functions of the owner that the login may call. By their definition:
+  /// `prosrc` is empty where the body is `BEGIN ATOMIC`.
   private static let functions = """
     SELECT p.proname, pg_get_functiondef(p.oid)
     FROM pg_proc p
     WHERE p.pronamespace = 'pleat'::regnamespace AND p.provolatile = 'v' AND p.prokind = 'f'
       AND has_function_privilege(p.oid, 'EXECUTE')
-      AND EXISTS (SELECT FROM unnest($1::text[]) n (name) WHERE p.prosrc LIKE '%pleat.' || replace(n.name, '_', '\\_') || '%')
+      AND EXISTS (SELECT FROM unnest($1::text[]) n (name) WHERE pg_get_functiondef(p.oid) LIKE '%pleat.' || replace(n.name, '_', '\\_') || '%')
     """
 
   /// Makes the tables, empty, and the cursor of this generation at the journal's beginning; returns the names of the projection's
