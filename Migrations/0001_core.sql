@@ -578,6 +578,8 @@ CREATE FUNCTION pleat.take_over_partition(
 ) RETURNS SETOF pleat.partitions
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  -- An erasure that begins now knows this partition, or is known to whoever reads the open ones after this.
+  PERFORM pg_advisory_xact_lock_shared(7813870561498363);
   INSERT INTO pleat.partitions (topic, partition, next_offset, cluster_id, updated_at)
     VALUES (p_topic, p_partition, p_first_offset, p_cluster_id, clock_timestamp()) ON CONFLICT DO NOTHING;
   RETURN QUERY

@@ -11,6 +11,7 @@ CREATE TABLE pleat.erasures (
   requested_at timestamptz NOT NULL,
   search_until bigint NOT NULL,
   searched_to  bigint NOT NULL DEFAULT 0,
+  letters_until bigint NOT NULL DEFAULT 0,
   letters_to   bigint NOT NULL DEFAULT 0,
   busy_until   timestamptz NOT NULL DEFAULT '-infinity',
   position     bigint
@@ -22,6 +23,7 @@ COMMENT ON COLUMN pleat.erasures.number IS 'The offset of the erasure''s own seg
 COMMENT ON COLUMN pleat.erasures.person IS 'Keyed hash of the user_id, in the order of the unsigned hashes.';
 COMMENT ON COLUMN pleat.erasures.search_until IS 'The journal''s last position at the beginning: what comes behind it was ingested with the erasure known.';
 COMMENT ON COLUMN pleat.erasures.searched_to IS 'The journal is rewritten up to this position.';
+COMMENT ON COLUMN pleat.erasures.letters_until IS 'The last dead letter at the beginning: later ones came with the erasure known.';
 COMMENT ON COLUMN pleat.erasures.letters_to IS 'Dead letters are searched up to this id.';
 COMMENT ON COLUMN pleat.erasures.busy_until IS 'Somebody who knows the id is at work, and will append the event.';
 COMMENT ON COLUMN pleat.erasures.position IS 'Of the erasure''s event; NULL before it.';
@@ -45,6 +47,9 @@ CREATE TABLE pleat.erasure_segments (
   PRIMARY KEY (erasure, first_position)
 );
 COMMENT ON TABLE pleat.erasure_segments IS 'What an erasure has rewritten, until its event lists it.';
+
+ALTER TABLE pleat.kept_identities ADD scrubbed boolean NOT NULL DEFAULT true;
+COMMENT ON COLUMN pleat.kept_identities.scrubbed IS 'False from an erasure until the table was written anew.';
 
 -- Functions: inside ----------------------------------------------------------------------------------------------------------
 
@@ -102,6 +107,8 @@ DECLARE
   v_id uuid;
   v_changed boolean := false;
 BEGIN
+  -- A partition taken over for the first time has no row yet whose epoch could be raised: one after the other.
+  PERFORM pg_advisory_xact_lock(7813870561498363);
   -- What is begun is extended: one erasure of a person at a time.
   SELECT e.id INTO v_id FROM pleat.erasures e WHERE e.person = p_person AND e.position IS NULL FOR UPDATE;
   IF NOT FOUND THEN
@@ -125,7 +132,10 @@ BEGIN
     -- Who reads a partition without knowing of this writes nothing more. In the order in which appends lock them.
     PERFORM FROM pleat.partitions p ORDER BY p.topic, p.partition FOR UPDATE;
     UPDATE pleat.partitions SET epoch = epoch + 1;
-    UPDATE pleat.erasures e SET search_until = (SELECT h.position FROM pleat.journal_head h) WHERE e.id = v_id;
+    UPDATE pleat.erasures e
+      SET search_until = (SELECT h.position FROM pleat.journal_head h),
+          letters_until = (SELECT coalesce(max(d.id), 0) FROM pleat.dead_letters d)
+      WHERE e.id = v_id;
   END IF;
   RETURN v_id;
 END $$;
@@ -171,8 +181,24 @@ END $$;
 COMMENT ON FUNCTION pleat.rewrite_segments IS
   'Puts rewritten segments in the place of those that were read (by their payload''s digest), for an open erasure. The chain stays as it is.';
 
+CREATE FUNCTION pleat.erase_kept_identities(
+  p_erasure uuid, p_busy_seconds integer, p_positions bigint[], p_identities bytea[]
+) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE pleat.erasures e
+    SET busy_until = CASE WHEN p_busy_seconds > 0 THEN clock_timestamp() + make_interval(secs => p_busy_seconds) ELSE e.busy_until END
+    WHERE e.id = p_erasure AND e.position IS NULL;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'the erasure % is not open', p_erasure USING ERRCODE = 'PL001';
+  END IF;
+  UPDATE pleat.kept_identities k SET identities = n.identities, scrubbed = false
+    FROM unnest(p_positions, p_identities) n (first_position, identities) WHERE k.first_position = n.first_position;
+END $$;
+COMMENT ON FUNCTION pleat.erase_kept_identities IS 'Puts digests in the place of identities that retention has kept and that hold the id.';
+
 CREATE FUNCTION pleat.erase_letters(
-  p_erasure uuid, p_searched_to bigint, p_busy_seconds integer, p_ids bigint[], p_keyless bigint[]
+  p_erasure uuid, p_searched_to bigint, p_busy_seconds integer, p_ids bigint[], p_keyless bigint[], p_pathless bigint[]
 ) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -185,10 +211,10 @@ BEGIN
   END IF;
   UPDATE pleat.dead_letters d
     SET value = NULL, header_names = '{}', header_values = '{}', key = CASE WHEN d.id = ANY (p_keyless) THEN NULL ELSE d.key END,
-        erased_at = clock_timestamp()
+        path = CASE WHEN d.id = ANY (p_pathless) THEN NULL ELSE d.path END, erased_at = clock_timestamp()
     WHERE d.id = ANY (p_ids);
 END $$;
-COMMENT ON FUNCTION pleat.erase_letters IS 'Takes value and headers out of dead letters, and the key where it holds the id.';
+COMMENT ON FUNCTION pleat.erase_letters IS 'Takes value and headers out of dead letters, and key and path where they hold the id.';
 
 CREATE FUNCTION pleat.append_erasure(
   p_erasure uuid, p_is_requester boolean, p_time timestamptz, p_payload bytea, p_payload_digest bytea, p_identities bytea,
@@ -204,7 +230,8 @@ BEGIN
     RAISE EXCEPTION 'there is no erasure %', p_erasure USING ERRCODE = 'PL003';
   ELSIF v_erasure.position IS NOT NULL THEN
     RETURN v_erasure.position;
-  ELSIF v_erasure.searched_to < v_erasure.search_until OR EXISTS (SELECT FROM pleat.erasure_ends_left(p_erasure))
+  ELSIF v_erasure.searched_to < v_erasure.search_until OR v_erasure.letters_to < v_erasure.letters_until
+    OR EXISTS (SELECT FROM pleat.erasure_ends_left(p_erasure))
     OR (v_erasure.busy_until > clock_timestamp() AND NOT p_is_requester)
     OR p_time > (SELECT h.greatest_time FROM pleat.journal_head h)
   THEN
@@ -223,14 +250,15 @@ BEGIN
   RETURN v_position;
 END $$;
 COMMENT ON FUNCTION pleat.append_erasure IS
-  'Appends an erasure''s event once the journal is rewritten and every end reached (else PL001), and returns its position; 0 where there is nothing to take anybody out of.';
+  'Appends an erasure''s event once journal and dead letters are rewritten and every end reached (else PL001), and returns its position; 0 where there is nothing to take anybody out of.';
 
 CREATE FUNCTION pleat.begin_retry(p_topic text, p_partition integer) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   UPDATE pleat.partitions p SET epoch = p.epoch + 1 WHERE p.topic = p_topic AND p.partition = p_partition RETURNING p.epoch;
 END;
-COMMENT ON FUNCTION pleat.begin_retry IS 'Raises a partition''s epoch, and returns it: until finish_retry nothing is journaled from it.';
+COMMENT ON FUNCTION pleat.begin_retry IS
+  'Raises a partition''s epoch, and returns it: who tries letters again then knows all that is journaled from it, until ingest takes it over.';
 
 CREATE FUNCTION pleat.finish_retry(
   p_letter bigint, p_epoch bigint, p_is_duplicate boolean, p_least_time timestamptz, p_payload bytea, p_payload_digest bytea,
@@ -246,11 +274,15 @@ BEGIN
     RAISE EXCEPTION 'the dead letter % is gone', p_letter USING ERRCODE = 'PL001';
   END IF;
   UPDATE pleat.partitions p
-    SET epoch = p.epoch + 1, dead_letters = greatest(p.dead_letters - 1, 0),
+    SET dead_letters = greatest(p.dead_letters - 1, 0),
         duplicates = p.duplicates + p_is_duplicate::integer, updated_at = clock_timestamp()
     WHERE p.topic = v_letter.topic AND p.partition = v_letter.partition AND p.epoch = p_epoch;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'the epoch of %/% is not % any more', v_letter.topic, v_letter.partition, p_epoch USING ERRCODE = 'PL001';
+  END IF;
+  -- An erasure that begins from here on waits for the partition's row, and then finds what is journaled now.
+  IF EXISTS (SELECT FROM pleat.erasures e WHERE e.position IS NULL AND e.letters_to < p_letter) THEN
+    RAISE EXCEPTION 'an erasure has not looked at the dead letter % yet', p_letter USING ERRCODE = 'PL001';
   END IF;
   DELETE FROM pleat.dead_letters d WHERE d.id = p_letter AND d.erased_at IS NULL;
   IF NOT FOUND THEN
@@ -265,18 +297,19 @@ BEGIN
   RETURN v_position;
 END $$;
 COMMENT ON FUNCTION pleat.finish_retry IS
-  'Journals what a dead letter held, at the letter''s coordinates, or counts it as a duplicate, and deletes the letter, if the partition''s epoch is still that of begin_retry (else PL001). Returns the position.';
+  'Journals what a dead letter held, at the letter''s coordinates, or counts it as a duplicate, and deletes the letter, if the partition''s epoch is still that of begin_retry and no open erasure has yet to look at it (else PL001). Returns the position.';
 
 -- Grants ---------------------------------------------------------------------------------------------------------------------
 
 REVOKE EXECUTE ON FUNCTION
   pleat.append_segment, pleat.erasure_ends_left, pleat.begin_erasure, pleat.rewrite_segments, pleat.erase_letters,
-  pleat.append_erasure, pleat.begin_retry, pleat.finish_retry
+  pleat.erase_kept_identities, pleat.append_erasure, pleat.begin_retry, pleat.finish_retry
   FROM PUBLIC;
 GRANT SELECT ON pleat.erasures, pleat.erasure_ends, pleat.erased_segments, pleat.erasure_segments TO pleat_writer, pleat_operator;
 GRANT EXECUTE ON FUNCTION pleat.erasure_ends_left TO pleat_writer, pleat_operator;
 -- A database that went back is erased again by the daemon before it reads on. What it may rewrite is bound to an open erasure,
 -- and listed by an event of the chain.
 GRANT EXECUTE ON FUNCTION
-  pleat.begin_erasure, pleat.rewrite_segments, pleat.erase_letters, pleat.append_erasure, pleat.begin_retry, pleat.finish_retry
+  pleat.begin_erasure, pleat.rewrite_segments, pleat.erase_letters, pleat.erase_kept_identities, pleat.append_erasure,
+  pleat.begin_retry, pleat.finish_retry
   TO pleat_writer;

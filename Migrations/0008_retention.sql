@@ -27,12 +27,14 @@ RETURN p_chain = '' OR coalesce((
 CREATE FUNCTION pleat.drop_journal_table(
   p_days integer, OUT dropped text, OUT until_position bigint, OUT held_by text
 )
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $$
 DECLARE
   c_window CONSTANT bigint := 100000;
   v_table pleat.journal_tables;
   v_last pleat.journal;
 BEGIN
+  -- No erasure begins meanwhile: it would look for identities in two places.
+  PERFORM pg_advisory_xact_lock_shared(7813870561498363);
   SELECT * INTO STRICT v_table FROM pleat.journal_tables t ORDER BY t.first_position LIMIT 1 FOR UPDATE;
   SELECT * INTO v_last FROM pleat.journal s WHERE s.first_position < v_table.until_position
     ORDER BY s.first_position DESC LIMIT 1;
@@ -57,6 +59,9 @@ BEGIN
         AND (r.position IS NULL OR (o.position, o.ordinal) > (r.position, r.ordinal))
       ORDER BY o.position LIMIT 1) o ON true;
   END IF;
+  IF held_by IS NULL AND EXISTS (SELECT FROM pleat.erasures e WHERE e.position IS NULL) THEN
+    held_by := 'an erasure that is not done';
+  END IF;
   IF held_by IS NOT NULL THEN
     RETURN;
   END IF;
@@ -71,9 +76,14 @@ BEGIN
     CROSS JOIN LATERAL (
       SELECT * FROM pleat.journal j WHERE j.first_position <= referred.position ORDER BY j.first_position DESC LIMIT 1) s
     ON CONFLICT DO NOTHING;
-  DELETE FROM pleat.kept_identities k USING pleat.partitions p
-    WHERE p.topic = k.topic AND p.partition = k.partition
-      AND (p.incarnation > k.incarnation OR k.next_offset <= p.next_offset - c_window);
+  WITH gone AS (
+    DELETE FROM pleat.kept_identities k USING pleat.partitions p
+      WHERE p.topic = k.topic AND p.partition = k.partition
+        AND (p.incarnation > k.incarnation OR k.next_offset <= p.next_offset - c_window)
+      RETURNING k.topic, k.partition, k.incarnation, k.next_offset)
+  INSERT INTO pleat.dropped_offsets AS d (topic, partition, incarnation, next_offset)
+    SELECT g.topic, g.partition, g.incarnation, max(g.next_offset) FROM gone g GROUP BY g.topic, g.partition, g.incarnation
+    ON CONFLICT (topic, partition, incarnation) DO UPDATE SET next_offset = greatest(d.next_offset, excluded.next_offset);
   INSERT INTO pleat.kept_identities (first_position, topic, partition, incarnation, first_offset, next_offset, identities)
     SELECT s.first_position, s.topic, s.partition, s.incarnation, s.first_offset, s.next_offset, s.identities
     FROM pleat.journal s JOIN pleat.partitions p USING (topic, partition, incarnation)

@@ -30,17 +30,28 @@ package struct OpenErasure: Sendable {
   /// The journal is to be rewritten up to the first, and is up to the second.
   package var searchUntil: Int64
   package var searchedTo: Int64
-  /// Dead letters are searched up to this id.
+  /// Dead letters are to be searched up to the first id, and are up to the second.
+  package var lettersUntil: Int64
   package var lettersTo: Int64
   /// Somebody who knows the id is at work.
   package var isBusy: Bool
   package var ends: [ErasureRecord.End]
   package init(
-    id: String, hash: UInt64, number: Int64, searchUntil: Int64, searchedTo: Int64, lettersTo: Int64, isBusy: Bool,
-    ends: [ErasureRecord.End]
+    id: String, hash: UInt64, number: Int64, searchUntil: Int64, searchedTo: Int64, lettersUntil: Int64,
+    lettersTo: Int64,
+    isBusy: Bool, ends: [ErasureRecord.End]
   ) {
     (self.id, self.hash, self.number, self.searchUntil) = (id, hash, number, searchUntil)
-    (self.searchedTo, self.lettersTo, self.isBusy, self.ends) = (searchedTo, lettersTo, isBusy, ends)
+    (self.searchedTo, self.lettersUntil, self.lettersTo) = (searchedTo, lettersUntil, lettersTo)
+    (self.isBusy, self.ends) = (isBusy, ends)
+  }
+
+  /// Whether the journal and the dead letters are rewritten as far as they must be.
+  var isSearched: Bool { searchedTo >= searchUntil && lettersTo >= lettersUntil }
+
+  /// Whether the other is of the same request: whoever extends an erasure moves its ends.
+  func isSame(as other: OpenErasure) -> Bool {
+    id == other.id && searchUntil == other.searchUntil && lettersUntil == other.lettersUntil && ends == other.ends
   }
 }
 
@@ -60,12 +71,24 @@ package struct ErasableSegment: Sendable {
 /// A dead letter as an erasure reads it.
 package struct ErasableLetter: Sendable {
   package var id: Int64
+  /// Of the member behind the reason.
+  package var path: String?
   package var key: [UInt8]?
   package var value: [UInt8]?
   /// Names and values.
   package var headers: [[UInt8]]
-  package init(id: Int64, key: [UInt8]?, value: [UInt8]?, headers: [[UInt8]]) {
-    (self.id, self.key, self.value, self.headers) = (id, key, value, headers)
+  package init(id: Int64, path: String?, key: [UInt8]?, value: [UInt8]?, headers: [[UInt8]]) {
+    (self.id, self.path, self.key, self.value, self.headers) = (id, path, key, value, headers)
+  }
+}
+
+/// A dead letter that an erasure empties.
+package struct ErasedLetter: Sendable {
+  package var id: Int64
+  package var dropsKey: Bool
+  package var dropsPath: Bool
+  package init(id: Int64, dropsKey: Bool, dropsPath: Bool) {
+    (self.id, self.dropsKey, self.dropsPath) = (id, dropsKey, dropsPath)
   }
 }
 
@@ -98,7 +121,12 @@ package protocol ErasureStore: AnyObject {
     _ segments: [(old: ErasableSegment, payload: [UInt8], identities: [UInt8])]) throws(StoreError)
   func letters(after id: Int64, limit: Int) throws(StoreError) -> [ErasableLetter]
   func eraseLetters(
-    _ erasure: String, searchedTo id: Int64, busySeconds: Int32, _ letters: [(id: Int64, dropsKey: Bool)]
+    _ erasure: String, searchedTo id: Int64, busySeconds: Int32, _ letters: [ErasedLetter]) throws(StoreError)
+  /// What retention has kept of segments behind a position, in order; at most `limit`.
+  func keptIdentities(after position: Int64, limit: Int) throws(StoreError)
+    -> [(firstPosition: Int64, identities: [UInt8])]
+  func eraseKept(
+    _ erasure: String, busySeconds: Int32, _ identities: [(firstPosition: Int64, identities: [UInt8])]
   ) throws(StoreError)
   /// Hands over what an erasure has rewritten, with the digests as they are now.
   func rewritten(_ erasure: String) throws(StoreError)

@@ -12,10 +12,14 @@ package final class ErasureWatch {
   private var erasers: [String: JournalEraser] = [:]
   /// Ids met so far of those whose hashes are erased: what else holds them is found by these.
   private var ids: [UInt64: [UInt8]] = [:]
+  /// When to read `open` again, to be told what others have done.
   private var lookAt: Int64 = 0
+  private var records: [ErasureRecord] = []
+  /// When to read the cursor topic again.
+  private var recordsAt: Int64 = 0
   private var outage = Outage()
 
-  /// Pages of the journal in one step of ingest.
+  /// Pages of the journal in one step of ingest that waits for them.
   private static let pagesAStep = 4
   private static let lookNanoseconds: Int64 = 1_000_000_000
 
@@ -27,28 +31,48 @@ package final class ErasureWatch {
 
   /// To be called before a partition is taken over. Returns false while the journal has to be erased again: call it again then,
   /// and take nothing over.
-  func prepare() throws -> Bool {
-    if erasers.isEmpty { try look() }
-    for erasure in open where !erasure.isBusy {
-      if try !search(erasure) { return false }
+  func prepare(_ now: Instant) throws -> Bool {
+    try look(now)
+    for index in open.indices where !open[index].isBusy {
+      if try !search(index, pages: Self.pagesAStep) { return false }
     }
     return true
   }
 
-  /// Whether the journal is being erased again: to be asked to go on at once.
+  /// Whether an erasure was begun or extended since `prepare`: to be asked once a partition's epoch is raised, from which on whoever
+  /// begins one ends the reading of it. Then prepare again.
+  func isOvertaken() throws(StoreError) -> Bool {
+    let prepared = open
+    try readOpen()
+    return open.contains { erasure in !prepared.contains { $0.isSame(as: erasure) } }
+  }
+
+  /// Whether the journal is being erased again: to be asked to go on at once. Each step then does some of it.
   var isAtWork: Bool { !erasers.isEmpty }
 
-  private func look() throws {
-    let records = try log.erasureRecords()
-    let known = try store.known(records.map(\.id))
+  /// Of what is open now; what was begun for others is dropped.
+  private func readOpen() throws(StoreError) {
     open = try store.open()
+    erasers = erasers.filter { id, eraser in
+      open.contains { $0.id == id && !$0.isBusy && $0.isSame(as: eraser.erasure) }
+    }
+    ids = ids.filter { hash, _ in open.contains { $0.hash == hash } }
+  }
+
+  private func look(_ now: Instant) throws {
+    if erasers.isEmpty || now.monotonicNanoseconds >= recordsAt {
+      records = try log.erasureRecords()
+      recordsAt = now.monotonicNanoseconds + Self.lookNanoseconds
+    }
+    let known = try store.known(records.map(\.id))
+    try readOpen()
     var hasBegun = false
     for record in records where !known.contains(record.id) || isExtended(by: record) {
       _ = try store.begin(record)
       hasBegun = true
       reporter.report(.warning, "the database has forgotten an erasure: it is done again", [("erasure", record.id)])
     }
-    if hasBegun { open = try store.open() }
+    if hasBegun { try readOpen() }
     lookAt = 0
   }
 
@@ -61,17 +85,18 @@ package final class ErasureWatch {
     }
   }
 
-  /// A few pages; returns whether the journal is rewritten as far as it must be.
-  private func search(_ erasure: OpenErasure) throws(StoreError) -> Bool {
-    if erasure.searchedTo >= erasure.searchUntil { return true }
+  /// Some pages; returns whether the journal and the dead letters are rewritten as far as they must be.
+  private func search(_ index: Int, pages: Int) throws(StoreError) -> Bool {
+    let erasure = open[index]
+    if erasure.isSearched { return true }
     let eraser: JournalEraser
-    if let known = erasers[erasure.id], known.erasure.searchUntil == erasure.searchUntil {
+    if let known = erasers[erasure.id] {
       eraser = known
     } else {
       eraser = JournalEraser(erasure, id: ids[erasure.hash], keys: keys, store: store, busySeconds: 0)
       erasers[erasure.id] = eraser
     }
-    for _ in 0..<Self.pagesAStep {
+    for _ in 0..<pages {
       do throws(StoreError) {
         guard try eraser.step(until: erasure.searchUntil) else { continue }
       } catch {
@@ -82,6 +107,7 @@ package final class ErasureWatch {
       }
       if let id = eraser.id { ids[erasure.hash] = id }
       erasers[erasure.id] = nil
+      (open[index].searchedTo, open[index].lettersTo) = (erasure.searchUntil, erasure.lettersUntil)
       reporter.report(.notice, "the journal is erased again", [("erasure", erasure.id)])
       return true
     }
@@ -115,6 +141,7 @@ package final class ErasureWatch {
       guard let id, parts.contains(where: { EscapedText.holds(id, in: $0) }) else { continue }
       ids[person.hash] = id
       if letter.key.map({ EscapedText.holds(id, in: $0) }) ?? false { letter.key = nil }
+      if letter.refusal.path.map({ JournalEraser.holds(id, inPath: $0) }) ?? false { letter.refusal.path = nil }
       letter.value = nil
       letter.headers = []
     }
@@ -122,15 +149,20 @@ package final class ErasureWatch {
 
   // MARK: The end
 
-  /// Looks, once a second while anything is open, whether an erasure is done, and appends its event. A failure stops nothing but
-  /// this.
+  /// A page of what is still to be erased; and, once a second while anything is open, looks whether an erasure is done, and appends
+  /// its event. A failure stops nothing but this.
   func finish(_ now: Instant) {
-    guard !open.isEmpty, now.monotonicNanoseconds >= lookAt else { return }
-    lookAt = now.monotonicNanoseconds + Self.lookNanoseconds
+    let isDue = now.monotonicNanoseconds >= lookAt
+    guard !open.isEmpty, isDue || isAtWork else { return }
     do throws(StoreError) {
-      open = try store.open()
-      for erasure in open where !erasure.isBusy {
-        guard try search(erasure), try store.lags(erasure.id).isEmpty else { continue }
+      if isDue {
+        lookAt = now.monotonicNanoseconds + Self.lookNanoseconds
+        try readOpen()
+      }
+      for index in open.indices where !open[index].isBusy {
+        let erasure = open[index]
+        // A page a step: what is read meanwhile goes on.
+        guard try search(index, pages: 1), isDue, try store.lags(erasure.id).isEmpty else { continue }
         let position = try store.appendEvent(of: erasure, isRequester: false)
         ids[erasure.hash] = nil
         reporter.report(.notice, "a person is erased", [("erasure", erasure.id), ("position", "\(position)")])
@@ -140,6 +172,8 @@ package final class ErasureWatch {
       // Not done yet after all, or done by another.
       if case .lost = error { return }
       store.reset()
+      // Nothing is under way until then.
+      erasers = [:]
       outage.begin(reporter, "erasures wait: \(error.message)")
     }
   }

@@ -27,7 +27,7 @@ extension IngestStage {
         reporter.report(.notice, "\(partition) goes on at offset \(cursor.nextOffset)")
       }
       if !isPrepared {
-        guard try erasures?.prepare() ?? true else { return }
+        guard try erasures?.prepare(now) ?? true else { return }
         isPrepared = true
       }
       try takeOver(partition, resource: resource, term: term, instance: instance, now)
@@ -96,6 +96,11 @@ extension IngestStage {
     identities.sort { $0.offset < $1.offset }
     for identity in identities { taken.window.insert(identity.digest, at: identity.offset) }
     if let erasures {
+      // The next step prepares again, and takes it over.
+      if try erasures.isOvertaken() {
+        reporter.report(.notice, "an erasure has begun: \(partition) is taken over again")
+        return
+      }
       taken.erasures = erasures.people(of: partition, incarnation: cursor.incarnation)
         .filter { $0.end > cursor.nextOffset }
     }

@@ -4,7 +4,8 @@ package import Events
 /// done is noted with it, so that whoever goes on begins where it ended.
 ///
 /// Whoever has only the hash looks for the id first, among the `user_id`s of what is still to be searched and the strings of dead
-/// letters; nothing is rewritten where it is not found.
+/// letters; nothing is rewritten where it is not found. It looks from the beginning, and then rewrites from there: who searched before
+/// may not have known the id.
 package final class JournalEraser {
   package let erasure: OpenErasure
   private let keys: ErasureKeys
@@ -19,6 +20,8 @@ package final class JournalEraser {
   package private(set) var erasedLetters: Int64 = 0
   private var lettersTo: Int64
   private var lettersAreDone = false
+  /// The first position of what retention has kept up to which identities are searched; nil once all are.
+  private var keptTo: Int64? = 0
   /// Where the id is looked for; nil once it is known, or nowhere.
   private var lookedTo: (position: Int64, letter: Int64)?
 
@@ -31,21 +34,31 @@ package final class JournalEraser {
   ) {
     (self.erasure, self.id, self.keys, self.store, self.busySeconds) = (erasure, id, keys, store, busySeconds)
     (searchedTo, lettersTo) = (erasure.searchedTo, erasure.lettersTo)
-    if id == nil { lookedTo = (erasure.searchedTo, erasure.lettersTo) }
+    if id == nil { lookedTo = (0, 0) }
   }
 
-  /// One page. Returns whether nothing is left to be done up to that position.
+  /// One page. Returns whether nothing is left to be done up to that position, the dead letters included.
   package func step(until position: Int64) throws(StoreError) -> Bool {
     if id == nil, let place = lookedTo {
       try look(from: place, until: position)
       return false
     }
-    if searchedTo < position {
-      if let id { try rewritePage(id, until: position) } else { try note(position) }
+    guard let id else {
+      // Nobody of this hash is anywhere.
+      try note(position)
+      try store.eraseLetters(erasure.id, searchedTo: erasure.lettersUntil, busySeconds: busySeconds, [])
+      return true
+    }
+    if let place = keptTo {
+      try eraseKept(id, after: place)
       return false
     }
-    if !lettersAreDone, let id { try erasePage(of: id) }
-    return lettersAreDone || id == nil
+    if searchedTo < position {
+      try rewritePage(id, until: position)
+      return false
+    }
+    if !lettersAreDone { try erasePage(of: id) }
+    return lettersAreDone
   }
 
   /// Dead letters that came since are to be searched as well.
@@ -86,23 +99,60 @@ package final class JournalEraser {
     searchedTo = position
   }
 
+  /// Identities that are kept of segments which are gone.
+  private func eraseKept(_ id: [UInt8], after place: Int64) throws(StoreError) {
+    let page = try store.keptIdentities(after: place, limit: Self.pageSegments)
+    var changed: [(firstPosition: Int64, identities: [UInt8])] = []
+    for kept in page {
+      do throws(BatchFormError) {
+        if let erased = try IdentityColumn.erasing(id, from: kept.identities, keys: keys) {
+          changed.append((kept.firstPosition, erased))
+        }
+      } catch {
+        throw .refused("the identities kept of the segment at \(kept.firstPosition) cannot be read: \(error)")
+      }
+    }
+    if !changed.isEmpty { try store.eraseKept(erasure.id, busySeconds: busySeconds, changed) }
+    keptTo = page.count < Self.pageSegments ? nil : page.last?.firstPosition
+  }
+
   // MARK: Dead letters
 
   private func erasePage(of id: [UInt8]) throws(StoreError) {
     let page = try store.letters(after: lettersTo, limit: Self.pageLetters)
-    var erased: [(id: Int64, dropsKey: Bool)] = []
+    var erased: [ErasedLetter] = []
     for letter in page where Self.holds(id, letter) {
-      erased.append((letter.id, letter.key.map { EscapedText.holds(id, in: $0) } ?? false))
+      erased.append(
+        ErasedLetter(
+          id: letter.id, dropsKey: letter.key.map { EscapedText.holds(id, in: $0) } ?? false,
+          dropsPath: letter.path.map { Self.holds(id, inPath: $0) } ?? false))
     }
-    let reached = page.last?.id ?? lettersTo
+    let isLast = page.count < Self.pageLetters
+    // The last ones may be gone: tried again, and journaled.
+    let reached = max(page.last?.id ?? lettersTo, isLast ? erasure.lettersUntil : 0)
     try store.eraseLetters(erasure.id, searchedTo: reached, busySeconds: busySeconds, erased)
     erasedLetters += Int64(erased.count)
     lettersTo = reached
-    lettersAreDone = page.count < Self.pageLetters
+    lettersAreDone = isLast
   }
 
   private static func holds(_ id: [UInt8], _ letter: ErasableLetter) -> Bool {
     ([letter.key, letter.value].compactMap { $0 } + letter.headers).contains { EscapedText.holds(id, in: $0) }
+      || letter.path.map { holds(id, inPath: $0) } ?? false
+  }
+
+  /// In a header's name, or in a member's name within a JSON Pointer, which writes `~` as `~0` and `/` as `~1`.
+  static func holds(_ id: [UInt8], inPath path: String) -> Bool {
+    let bytes = Array(path.utf8)
+    var plain: [UInt8] = []
+    var index = 0
+    while index < bytes.count {
+      let next = index + 1 < bytes.count ? bytes[index + 1] : 0
+      let isEscape = bytes[index] == UInt8(ascii: "~") && (next == UInt8(ascii: "0") || next == UInt8(ascii: "1"))
+      plain.append(isEscape && next == UInt8(ascii: "1") ? UInt8(ascii: "/") : bytes[index])
+      index += isEscape ? 2 : 1
+    }
+    return EscapedText.holds(id, in: bytes) || EscapedText.holds(id, in: plain)
   }
 
   // MARK: Looking for the id
@@ -112,8 +162,7 @@ package final class JournalEraser {
       let page = try store.segments(after: place.position, limit: Self.pageSegments)
       for segment in page {
         if let found = try decode(segment).ids(of: [(erasure.hash, .max)], key: keys.people).first {
-          id = found.id
-          return
+          return begin(with: found.id)
         }
       }
       lookedTo!.position = page.last.map { $0.firstPosition + Int64($0.count) - 1 } ?? position
@@ -122,12 +171,13 @@ package final class JournalEraser {
     let page = try store.letters(after: place.letter, limit: Self.pageLetters)
     for letter in page {
       if let found = Self.find(erasure.hash, in: [letter.key, letter.value].compactMap { $0 } + letter.headers, keys) {
-        id = found
-        return
+        return begin(with: found)
       }
     }
     if let last = page.last { lookedTo!.letter = last.id } else { lookedTo = nil }
   }
+
+  private func begin(with found: [UInt8]) { (id, lookedTo, searchedTo, lettersTo) = (found, nil, 0, 0) }
 
   /// A string in some bytes, or all of one of them, that has this hash.
   package static func find(_ hash: UInt64, in parts: [[UInt8]], _ keys: ErasureKeys) -> [UInt8]? {

@@ -76,6 +76,18 @@ struct BatchEraser {
     if isChanged { findings.changedEvents += 1 }
   }
 
+  /// Of a batch of which nothing else is known. Returns whether anything changed.
+  mutating func eraseIdentities() -> Bool {
+    var isChanged = false
+    for index in batch.events.indices {
+      let event = batch.events[index]
+      guard !event.id.isNone, holds(event.id) || holds(event.source) else { continue }
+      eraseIdentity(of: index)
+      isChanged = true
+    }
+    return isChanged
+  }
+
   private mutating func eraseIdentity(of index: Int) {
     let event = batch.events[index]
     let message =

@@ -29,6 +29,28 @@ package enum IdentityColumn {
     }
   }
 
+  /// The column with digests in the place of the identities that hold an id; nil where none does.
+  package static func erasing(
+    _ id: [UInt8], from identities: [UInt8], keys: ErasureKeys
+  ) throws(BatchFormError) -> [UInt8]? {
+    let count = try ColumnReader.open(identities, magic: BatchForm.identitiesMagic) { reader throws(BatchFormError) in
+      let rows = try readRows(&reader)
+      // Read to the end, as whoever opens a column must.
+      try reader.distinct(count: rows.count) { _, _, _ in }
+      return rows.count
+    }
+    // What else the events held is gone.
+    var batch = EventBatch()
+    let gone = Event(
+      type: .other, envelope: .bare, row: 0, typeName: .none, source: .none, id: .none,
+      time: Timestamp(microseconds: 0), offset: 0, attributes: .none, unknown: .none)
+    batch.events = Array(repeating: gone, count: count)
+    try decode(identities, into: &batch)
+    var eraser = BatchEraser(id: id, keys: keys, batch: batch)
+    guard eraser.eraseIdentities() else { return nil }
+    return eraser.batch.strings.withStorage { encode(eraser.batch, $0) }
+  }
+
   static func encode(_ batch: EventBatch, _ storage: SymbolTable.Storage) -> [UInt8] {
     var writer = ColumnWriter(storage, of: batch)
     writer.count(batch.count)

@@ -15,18 +15,22 @@ package final class PostgresErasureStore: ErasureStore {
   package func open() throws(StoreError) -> [OpenErasure] {
     var erasures = try store.query(
       """
-      SELECT id::text, person, number, search_until, searched_to, letters_to, busy_until > clock_timestamp()
+      SELECT id::text, person, number, search_until, searched_to, letters_until, letters_to,
+        busy_until > clock_timestamp()
       FROM pleat.erasures WHERE position IS NULL ORDER BY number
       """
     ).map { row in
       OpenErasure(
         id: row.text() ?? "", hash: hash(stored: row.bigint() ?? 0), number: row.bigint() ?? 0,
-        searchUntil: row.bigint() ?? 0, searchedTo: row.bigint() ?? 0, lettersTo: row.bigint() ?? 0,
-        isBusy: row.bool() ?? false, ends: [])
+        searchUntil: row.bigint() ?? 0, searchedTo: row.bigint() ?? 0, lettersUntil: row.bigint() ?? 0,
+        lettersTo: row.bigint() ?? 0, isBusy: row.bool() ?? false, ends: [])
     }
     for index in erasures.indices {
       erasures[index].ends = try store.query(
-        "SELECT topic, partition, incarnation, end_offset FROM pleat.erasure_ends WHERE erasure = $1::text::uuid",
+        """
+        SELECT topic, partition, incarnation, end_offset FROM pleat.erasure_ends WHERE erasure = $1::text::uuid
+        ORDER BY topic, partition
+        """,
         [.text(erasures[index].id)]
       ).map { row in
         ErasureRecord.End(
@@ -109,28 +113,54 @@ package final class PostgresErasureStore: ErasureStore {
   package func letters(after id: Int64, limit: Int) throws(StoreError) -> [ErasableLetter] {
     try store.query(
       """
-      SELECT id, key, value, array_remove(header_names || header_values, NULL)
+      SELECT id, path, key, value, array_remove(header_names || header_values, NULL)
       FROM pleat.dead_letters WHERE id > $1 ORDER BY id LIMIT $2
       """, [.bigint(id), .bigint(Int64(limit))]
     ).map { row in
-      var letter = ErasableLetter(id: row.bigint() ?? 0, key: row.bytea(), value: row.bytea(), headers: [])
+      var letter = ErasableLetter(
+        id: row.bigint() ?? 0, path: row.text(), key: row.bytea(), value: row.bytea(), headers: [])
       _ = row.eachElement { letter.headers.append(Array($0)) }
       return letter
     }
   }
 
   package func eraseLetters(
-    _ erasure: String, searchedTo id: Int64, busySeconds: Int32, _ letters: [(id: Int64, dropsKey: Bool)]
+    _ erasure: String, searchedTo id: Int64, busySeconds: Int32, _ letters: [ErasedLetter]
   ) throws(StoreError) {
     var ids = ArrayBuilder(.bigint)
     var keyless = ArrayBuilder(.bigint)
+    var pathless = ArrayBuilder(.bigint)
     for letter in letters {
       ids.append(bigint: letter.id)
       if letter.dropsKey { keyless.append(bigint: letter.id) }
+      if letter.dropsPath { pathless.append(bigint: letter.id) }
     }
     _ = try store.query(
-      "SELECT pleat.erase_letters($1::text::uuid, $2, $3, $4, $5)",
-      [.text(erasure), .bigint(id), .int(busySeconds), .array(ids), .array(keyless)])
+      "SELECT pleat.erase_letters($1::text::uuid, $2, $3, $4, $5, $6)",
+      [.text(erasure), .bigint(id), .int(busySeconds), .array(ids), .array(keyless), .array(pathless)])
+  }
+
+  package func keptIdentities(after position: Int64, limit: Int) throws(StoreError)
+    -> [(firstPosition: Int64, identities: [UInt8])]
+  {
+    try store.query(
+      "SELECT first_position, identities FROM pleat.kept_identities WHERE first_position > $1 ORDER BY 1 LIMIT $2",
+      [.bigint(position), .bigint(Int64(limit))]
+    ).map { row in (row.bigint() ?? 0, row.bytea() ?? []) }
+  }
+
+  package func eraseKept(
+    _ erasure: String, busySeconds: Int32, _ identities: [(firstPosition: Int64, identities: [UInt8])]
+  ) throws(StoreError) {
+    var positions = ArrayBuilder(.bigint)
+    var columns = ArrayBuilder(.bytea)
+    for kept in identities {
+      positions.append(bigint: kept.firstPosition)
+      columns.append(bytea: kept.identities)
+    }
+    _ = try store.query(
+      "SELECT pleat.erase_kept_identities($1::text::uuid, $2, $3, $4)",
+      [.text(erasure), .int(busySeconds), .array(positions), .array(columns)])
   }
 
   package func rewritten(_ erasure: String) throws(StoreError)

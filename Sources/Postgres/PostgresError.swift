@@ -49,7 +49,7 @@ package enum SQLState {
   static let idleInTransactionTimeout = "25P03"
   static let serializationFailure = "40001"
   static let deadlock = "40P01"
-  static let lockNotAvailable = "55P03"
+  package static let lockNotAvailable = "55P03"
   static let queryCanceled = "57014"
   /// Connection exception, insufficient resources, operator intervention (shutdown, crash), system error.
   static let passingClasses: Set<String> = ["08", "53", "57", "58"]

@@ -13,7 +13,8 @@ struct ForgetCommand: Command {
         what Kafka holds now, an event takes the person out of what counts people exactly, and out of every team. Other \
         identifiers that hold the id are keys: they stay, and are listed.
 
-        Works as pleat_owner (postgres.admin_url). It may be ended at any time and run again. Backups, WAL and Kafka's own \
+        Works as pleat_owner (postgres.admin_url). It may be ended at any time and run again; ends with 75 where ingest has not \
+        read so far within --wait. Backups, WAL and Kafka's own \
         topics keep the id until they expire: see docs/privacy.md.
         """)
   }
@@ -36,6 +37,12 @@ struct ForgetCommand: Command {
     let run = ForgetRun(try common.configuration()) { standardError("pleat: \($0)\n") }
     let outcome = try run.run(userID, waitSeconds: wait)
     print(json ? outcome.json.description + "\n" : outcome.text, terminator: "")
+    if outcome.position == nil {
+      throw CommandFailure(
+        .tryAgain,
+        "ingest has not read \(ForgetRun.describe(outcome.lags)) yet; the daemon goes on: call it again to see it done."
+      )
+    }
   }
 }
 
@@ -81,7 +88,8 @@ extension ForgetRun.Outcome {
       if findings.furtherKeys > 0 { text += "  and further ones, \(findings.furtherKeys) times\n" }
     }
     for table in unscrubbed {
-      text += "\(table) is too large to be written anew while it is used: run VACUUM (FULL) on it when you can.\n"
+      text +=
+        "\(table) is in use or too large, and not written anew: forget again later, or run VACUUM (FULL) on it when you can.\n"
     }
     return text
   }

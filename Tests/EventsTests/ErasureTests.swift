@@ -171,4 +171,21 @@ struct ErasureTests {
       #expect(EscapedText.strings(in: Array(text.utf8)).map { String(decoding: $0, as: UTF8.self) } == strings)
     }
   }
+
+  @Test("identities kept without their events lose the id, and tell repeats as before")
+  func keptIdentities() throws {
+    let batch = try Self.batch([
+      Self.record("project_opened", #""project_id":"p","user_id":"bob""#, id: "open-ann-7"),
+      Self.record("project_opened", #""project_id":"p","user_id":"bob""#, id: "e2"),
+    ])
+    let before = batch.encoded().identities
+    let id = Array(Self.id.utf8)
+    let after = try #require(try IdentityColumn.erasing(id, from: before, keys: Self.keys))
+    func digests(_ column: [UInt8]) throws -> [Digest128] {
+      try IdentityColumn.digests(of: column, key: Self.keys.identities).map(\.digest)
+    }
+    #expect(try digests(after) == digests(before) && digests(before).count == 2)
+    #expect(EscapedText.holds(id, in: before) && !EscapedText.holds(id, in: after))
+    #expect(try IdentityColumn.erasing(id, from: after, keys: Self.keys) == nil)
+  }
 }

@@ -98,6 +98,10 @@ struct ErasureStoreTests {
     #expect(try store.lags(id).isEmpty)
     try store.rewrite(id, searchedTo: 30, busySeconds: 60, [])
     expectLost { _ = try append() }
+    // A letter that was there at the beginning is to be searched as well.
+    try database.connect().execute("UPDATE pleat.erasures SET letters_until = 4")
+    expectLost { _ = try append(asRequester: true) }
+    try store.eraseLetters(id, searchedTo: 4, busySeconds: 0, [])
     #expect(try append(asRequester: true) == 31)
     #expect(try store.open().isEmpty)
     #expect(
@@ -146,6 +150,62 @@ struct ErasureStoreTests {
     try owner.execute("UPDATE pleat.projection_cursors SET position = 3000000")
     #expect(try drop().0 == "journal_1000000")
     #expect(try drop() == (nil, nil))
+  }
+
+  @Test("of what is kept of dropped segments, what goes is noted, and an open erasure holds retention")
+  func keptIdentities() throws {
+    let database = try Self.database(segments: 3, count: 999_999)
+    let owner = try database.connect()
+    func drop() throws -> (String?, String?) {
+      try owner.query("SELECT dropped, held_by FROM pleat.drop_journal_table(10)").map { ($0.text(), $0.text()) }[0]
+    }
+    try owner.execute("UPDATE pleat.journal SET appended_at = appended_at - interval '11 days'")
+    try owner.execute("UPDATE pleat.installation SET live_from = 0")
+    let store = PostgresErasureStore(try database.target())
+    let id = try store.begin(Self.record(1))
+    #expect(try drop().1 == "an erasure that is not done")
+    try store.rewrite(id, searchedTo: 3_000_000, busySeconds: 0, [])
+    _ = try store.appendEvent(of: try #require(try store.open().first), isRequester: true)
+    #expect(try drop().0 == "journal_1")
+    let kept = try store.keptIdentities(after: 0, limit: 5)
+    #expect(kept.map(\.firstPosition) == [1])
+    expectLost { try store.eraseKept(id, busySeconds: 0, [(1, [9])]) }
+    let other = try store.begin(Self.record(2))
+    try store.eraseKept(other, busySeconds: 0, [(1, [9])])
+    #expect(try store.keptIdentities(after: 0, limit: 5).map(\.identities) == [[9]])
+    #expect(try database.value("SELECT scrubbed FROM pleat.kept_identities") == "false")
+    try owner.execute("DELETE FROM pleat.erasures")
+    // The window has passed them.
+    try owner.execute("UPDATE pleat.partitions SET next_offset = 500000")
+    #expect(try database.value("SELECT count(*) FROM pleat.dropped_offsets") == "0")
+    #expect(try drop().0 == "journal_1000000")
+    #expect(try store.keptIdentities(after: 0, limit: 5).isEmpty)
+    #expect(try database.value("SELECT next_offset FROM pleat.dropped_offsets") == "20")
+  }
+
+  @Test("no letter is tried again that an open erasure has not looked at")
+  func retry() throws {
+    let database = try Self.database()
+    let store = PostgresErasureStore(try database.target())
+    let letter = DeadLetter(
+      partition: partition, incarnation: 0, offset: 31, refusal: Refusal(.duplicateMember, at: "/data/ann"), key: [1],
+      value: [2], headers: [], timestampMilliseconds: 0)
+    _ = try database.journal().append([move(epoch: 1, from: 30, to: 40)], [], [letter])
+    let id = try store.begin(Self.record(1))
+    #expect(try store.open()[0].lettersUntil == 1 && store.letters(after: 0, limit: 1)[0].path == "/data/ann")
+    let writer = try database.connect(user: "pleat_writer")
+    func retry() throws {
+      let epoch = try writer.query("SELECT pleat.begin_retry('events', 0)").map { $0.bigint() ?? 0 }[0]
+      _ = try writer.query(
+        "SELECT pleat.finish_retry(1, $1, false, now(), '', sha256(''), '', sha256(''))", [.bigint(epoch)])
+    }
+    let error = #expect(throws: PostgresError.self) { try retry() }
+    #expect("\(String(describing: error))".contains("has not looked at the dead letter 1"))
+    try store.eraseLetters(id, searchedTo: 1, busySeconds: 0, [ErasedLetter(id: 1, dropsKey: true, dropsPath: true)])
+    #expect(
+      try database.value("SELECT key IS NULL AND value IS NULL AND path IS NULL FROM pleat.dead_letters") == "true")
+    let gone = #expect(throws: PostgresError.self) { try retry() }
+    #expect("\(String(describing: gone))".contains("is gone"))
   }
 
   private func hex(_ bytes: [UInt8]) -> String {

@@ -25,6 +25,8 @@ extension CommandFailure {
         self.init(.configuration, "the database is not migrated (\(server.message)): run `pleat migrate`.")
       case "42501":
         self.init(.configuration, "the login of postgres.url may not do this: \(server.message).")
+      case SQLState.lost, SQLState.lockNotAvailable:
+        self.init(.tryAgain, "\(server.message): call it again.")
       case SQLState.unfitDecision: self.init(.failure, "\(server.message).")
       default:
         let isPassing = ["08", "53", "57", "58"].contains { server.sqlState.hasPrefix($0) }

@@ -21,9 +21,9 @@ package struct RetentionRun {
 
   /// Versions in one transaction.
   private static let batch: Int32 = 20_000
-  /// How often a lock on the journal is tried that somebody else has for longer than two seconds.
-  private static let lockAttempts = 10
-  private static let pauseNanoseconds: Int64 = 200_000_000
+  /// How often a lock on the journal is tried: who waits for it holds everybody up, so it is waited for 200 ms at a time.
+  private static let lockAttempts = 60
+  private static let pauseNanoseconds: Int64 = 500_000_000
 
   private let connection: Connection
   private let say: (String) -> Void
@@ -59,7 +59,9 @@ package struct RetentionRun {
         attempts = 0
       } catch {
         attempts += 1
-        guard case .server(let server) = error, server.sqlState == "55P03", attempts < Self.lockAttempts else {
+        guard case .server(let server) = error, server.sqlState == SQLState.lockNotAvailable,
+          attempts < Self.lockAttempts
+        else {
           throw error
         }
         pause.wait(until: SystemClock.monotonicNanoseconds() + Self.pauseNanoseconds)

@@ -18,7 +18,7 @@ package struct ForgetRun {
     /// Of the erasure's event; nil while it is waited for, 0 where the journal is empty.
     package var position: Int64?
     package var lags: [ErasureLag]
-    /// Tables too large to be written anew.
+    /// Tables that are still to be written anew: too large for it, or in use.
     package var unscrubbed: [String]
   }
 
@@ -51,12 +51,17 @@ package struct ForgetRun {
       let hash = keys.hash(of: id)
       var recordID = try owner.newID()
       if let begun = try store.open().first(where: { $0.hash == hash }) { recordID = begun.id }
-      let record = ErasureRecord(
+      var record = ErasureRecord(
         id: recordID, hash: hash, requestedAt: try owner.now(),
         ends: try owner.ends(ends.map { ($0.key, $0.value.high) }))
       // First where it outlives the database: whoever finds it there alone does the same.
       try add(record, client)
       let erasureID = try store.begin(record)
+      if erasureID != record.id {
+        // Another call has begun one of the same person: what outlives the database must name that one.
+        record.id = erasureID
+        try add(record, client)
+      }
       guard let erasure = try store.open().first(where: { $0.id == erasureID }) else {
         throw .lost("the erasure was ended by somebody else")
       }

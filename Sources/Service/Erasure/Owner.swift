@@ -26,8 +26,14 @@ package struct Owner {
     throws(StoreError) -> QueryResult
   {
     do throws(PostgresError) { return try connection.query(sql, values, seconds: seconds) } catch {
-      throw StoreError(error)
+      throw Self.said(error)
     }
+  }
+
+  /// A lock that others hold is no server that is away.
+  private static func said(_ error: PostgresError) -> StoreError {
+    if case .server(let server) = error, server.sqlState == SQLState.lockNotAvailable { return .lost(server.message) }
+    return StoreError(error)
   }
 
   // MARK: Erasures
@@ -68,14 +74,24 @@ package struct Owner {
 
   // MARK: Old bytes
 
+  private static let letters = "pleat.dead_letters"
+  private static let identities = "pleat.kept_identities"
   /// Above this a table is not written anew: everybody would wait for it too long.
   private static let largestScrub: Int64 = 4 << 30
+  /// Above this the table that the journal goes on in is not: appends would wait for longer than about a second.
+  private static let largestAppended: Int64 = 64 << 20
+  /// Who waits for the lock holds everybody up: briefly, and again.
+  private static let lockTimeout = "SET lock_timeout = '300ms'"
+  private static let noLockTimeout = "SET lock_timeout = 0"
+  private static let lockAttempts = 20
+  private static let lockPauseNanoseconds: Int64 = 250_000_000
   /// For how long it is waited for transactions that may still see what was.
   private static let snapshotSeconds = 60
 
   /// Tables of the journal in which something was rewritten since they were last written anew.
   private static let touched = """
-    SELECT DISTINCT format('%I.%I', n.nspname, c.relname), pg_total_relation_size(c.oid)
+    SELECT DISTINCT format('%I.%I', n.nspname, c.relname), pg_total_relation_size(c.oid), NOT EXISTS (
+      SELECT FROM pleat.journal_tables t, pleat.journal_head h WHERE t.name = c.relname AND t.until_position <= h.position)
     FROM pleat.erased_segments e
     JOIN pleat.journal s ON s.first_position = e.first_position
     JOIN pg_class c ON c.oid = s.tableoid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -88,6 +104,9 @@ package struct Owner {
     """
   private static let hasErasedLetters =
     "SELECT EXISTS (SELECT FROM pleat.dead_letters WHERE erased_at IS NOT NULL), pg_total_relation_size('pleat.dead_letters')"
+  private static let hasErasedIdentities =
+    "SELECT EXISTS (SELECT FROM pleat.kept_identities WHERE NOT scrubbed), pg_total_relation_size('pleat.kept_identities')"
+  private static let noteIdentities = "UPDATE pleat.kept_identities SET scrubbed = true WHERE NOT scrubbed"
   private static let horizon = "SELECT pg_current_xact_id()::text"
   private static let olderSnapshots = """
     SELECT count(*) FROM pg_stat_activity a
@@ -96,28 +115,66 @@ package struct Owner {
     """
 
   /// Writes the tables anew in which erasures have rewritten something: an UPDATE leaves the old bytes in the pages, and a plain
-  /// VACUUM only marks them as free. Readers and writers of a table wait meanwhile; the names of those too large for that, which
-  /// are only vacuumed, are returned.
+  /// VACUUM only marks them as free. Readers and writers of a table wait meanwhile; the names of those too large for that, and of
+  /// those that others would not let go of, are returned: they are still to be written anew.
   func scrub(_ say: (String) -> Void) throws(StoreError) -> [String] {
-    var tables = try ask(Self.touched).map { row in (name: row.text() ?? "", bytes: row.bigint() ?? 0) }
-    let letters = try ask(Self.hasErasedLetters).map { row in (row.bool() ?? false, row.bigint() ?? 0) }
-    if let (isTouched, bytes) = letters.first, isTouched { tables.append(("pleat.dead_letters", bytes)) }
+    var tables = try ask(Self.touched).map { row in
+      (name: row.text() ?? "", bytes: row.bigint() ?? 0, isAppended: row.bool() ?? true)
+    }
+    for (name, question) in [
+      (Self.letters, Self.hasErasedLetters), (Self.identities, Self.hasErasedIdentities),
+    ] {
+      let found = try ask(question).map { row in (row.bool() ?? false, row.bigint() ?? 0) }
+      if let (isTouched, bytes) = found.first, isTouched { tables.append((name, bytes, false)) }
+    }
     guard !tables.isEmpty else { return [] }
     try awaitSnapshots()
     var left: [String] = []
-    for (name, bytes) in tables.sorted(by: { $0.name < $1.name }) {
-      let isTooLarge = bytes > Self.largestScrub
+    for (name, bytes, isAppended) in tables.sorted(by: { $0.name < $1.name }) {
+      let isTooLarge = bytes > (isAppended ? Self.largestAppended : Self.largestScrub)
       say("\(isTooLarge ? "vacuuming" : "writing anew") \(name) (\(bytes >> 20) MB)")
-      do throws(PostgresError) {
-        try connection.execute(
-          isTooLarge ? "VACUUM \(name)" : "VACUUM (FULL) \(name)", seconds: Connection.longReplySeconds)
-      } catch {
-        throw StoreError(error)
+      guard try vacuum(isTooLarge ? "VACUUM \(name)" : "VACUUM (FULL) \(name)"), !isTooLarge else {
+        left.append(name)
+        continue
       }
-      _ = try ask(Self.noteScrubbed, [.text(name)])
-      if isTooLarge { left.append(name) }
+      if name == Self.identities {
+        _ = try ask(Self.noteIdentities)
+      } else if name != Self.letters {
+        _ = try ask(Self.noteScrubbed, [.text(name)])
+      }
     }
     return left
+  }
+
+  /// Returns whether it was done: false where others did not let go of the table.
+  private func vacuum(_ statement: String) throws(StoreError) -> Bool {
+    let pause = Waker()
+    do throws(PostgresError) {
+      try connection.execute(Self.lockTimeout)
+      var isDone = false
+      for attempt in 1...Self.lockAttempts where !isDone {
+        isDone = try hasLock { () throws(PostgresError) in
+          try connection.execute(statement, seconds: Connection.longReplySeconds)
+        }
+        if !isDone, attempt < Self.lockAttempts {
+          pause.wait(until: SystemClock.monotonicNanoseconds() + Self.lockPauseNanoseconds)
+        }
+      }
+      try connection.execute(Self.noLockTimeout)
+      return isDone
+    } catch {
+      throw Self.said(error)
+    }
+  }
+
+  private func hasLock(_ body: () throws(PostgresError) -> Void) throws(PostgresError) -> Bool {
+    do throws(PostgresError) {
+      try body()
+      return true
+    } catch {
+      guard case .server(let server) = error, server.sqlState == SQLState.lockNotAvailable else { throw error }
+      return false
+    }
   }
 
   /// Until nobody's snapshot is older than now, or a minute is over: rows that somebody could still see are kept.
