@@ -87,8 +87,7 @@ struct DeadLettersCommand: Command {
       let retry = try DeadLetterRetry(connection)
       var output = StandardOutput()
       var stayed = 0
-      for id in wanted {
-        let outcome = try retry.retry(id)
+      try retry.retry(wanted) { id, outcome throws(CommandFailure) in
         if !outcome.isDone { stayed += 1 }
         try output.line(json ? outcome.json(id).description : outcome.text(id))
         try output.flush()

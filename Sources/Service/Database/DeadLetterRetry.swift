@@ -35,7 +35,6 @@ package final class DeadLetterRetry {
   private struct Letter {
     var content: DeadLetterContent
     var incarnation: Int32
-    var isErased: Bool
   }
 
   private static let more = "SELECT incarnation, erased_at IS NOT NULL FROM pleat.dead_letters WHERE id = $1"
@@ -53,9 +52,11 @@ package final class DeadLetterRetry {
   private static let key = "SELECT hash_key FROM pleat.secrets"
   private static let now = "SELECT clock_timestamp()"
 
-  /// How often ingest may take the partition over in between.
+  /// How often it is tried against others.
   private static let attempts = 50
   private static let pauseNanoseconds: Int64 = 20_000_000
+  /// Letters in one transaction, for which ingest waits where it reads the same partition.
+  private static let pageLetters = 50
 
   private let connection: Connection
   private let identityKey: HashKey
@@ -76,98 +77,199 @@ package final class DeadLetterRetry {
     }
   }
 
-  package func retry(_ id: Int64) throws(CommandFailure) -> Outcome {
-    guard let content = try DeadLetters.show(connection, id: id) else { return .gone }
+  /// Tells of each letter what became of it, in the order of the ids.
+  package func retry(
+    _ ids: [Int64], _ body: (Int64, Outcome) throws(CommandFailure) -> Void
+  ) throws(CommandFailure) {
+    for start in stride(from: 0, to: ids.count, by: Self.pageLetters) {
+      let page = ids[start..<min(start + Self.pageLetters, ids.count)]
+      var outcomes: [Outcome?] = []
+      var good: [(place: Int, candidate: Candidate)] = []
+      for id in page {
+        switch try judge(id) {
+        case .ended(let outcome): outcomes.append(outcome)
+        case .good(let candidate):
+          good.append((outcomes.count, candidate))
+          outcomes.append(nil)
+        }
+      }
+      for group in Self.groups(good.map(\.candidate)) {
+        let found: [Outcome]
+        do throws(PostgresError) { found = try append(group.map { good[$0].candidate }) } catch {
+          throw CommandFailure(error)
+        }
+        for (index, outcome) in zip(group, found) { outcomes[good[index].place] = outcome }
+      }
+      for (id, outcome) in zip(page, outcomes) { if let outcome { try body(id, outcome) } }
+    }
+  }
+
+  // MARK: What it is now
+
+  private struct Candidate {
+    var letter: Letter
+    var event: DecodedEvent
+    var form: (payload: [UInt8], identities: [UInt8])
+    var place: StoredDeadLetter { letter.content.letter }
+  }
+
+  private enum Judged {
+    case ended(Outcome)
+    case good(Candidate)
+  }
+
+  private func judge(_ id: Int64) throws(CommandFailure) -> Judged {
+    guard let content = try DeadLetters.show(connection, id: id) else { return .ended(.gone) }
     do throws(PostgresError) {
       let more = try connection.query(Self.more, [.bigint(id)]).map { row in (row.int() ?? 0, row.bool() ?? false) }
-      guard let (incarnation, isErased) = more.first else { return .gone }
-      let letter = Letter(content: content, incarnation: incarnation, isErased: isErased)
-      return try retry(letter)
+      guard let (incarnation, isErased) = more.first else { return .ended(.gone) }
+      if isErased { return .ended(.erased) }
+      let now = try connection.query(Self.now).map { row in row.timestamptz() }.first.flatMap { $0 }
+      var batch = EventBatch()
+      let event: DecodedEvent
+      do throws(Refusal) {
+        event = try decode(content, now: now ?? Timestamp(microseconds: 0), into: &batch)
+      } catch {
+        return .ended(.refused(reason: error.reason.name, path: error.path))
+      }
+      return .good(
+        Candidate(letter: Letter(content: content, incarnation: incarnation), event: event, form: batch.encoded()))
     } catch {
       throw CommandFailure(error)
     }
   }
 
-  private func retry(_ letter: Letter) throws(PostgresError) -> Outcome {
-    if letter.isErased { return .erased }
-    let now = try connection.query(Self.now).map { row in row.timestamptz() }.first.flatMap { $0 }
-    var batch = EventBatch()
-    let event: DecodedEvent
-    do throws(Refusal) {
-      event = try decode(letter.content, now: now ?? Timestamp(microseconds: 0), into: &batch)
-    } catch {
-      return .refused(reason: error.reason.name, path: error.path)
-    }
-    let offset = letter.content.letter.offset
-    if event.identity != nil, let dropped = try droppedOffset(letter), dropped > offset - DuplicateWindow.span {
-      return .unknowable
-    }
-    let form = batch.encoded()
-    for attempt in 1... {
-      do throws(PostgresError) {
-        return try append(letter, event, form)
-      } catch {
-        guard case .server(let server) = error, server.sqlState == SQLState.lost, attempt < Self.attempts else {
-          throw error
-        }
-        if try connection.query(Self.more, [.bigint(letter.content.letter.id)]).rowCount == 0 { return .gone }
-        pause.wait(until: SystemClock.monotonicNanoseconds() + Self.pauseNanoseconds)
+  /// Places of those that can be tried together: of one incarnation of a partition, as far apart as duplicates are looked for.
+  private static func groups(_ candidates: [Candidate]) -> [[Int]] {
+    var groups: [[Int]] = []
+    for (index, candidate) in candidates.enumerated() {
+      let place = candidate.place
+      let fitting = groups.firstIndex { group in
+        let first = candidates[group[0]]
+        return first.place.topic == place.topic && first.place.partition == place.partition
+          && first.letter.incarnation == candidate.letter.incarnation
+          && abs(first.place.offset - place.offset) <= DuplicateWindow.span
       }
+      if let fitting { groups[fitting].append(index) } else { groups.append([index]) }
     }
-    preconditionFailure("an endless range has ended")
+    return groups
   }
 
-  private func append(
-    _ letter: Letter, _ event: DecodedEvent, _ form: (payload: [UInt8], identities: [UInt8])
-  ) throws(PostgresError) -> Outcome {
-    let place = letter.content.letter
+  // MARK: Into the journal
+
+  private func append(_ group: [Candidate]) throws(PostgresError) -> [Outcome] {
+    if group.count > 1, let outcomes = try appendTogether(group) { return outcomes }
+    var outcomes: [Outcome] = []
+    for candidate in group { outcomes.append(try appendAlone(candidate)) }
+    return outcomes
+  }
+
+  private func appendAlone(_ candidate: Candidate) throws(PostgresError) -> Outcome {
+    for _ in 1..<Self.attempts {
+      if let outcome = try appendTogether([candidate])?.first { return outcome }
+      let more = try connection.query(Self.more, [.bigint(candidate.place.id)]).map { row in
+        (row.int() ?? 0, row.bool() ?? false)
+      }
+      guard let (_, isErased) = more.first else { return .gone }
+      if isErased { return .erased }
+      pause.wait(until: SystemClock.monotonicNanoseconds() + Self.pauseNanoseconds)
+    }
+    // The last time says why.
+    return try appendInTransaction([candidate])[0]
+  }
+
+  /// nil where one of them cannot be, or not yet; nothing is written then.
+  private func appendTogether(_ group: [Candidate]) throws(PostgresError) -> [Outcome]? {
+    do throws(PostgresError) { return try appendInTransaction(group) } catch {
+      guard case .server(let server) = error, server.sqlState == SQLState.lost else { throw error }
+      return nil
+    }
+  }
+
+  private func appendInTransaction(_ group: [Candidate]) throws(PostgresError) -> [Outcome] {
+    try connection.execute("BEGIN")
+    do throws(PostgresError) {
+      let outcomes = try appendUnderEpoch(group)
+      try connection.execute("COMMIT")
+      return outcomes
+    } catch {
+      if case .server = error { try connection.execute("ROLLBACK") }
+      throw error
+    }
+  }
+
+  private func appendUnderEpoch(_ group: [Candidate]) throws(PostgresError) -> [Outcome] {
+    let place = group[0].place
     let epochs = try connection.query(Self.begin, [.text(place.topic), .int(place.partition)]).map { row in row.bigint()
     }
     guard let epoch = epochs.first ?? nil else { throw .unexpected("\(place.topic)/\(place.partition) is not read") }
-    let isDuplicate =
-      try event.identity.map { identity throws(PostgresError) in
-        try self.isDuplicate(identity, letter)
-      } ?? false
-    let positions = try connection.query(
-      Self.finish,
-      [
-        .bigint(place.id), .bigint(epoch), .bool(isDuplicate), .timestamptz(event.time), .bytea(form.payload),
-        .bytea(SHA256.digest(of: form.payload)), .bytea(form.identities), .bytea(SHA256.digest(of: form.identities)),
-      ]
-    ).map { row in row.bigint() }
-    guard !isDuplicate else { return .duplicate }
-    guard let position = positions.first ?? nil else { throw .unexpected("a journaled letter has no position") }
-    return .journaled(position)
+    var known = try identities(around: group)
+    // Asked last: what retention has dropped before the identities were read is known here.
+    let dropped = try droppedOffset(group[0])
+    var outcomes: [Outcome] = []
+    for candidate in group {
+      let (event, offset) = (candidate.event, candidate.place.offset)
+      if event.identity != nil, let dropped, dropped > offset - DuplicateWindow.span {
+        outcomes.append(.unknowable)
+        continue
+      }
+      let isDuplicate =
+        event.identity.map { known[$0, default: []].contains { abs($0 - offset) <= DuplicateWindow.span } } ?? false
+      let positions = try connection.query(
+        Self.finish,
+        [
+          .bigint(candidate.place.id), .bigint(epoch), .bool(isDuplicate), .timestamptz(event.time),
+          .bytea(candidate.form.payload), .bytea(SHA256.digest(of: candidate.form.payload)),
+          .bytea(candidate.form.identities), .bytea(SHA256.digest(of: candidate.form.identities)),
+        ]
+      ).map { row in row.bigint() }
+      if isDuplicate {
+        outcomes.append(.duplicate)
+        continue
+      }
+      guard let position = positions.first ?? nil else { throw .unexpected("a journaled letter has no position") }
+      if let identity = event.identity { known[identity, default: []].append(offset) }
+      outcomes.append(.journaled(position))
+    }
+    return outcomes
   }
 
-  private func isDuplicate(_ identity: Digest128, _ letter: Letter) throws(PostgresError) -> Bool {
-    let place = letter.content.letter
-    let (from, to) = (place.offset - DuplicateWindow.span, place.offset + DuplicateWindow.span)
+  /// The offsets of what is journaled around some letters of a partition, by identity.
+  private func identities(around group: [Candidate]) throws(PostgresError) -> [Digest128: [Int64]] {
+    let place = group[0].place
+    let offsets = group.map(\.place.offset)
+    let from = (offsets.min() ?? 0) - DuplicateWindow.span
+    let to = (offsets.max() ?? 0) + DuplicateWindow.span
     let columns = try connection.query(
       Self.identities,
       [
-        .text(place.topic), .int(place.partition), .int(letter.incarnation), .bigint(from), .bigint(to),
+        .text(place.topic), .int(place.partition), .int(group[0].letter.incarnation), .bigint(from), .bigint(to),
       ]
     ).map { row in row.bytea() ?? [] }
+    let wanted = Set(group.compactMap(\.event.identity))
+    var known: [Digest128: [Int64]] = [:]
     for column in columns {
-      let found: [(offset: Int64, digest: Digest128)]
       do throws(BatchFormError) {
-        found = try IdentityColumn.digests(of: column, key: identityKey)
+        for identity in try IdentityColumn.digests(of: column, key: identityKey) where wanted.contains(identity.digest)
+        {
+          known[identity.digest, default: []].append(identity.offset)
+        }
       } catch {
         throw .unexpected("identities of the journal cannot be read: \(error)")
       }
-      if found.contains(where: { $0.digest == identity && (from...to).contains($0.offset) }) { return true }
     }
-    return false
+    return known
   }
 
   /// Before which offset identities are gone; nil where none are.
-  private func droppedOffset(_ letter: Letter) throws(PostgresError) -> Int64? {
-    let place = letter.content.letter
+  private func droppedOffset(_ candidate: Candidate) throws(PostgresError) -> Int64? {
+    let place = candidate.place
     return try connection.query(
-      Self.dropped, [.text(place.topic), .int(place.partition), .int(letter.incarnation)]
+      Self.dropped, [.text(place.topic), .int(place.partition), .int(candidate.letter.incarnation)]
     ).map { row in row.bigint() }.first ?? nil
   }
+
+  // MARK: Reading
 
   /// The record as it came, read as ingest reads it.
   private func decode(
