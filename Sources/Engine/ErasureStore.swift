@@ -144,27 +144,16 @@ extension ErasureStore {
   /// Appends the event of an erasure that is done.
   package func appendEvent(of erasure: OpenErasure, isRequester: Bool) throws(StoreError) -> Int64 {
     let time = try head().greatestTime ?? Timestamp(microseconds: 0)
-    var json = Array(#""segments":["#.utf8)
-    for (index, segment) in try rewritten(erasure.id).enumerated() {
-      if index > 0 { json.append(UInt8(ascii: ",")) }
-      json.append(
-        contentsOf: #"{"first_position":\#(segment.firstPosition),"payload_digest":""#.utf8)
-      json.append(contentsOf: hexadecimal(segment.payloadDigest))
-      json.append(contentsOf: #"","identities_digest":""#.utf8)
-      json.append(contentsOf: hexadecimal(segment.identitiesDigest))
-      json.append(contentsOf: #""}"#.utf8)
-    }
-    json.append(UInt8(ascii: "]"))
+    let json = ErasedSegment.list(
+      try rewritten(erasure.id).map {
+        ErasedSegment(
+          firstPosition: $0.firstPosition, payloadDigest: $0.payloadDigest, identitiesDigest: $0.identitiesDigest)
+      })
     let batch = EventBatch.erasure(of: erasure.hash, at: time, offset: erasure.number, segments: json)
     let form = batch.encoded()
     return try append(
       erasure.id, isRequester: isRequester, time: time, payload: form.payload, identities: form.identities)
   }
-}
-
-private func hexadecimal(_ bytes: [UInt8]) -> [UInt8] {
-  let digits = Array("0123456789abcdef".utf8)
-  return bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
 }
 
 /// Where erasures are kept outside of the database, which may go back.

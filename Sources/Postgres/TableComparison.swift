@@ -71,7 +71,7 @@ package final class TableComparison {
       "outbox", fixed: [("projection", .text(projection))], isImmutable: true, after: position, live)
   }
 
-  /// Positions of turns whose versions retention has thinned out.
+  /// Positions of turns whose versions retention has thinned out: of them any may be gone.
   private func thinned() throws(StoreError) -> Set<Int64> {
     Set(
       try live.query(
@@ -86,16 +86,20 @@ package final class TableComparison {
   package func compare(_ table: ComparedTable, folded: Int64, _ onPiece: () throws -> Void) throws -> RowDifference? {
     var last: [SQLValue]?
     let limit = table.isImmutable ? folded : nil
+    var known: Set<Int64> = []
     while true {
       try onPiece()
       let (found, position) = try livePiece(table, after: last, upTo: limit)
       if !table.isImmutable { try follow(position) }
       let isLast = found.count < Self.pieceRows
       let upper = isLast ? nil : key(found[found.count - 1], table)
-      let expected = try temporaryPiece(table, after: last, through: upper, upTo: limit)
-      if found != expected {
-        let thinned = table.isImmutable && table.name != "outbox" && table.name != "turns" ? try thinned() : []
-        if let difference = try difference(table, found: found, expected: expected, thinned) { return difference }
+      var expected = try temporaryPiece(table, after: last, through: upper, upTo: limit, without: known, found)
+      if found != expected, table.isImmutable, table.name != "outbox", table.name != "turns" {
+        known = try thinned()
+        expected = try temporaryPiece(table, after: last, through: upper, upTo: limit, without: known, found)
+      }
+      if found != expected, let difference = try difference(table, found: found, expected: expected) {
+        return difference
       }
       rowCount += Int64(found.count)
       guard let upper else { return nil }
@@ -123,23 +127,38 @@ package final class TableComparison {
     return (rows, position)
   }
 
+  /// What the fold has of a piece, up to more rows than a live piece has; without the versions of thinned turns that are not
+  /// `found`, of which there may be any number between those that are kept.
   private func temporaryPiece(
-    _ table: ComparedTable, after last: [SQLValue]?, through upper: [SQLValue]?, upTo limit: Int64?
+    _ table: ComparedTable, after last: [SQLValue]?, through upper: [SQLValue]?, upTo limit: Int64?,
+    without thinned: Set<Int64>, _ found: [Row]
   ) throws(StoreError) -> [Row] {
-    let (sql, values) = table.temporaryRows(
-      after: last, through: upper, upTo: limit, limit: 2 * Self.pieceRows)
-    return try temporary.query(sql, values).map { row in table.columns.map { _ in row.bytea() } }
+    let foundKeys = thinned.isEmpty ? [] : Set(found.map { keyBytes($0, table) })
+    var rows: [Row] = []
+    var last = last
+    while true {
+      let (sql, values) = table.temporaryRows(after: last, through: upper, upTo: limit, limit: 2 * Self.pieceRows)
+      let page: [Row] = try temporary.query(sql, values).map { row in table.columns.map { _ in row.bytea() } }
+      rows += page.filter { row in
+        guard let position = position(row, table), thinned.contains(position) else { return true }
+        return foundKeys.contains(keyBytes(row, table))
+      }
+      guard page.count == 2 * Self.pieceRows, rows.count < 2 * Self.pieceRows else { return rows }
+      last = key(page[page.count - 1], table)
+    }
   }
 
-  /// The first difference of two pieces; versions that retention has dropped are none.
-  private func difference(_ table: ComparedTable, found: [Row], expected: [Row], _ thinned: Set<Int64>)
-    throws(StoreError) -> RowDifference?
-  {
-    func keyBytes(_ row: Row) -> Row { table.keys.map { row[$0] } }
-    func position(_ row: Row) -> Int64? {
-      guard let column = table.positionColumn, let bytes = row[column], bytes.count == 8 else { return nil }
-      return bytes.reduce(0) { $0 << 8 | Int64($1) }
-    }
+  private func keyBytes(_ row: Row, _ table: ComparedTable) -> Row { table.keys.map { row[$0] } }
+
+  private func position(_ row: Row, _ table: ComparedTable) -> Int64? {
+    guard let column = table.positionColumn, let bytes = row[column], bytes.count == 8 else { return nil }
+    return bytes.reduce(0) { $0 << 8 | Int64($1) }
+  }
+
+  /// The first difference of two pieces.
+  private func difference(_ table: ComparedTable, found: [Row], expected: [Row]) throws(StoreError) -> RowDifference? {
+    func keyBytes(_ row: Row) -> Row { self.keyBytes(row, table) }
+    func position(_ row: Row) -> Int64? { self.position(row, table) }
     let expectedKeys = Set(expected.map(keyBytes))
     var (left, right) = (0, 0)
     while left < found.count || right < expected.count {
@@ -157,10 +176,6 @@ package final class TableComparison {
           expected: nil, found: "a row")
       } else {
         let missing = expected[right]
-        if let place = position(missing), thinned.contains(place) {
-          right += 1
-          continue
-        }
         return RowDifference(
           table: table.name, key: try shownKey(missing, table), column: nil, position: position(missing),
           expected: "a row", found: nil)

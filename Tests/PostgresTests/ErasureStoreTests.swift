@@ -7,7 +7,7 @@ import Testing
 @Suite("Erasures and retention in PostgreSQL")
 struct ErasureStoreTests {
   /// A database with the migrations of both, and a journal of so many segments.
-  private static func database(segments: Int = 3, count: Int32? = nil) throws -> TestDatabase {
+  static func database(segments: Int = 3, count: Int32? = nil) throws -> TestDatabase {
     let database = try TestDatabase()
     let owner = try database.connect()
     try owner.execute("SET ROLE pleat_owner")
@@ -26,7 +26,7 @@ struct ErasureStoreTests {
     return database
   }
 
-  private static func record(_ id: Int, hash: UInt64 = 7, end: Int64 = 30) -> ErasureRecord {
+  static func record(_ id: Int, hash: UInt64 = 7, end: Int64 = 30) -> ErasureRecord {
     ErasureRecord(
       id: "00000000-0000-0000-0000-00000000000\(id)", hash: hash,
       requestedAt: Timestamp(microseconds: 1_700_000_000_000_000),

@@ -40,6 +40,8 @@ extension SystemTests {
       #expect(try asOf("kept") == "t")
       let error = #expect(throws: (any Error).self) { try asOf("NOT kept") }
       #expect("\(String(describing: error))".contains("are not kept any more"))
+      // What is thinned out is no difference, what is kept is compared.
+      _ = try pleat.pleat("verify", "--json")
       let again = try pleat.pleat("retention", "--json", environment: days)
       #expect(again.contains(#""thinned_turns":0,"deleted_versions":0"#), "\(again)")
       #expect(daemon.terminate() == 0)

@@ -30,6 +30,8 @@ package struct VerifyRun {
   package struct Report {
     package internal(set) var segments: Int64 = 0
     package internal(set) var events: Int64 = 0
+    /// Segments that an erasure has rewritten which is still open: its event will list them.
+    package internal(set) var openSegments: Int64 = 0
     /// Positions before it are not in the journal any more: rows cannot be folded again.
     package internal(set) var firstPosition: Int64 = 1
     package internal(set) var projections: [Projection] = []
@@ -73,7 +75,6 @@ package struct VerifyRun {
 
   private mutating func checkChain() throws(StoreError) {
     let chain = try JournalChain(target)
-    report.firstPosition = chain.firstPosition
     let began = SystemClock.monotonicNanoseconds()
     while !chain.isDone {
       if let found = try chain.step() {
@@ -87,6 +88,8 @@ package struct VerifyRun {
         "the journal's chain", done: chain.position, of: chain.end,
         perSecond: Self.rate(chain.position - chain.firstPosition + 1, since: began))
     }
+    report.firstPosition = chain.firstPosition
+    report.openSegments = chain.openSegments
     report.segments = chain.segmentCount
     report.events = max(chain.position - chain.firstPosition + 1, 0)
   }
@@ -167,7 +170,7 @@ extension VerifyRun.Report {
   package var json: JSONValue {
     .object([
       "ok": .bool(difference == nil), "first_position": .integer(firstPosition), "segments": .integer(segments),
-      "events": .integer(events),
+      "events": .integer(events), "open_erasure_segments": .integer(openSegments),
       "projections": .array(
         projections.map {
           .object([
@@ -182,6 +185,10 @@ extension VerifyRun.Report {
 
   package var text: String {
     var text = "\(segments) segments with \(events) events are chained as they should be.\n"
+    if openSegments > 0 {
+      text +=
+        "\(openSegments) of the segments are rewritten by an erasure that is not done: its event is to list them.\n"
+    }
     if firstPosition > 1 {
       text += "The journal begins at position \(firstPosition): rows cannot be folded again.\n"
     }

@@ -1,0 +1,57 @@
+package import Events
+
+/// A segment that an erasure has rewritten, as the erasure's event lists it: the digests of what stands there since.
+package struct ErasedSegment: Hashable, Sendable {
+  package var firstPosition: Int64
+  package var payloadDigest: [UInt8]
+  package var identitiesDigest: [UInt8]
+
+  package init(firstPosition: Int64, payloadDigest: [UInt8], identitiesDigest: [UInt8]) {
+    (self.firstPosition, self.payloadDigest) = (firstPosition, payloadDigest)
+    self.identitiesDigest = identitiesDigest
+  }
+
+  /// `"segments":[{"first_position":1,"payload_digest":"00ff…","identities_digest":"00ff…"}]`, without braces around it.
+  static func list(_ segments: [Self]) -> [UInt8] {
+    var json = Array(#""segments":["#.utf8)
+    for (index, segment) in segments.enumerated() {
+      if index > 0 { json.append(UInt8(ascii: ",")) }
+      json.append(contentsOf: #"{"first_position":\#(segment.firstPosition),"payload_digest":""#.utf8)
+      json.append(contentsOf: hexadecimal(segment.payloadDigest))
+      json.append(contentsOf: #"","identities_digest":""#.utf8)
+      json.append(contentsOf: hexadecimal(segment.identitiesDigest))
+      json.append(contentsOf: #""}"#.utf8)
+    }
+    json.append(UInt8(ascii: "]"))
+    return json
+  }
+
+  /// What the erasures among these events list, in their order; nothing of a list that is not one.
+  package static func listed(in batch: EventBatch) -> [Self] {
+    var found: [Self] = []
+    for event in batch.events where event.type == .personErased && !event.unknown.isNone {
+      let text = batch.texts[Int(event.unknown.offset)..<Int(event.unknown.offset) + Int(event.unknown.count)]
+      let json = ([UInt8(ascii: "{")] + text + [UInt8(ascii: "}")]).withUnsafeBytes { ReadJSON($0) }
+      guard case .array(let items)? = json?["segments"] else { continue }
+      for item in items {
+        guard let position = item["first_position"]?.integer,
+          let payload = item["payload_digest"]?.text.flatMap(bytes(hexadecimal:)),
+          let identities = item["identities_digest"]?.text.flatMap(bytes(hexadecimal:))
+        else { continue }
+        found.append(Self(firstPosition: position, payloadDigest: payload, identitiesDigest: identities))
+      }
+    }
+    return found
+  }
+
+  private static func hexadecimal(_ bytes: [UInt8]) -> [UInt8] {
+    let digits = Array("0123456789abcdef".utf8)
+    return bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+  }
+
+  private static func bytes(hexadecimal text: String) -> [UInt8]? {
+    let digits = text.utf8.map { Character(Unicode.Scalar($0)).hexDigitValue }
+    guard digits.count % 2 == 0, !digits.contains(nil) else { return nil }
+    return stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0]! << 4 | digits[$0 + 1]!) }
+  }
+}
