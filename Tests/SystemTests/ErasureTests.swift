@@ -78,6 +78,9 @@ extension SystemTests {
       #expect(outcome["position"] as? Int == before + 1)
       try pleat.waitCaughtUp()
       #expect(try numbers(pleat) == [4, 2, 1])
+      // What was rewritten is what the event lists, and folds to the same.
+      let verified = try json(try pleat.pleat("verify", "--json"))
+      #expect(verified["ok"] as? Bool == true && verified["open_erasure_segments"] as? Int == 0, "\(verified)")
       #expect(try !pleat.pleat("journal").contains(Self.id))
       #expect(try pleat.journal().count == before + 1)
       #expect(try places(of: Self.id, in: pleat) == [])
