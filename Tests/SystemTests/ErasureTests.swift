@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Postgres
 import Testing
 
 extension SystemTests {
@@ -129,6 +130,24 @@ extension SystemTests {
       let keys = outcome["keys"] as! [[String: Any]]
       #expect(keys.map { "\($0["member"]!) \($0["value"]!) \($0["events"]!)" } == ["project_id of-\(Self.id) 1"])
       #expect(try pleat.pleat("forget", Self.id).contains("project_id of-\(Self.id) (1 event)"))
+      #expect(daemon.terminate() == 0)
+    }
+
+    @Test("a table that somebody holds is named, not waited for, and written anew by the next call")
+    func held() throws {
+      let pleat = try Installation()
+      try pleat.produce(Data(traces.utf8))
+      let daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      let holder = try Connection(ConnectionTarget(pleat.servers.url(database: pleat.name, user: "postgres")))
+      try holder.execute("BEGIN; LOCK TABLE pleat.journal IN ACCESS SHARE MODE")
+      let outcome = try json(try pleat.pleat("forget", Self.id, "--json"))
+      #expect(outcome["not_written_anew"] as? [String] == ["pleat.journal_1"], "\(outcome)")
+      #expect(try pleat.sql("SELECT bool_or(scrubbed) FROM pleat.erased_segments") == "f")
+      try holder.execute("ROLLBACK")
+      let again = try json(try pleat.pleat("forget", Self.id, "--json"))
+      #expect(again["not_written_anew"] as? [String] == [], "\(again)")
+      #expect(try places(of: Self.id, in: pleat) == [])
       #expect(daemon.terminate() == 0)
     }
 
