@@ -38,7 +38,8 @@ extension SystemTests {
       let journal = try pleat.journal()
       #expect(journal.map(\.id) == ["a", "b", "good", "c"])
       #expect(journal.map(\.offset) == [0, 5, 1, 7])
-      let partition = try pleat.sql("SELECT duplicates || ' ' || dead_letters FROM pleat.partitions WHERE duplicates > 0")
+      let partition = try pleat.sql(
+        "SELECT duplicates || ' ' || dead_letters FROM pleat.partitions WHERE duplicates > 0")
       #expect(partition == "3 1")
       #expect(try pleat.pleat("deadletters", "list").split(separator: "\n").count == 1)
       try pleat.pleat("deadletters", "retry", expecting: 64)
