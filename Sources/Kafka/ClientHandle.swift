@@ -9,6 +9,7 @@ final class ClientHandle {
   private var topics: [String: OpaquePointer] = [:]
   private var queues: [OpaquePointer] = []
   private var isClosed = false
+  private let credentials: (user: String, password: String)
 
   /// How long `close` waits for librdkafka's threads before it leaves them to themselves.
   private static let closeSeconds = 5
@@ -31,9 +32,22 @@ final class ClientHandle {
       throw .unusable(text.withUnsafeBufferPointer { String(cString: $0.baseAddress!) })
     }
     self.client = client
+    credentials = (configuration.properties["sasl.username"] ?? "", configuration.properties["sasl.password"] ?? "")
   }
 
   deinit { close() }
+
+  /// Makes librdkafka's threads look at once whether there is something to fetch.
+  ///
+  /// Where the queue was full they sleep for a second otherwise (2.0.2; #2879), however soon it is emptied. Of all its calls the one
+  /// that wakes them and asks no broker anything is this: the credentials are set to what they are, and without SASL nobody reads
+  /// them.
+  func wakeThreads() {
+    if let error = rd_kafka_sasl_set_credentials(client, credentials.user, credentials.password) {
+      events.log(.debug, "librdkafka's threads cannot be woken: \(String(cString: rd_kafka_error_string(error)))")
+      rd_kafka_error_destroy(error)
+    }
+  }
 
   /// The client's object for a topic; it lives as long as the client.
   func topic(_ name: String) throws(KafkaError) -> OpaquePointer {

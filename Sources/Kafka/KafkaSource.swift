@@ -31,13 +31,27 @@ package final class KafkaSource: Source {
   private var failedPartitions = 0
   private let peeksAtHeaders = HeaderPeek.isUsable
   private var headers: [(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?)] = []
+  /// Taken from the queue since librdkafka was told last.
+  private var takenBytes = 0
+  private var takenMessages = 0
 
   /// Messages taken from librdkafka at once: few, so that they are still in the processor's cache when they are given
   /// back.
   private static let batchCapacity = 128
-  /// What librdkafka holds before it stops fetching; one fetch may go over it.
+  /// What librdkafka holds before it stops fetching; one fetch may go over it, by what its batches are when they are unpacked.
   private static let queuedKilobytes = 16 * 1_024
+  private static let queuedMessages = 100_000
+  /// After a quarter of what fills the queue librdkafka is told to look whether it is full still.
+  private static let tellBytes = queuedKilobytes * 1_024 / 4
+  private static let tellMessages = queuedMessages / 4
+  /// The first version that can be told how long to wait for room in the queue; the ones before wait for a second.
+  private static let hasQueueBackoff = rd_kafka_version() >= 0x0202_00FF
+  private static let queueBackoff: [(String, String)] = hasQueueBackoff ? [("fetch.queue.backoff.ms", "5")] : []
   private static let restartMilliseconds: Int64 = 1_000
+  /// So many messages ahead.
+  private static let prefetched = 2
+  private static let prefetchedBytes = 512
+  private static let cacheLine = 64
 
   package init(_ configuration: KafkaClientConfiguration, log: @escaping KafkaLog) throws(KafkaConfigurationError) {
     self.log = log
@@ -47,12 +61,13 @@ package final class KafkaSource: Source {
         ("isolation.level", "read_committed"), ("enable.partition.eof", "true"), ("auto.offset.reset", "error"),
         ("enable.auto.commit", "false"), ("enable.auto.offset.store", "false"), ("check.crcs", "true"),
         ("allow.auto.create.topics", "false"), ("queued.max.messages.kbytes", "\(Self.queuedKilobytes)"),
+        ("queued.min.messages", "\(Self.queuedMessages)"),
       ],
       // On a broker that is not woken by new data (the embedded one) the wait is the latency.
       suggestions: [
-        ("fetch.wait.max.ms", "20"), ("fetch.message.max.bytes", "2097152"), ("fetch.max.bytes", "16777216"),
+        ("fetch.wait.max.ms", "20"), ("fetch.message.max.bytes", "1048576"), ("fetch.max.bytes", "4194304"),
         ("fetch.error.backoff.ms", "100"),
-      ],
+      ] + Self.queueBackoff,
       log: log)
     queue = handle.makeQueue()
     probe = SourceProbe(configuration, log: log)
@@ -194,14 +209,36 @@ package final class KafkaSource: Source {
       let taken = rd_kafka_consume_batch_queue(queue, 0, messages, wanted)
       guard taken > 0 else { break }
       batch += 1
+      takenMessages += taken
       for i in 0..<taken {
         guard let message = messages[i] else { continue }
+        if i &+ Self.prefetched < taken, let later = messages[i &+ Self.prefetched] { prefetch(later) }
+        takenBytes &+= message.pointee.len &+ message.pointee.key_len
         handedOver += handOver(message, body)
         rd_kafka_message_destroy(message)
       }
       if taken < wanted { break }
     }
+    tell()
     return handedOver
+  }
+
+  /// Another thread has written the value: reading it is what a record costs here.
+  @inline(__always)
+  private func prefetch(_ message: UnsafeMutablePointer<rd_kafka_message_t>) {
+    guard let value = message.pointee.payload else { return }
+    // Its end is looked at first (`HeaderPeek`), and the processor fetches on by itself where much follows.
+    let count = min(message.pointee.len, Self.prefetchedBytes)
+    for offset in stride(from: 0, through: count, by: Self.cacheLine) { pleat_prefetch(value + offset) }
+    pleat_prefetch(value + message.pointee.len)
+  }
+
+  /// Keeps librdkafka from sleeping before a queue that is not full any more. Every filling is followed by a look at what is left,
+  /// at a quarter or less; where little comes nothing is asked for.
+  private func tell() {
+    guard takenBytes >= Self.tellBytes || takenMessages >= Self.tellMessages else { return }
+    (takenBytes, takenMessages) = (0, 0)
+    if !Self.hasQueueBackoff { handle.wakeThreads() }
   }
 
   /// Hands over one message; returns how many events came of it: one, or none where it belongs to an earlier start.
