@@ -38,8 +38,13 @@ struct ColumnWriter {
   /// As `symbols`, of a member that every event of its type has.
   @inline(__always)
   mutating func requiredSymbols<Row>(_ rows: [Row], _ member: (Row) -> Symbol) {
-    precondition(rows.allSatisfy { !member($0).isNone }, "a required member is missing")
-    symbols(rows, member)
+    if rows.isEmpty { return }
+    columns.byte(1)
+    for row in rows {
+      let symbol = member(row)
+      precondition(!symbol.isNone, "a required member is missing")
+      self.symbol(symbol)
+    }
   }
 
   @inline(__always)

@@ -5,6 +5,8 @@ package struct DecodedEvent: Sendable {
   /// Of (source, id); nil for a bare event without an id, which is never a duplicate.
   package var identity: Digest128?
   package var time: Timestamp
+  /// The batch as it was before the event.
+  package var mark: EventBatch.Mark
 }
 
 /// Reads records into event batches, by the contract of the events (docs of the three envelopes, limits, and dead letters).
@@ -52,7 +54,7 @@ package final class EventDecoder {
   ) throws(Refusal) -> DecodedEvent {
     let mark = batch.mark
     do {
-      return try append(record, now: now, to: &batch)
+      return try append(record, now: now, mark, to: &batch)
     } catch {
       batch.rollBack(to: mark)
       throw error
@@ -60,7 +62,7 @@ package final class EventDecoder {
   }
 
   private func append(
-    _ record: RecordContent, now: Timestamp, to batch: inout EventBatch
+    _ record: RecordContent, now: Timestamp, _ mark: EventBatch.Mark, to batch: inout EventBatch
   ) throws(Refusal) -> DecodedEvent {
     var value = try read(record)
     let isBinary =
@@ -85,7 +87,7 @@ package final class EventDecoder {
     event.unknown = value.keepUnknown(besides: known.of(event.type), &batch)
     event.offset = record.offset
     batch.events.append(event)
-    return DecodedEvent(identity: identity(of: event, batch), time: event.time)
+    return DecodedEvent(identity: identity(of: event, batch.strings), time: event.time, mark: mark)
   }
 
   /// The value as a whole, and the headers' names.
@@ -114,7 +116,7 @@ package final class EventDecoder {
     guard try value.text(.specversion, otherwise: .unsupportedSpecversion) == "1.0" else {
       throw value.refusal(.unsupportedSpecversion, .specversion)
     }
-    let id = try value.identifier(.id, &batch)
+    let id = try value.eventID(&batch)
     let source = try value.identifier(.source, &batch)
     let (type, typeName) = try value.eventType(&batch)
     guard value.isPresent(.time) else { throw value.refusal(.missingMember, .time) }
@@ -131,7 +133,7 @@ package final class EventDecoder {
     let (type, typeName) = try value.eventType(&batch)
     let time = try value.timestamp()
     if let reason = Self.refuses(time, now: now) { throw value.refusal(reason, .timestamp) }
-    let id = try value.optionalIdentifier(.id, &batch)
+    let id = try value.optionalEventID(&batch)
     let source = batch.strings.intern(bytes("bare"))
     return Event(
       type: type, envelope: .bare, row: 0, typeName: typeName, source: source, id: id, time: time, offset: 0,
@@ -144,7 +146,7 @@ package final class EventDecoder {
     guard headers.value(of: "ce_specversion").map({ $0 == "1.0" }) == true else {
       throw Refusal(.unsupportedSpecversion, at: "ce_specversion")
     }
-    let id = batch.strings.intern(try headers.identifier("ce_id"))
+    let id = batch.strings.append(try headers.identifier("ce_id"))
     let source = batch.strings.intern(try headers.identifier("ce_source"))
     let name = try headers.identifier("ce_type")
     let type = EventType(name)
@@ -163,17 +165,20 @@ package final class EventDecoder {
     return time.microseconds - clockToleranceMicroseconds > now.microseconds ? .futureTime : nil
   }
 
-  private func identity(of event: Event, _ batch: borrowing EventBatch) -> Digest128? {
+  @inline(__always)
+  private func identity(of event: Event, _ strings: borrowing SymbolTable) -> Digest128? {
     if event.id.isNone { return nil }
-    let sourceCount = copy(event.source, of: batch, to: identityBytes)
+    let sourceCount = copy(event.source, of: strings, to: identityBytes)
     identityBytes[sourceCount] = 0
-    let idCount = copy(event.id, of: batch, to: identityBytes + sourceCount + 1)
+    let idCount = copy(event.id, of: strings, to: identityBytes + sourceCount + 1)
     return sipHash24Wide(identityKey, Bytes(start: identityBytes, count: sourceCount + 1 + idCount))
   }
 
   @inline(__always)
-  private func copy(_ symbol: Symbol, of batch: borrowing EventBatch, to place: UnsafeMutablePointer<UInt8>) -> Int {
-    batch.strings.withBytes(symbol) {
+  private func copy(
+    _ symbol: Symbol, of strings: borrowing SymbolTable, to place: UnsafeMutablePointer<UInt8>
+  ) -> Int {
+    strings.withBytes(symbol) {
       // Identifiers have at least one byte, and at most Limits.identifierBytes.
       place.update(from: $0.baseAddress!, count: $0.count)
       return $0.count

@@ -134,6 +134,17 @@ extension ObjectReader {
     batch.strings.intern(try identifierText(try required(member)))
   }
 
+  /// The event's own, which hardly ever comes twice.
+  @inline(__always)
+  func eventID(_ batch: inout EventBatch) throws(Refusal) -> Symbol {
+    batch.strings.append(try identifierText(try required(.id)))
+  }
+
+  @inline(__always)
+  func optionalEventID(_ batch: inout EventBatch) throws(Refusal) -> Symbol {
+    isPresent(.id) ? try eventID(&batch) : .none
+  }
+
   @inline(__always)
   func optionalIdentifier(_ member: Member, _ batch: inout EventBatch) throws(Refusal) -> Symbol {
     guard let node = node(member) else { return .none }

@@ -8,7 +8,7 @@ package struct Symbol: Hashable, Sendable {
   package var isNone: Bool { index == .max }
 }
 
-/// The distinct strings of a batch, by their bytes, in the order of their first use.
+/// The distinct strings of a batch, by their bytes, in the order of their first use; and, not looked up, the ids of events.
 ///
 /// Interning is an open-addressing look-up without allocation for a string that is there. `truncate` takes back the newest
 /// strings, so that a record that turns out bad, or a duplicate, leaves nothing behind.
@@ -17,10 +17,14 @@ package struct SymbolTable: Sendable {
   fileprivate struct Entry {
     /// Where the string ends in the arena.
     var end: UInt32
+    /// 0 for a string that is not looked up.
     var hash: UInt32
   }
   private var entries: [Entry] = []
-  /// Index + 1 into `entries`, 0 for a free slot; the count is a power of two.
+  /// How many of them can be looked up.
+  private var indexedCount = 0
+  /// Index + 1 into `entries`, 0 for a free slot; the count is a power of two. The bits above those that an index of this table can
+  /// have are the hash's, so that few look-ups touch the entry of another string.
   private var slots: [UInt32]
 
   package init(expected: Int = 64) {
@@ -31,7 +35,7 @@ package struct SymbolTable: Sendable {
 
   /// An empty table with room for what another one holds.
   package init(withRoomOf other: SymbolTable) {
-    self.init(expected: other.count)
+    self.init(expected: max(other.indexedCount, other.count / 2))
     arena.reserveCapacity(other.arena.count)
     entries.reserveCapacity(other.entries.count)
   }
@@ -47,7 +51,7 @@ package struct SymbolTable: Sendable {
   private static func hash(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt32 {
     let count = bytes.count
     var h: UInt64 = 0x9E37_79B9_7F4A_7C15 ^ UInt64(truncatingIfNeeded: count)
-    guard let base = bytes.baseAddress else { return UInt32(truncatingIfNeeded: h >> 32) }
+    guard let base = bytes.baseAddress else { return max(UInt32(truncatingIfNeeded: h >> 32), 1) }
     let raw = UnsafeRawPointer(base)
     var i = 0
     while i &+ 8 <= count {
@@ -69,24 +73,39 @@ package struct SymbolTable: Sendable {
     }
     h = (h ^ tail) &* 0xD6E8_FEB8_6659_FD93
     h ^= h >> 29
-    return UInt32(truncatingIfNeeded: h >> 16)
+    return max(UInt32(truncatingIfNeeded: h >> 16), 1)
   }
 
   /// The symbol of these bytes, new if they are not there yet.
   package mutating func intern(_ bytes: UnsafeBufferPointer<UInt8>) -> Symbol {
     let hash = Self.hash(bytes)
-    let mask = slots.count - 1
+    let mask = slots.count &- 1
+    let tag = hash & ~UInt32(truncatingIfNeeded: mask)
     var slot = Int(hash) & mask
-    while slots[slot] != 0 {
-      let index = Int(slots[slot] - 1)
-      if entries[index].hash == hash, equals(index, bytes) { return Symbol(index: UInt32(index)) }
-      slot = (slot + 1) & mask
+    while true {
+      let found = slots[slot]
+      if found == 0 { break }
+      let index = Int(found & UInt32(truncatingIfNeeded: mask)) &- 1
+      if found & ~UInt32(truncatingIfNeeded: mask) == tag, equals(index, bytes) {
+        return Symbol(index: UInt32(truncatingIfNeeded: index))
+      }
+      slot = (slot &+ 1) & mask
     }
-    slots[slot] = UInt32(entries.count + 1)
+    slots[slot] = tag | UInt32(truncatingIfNeeded: entries.count &+ 1)
+    indexedCount &+= 1
+    return append(bytes, hash: hash)
+  }
+
+  /// A symbol of its own for bytes that hardly ever come twice: no look-up finds them.
+  package mutating func append(_ bytes: UnsafeBufferPointer<UInt8>) -> Symbol { append(bytes, hash: 0) }
+
+  @inline(__always)
+  private mutating func append(_ bytes: UnsafeBufferPointer<UInt8>, hash: UInt32) -> Symbol {
     arena.append(contentsOf: bytes)
     entries.append(Entry(end: UInt32(arena.count), hash: hash))
-    if entries.count * 2 > slots.count { grow() }
-    return Symbol(index: UInt32(entries.count - 1))
+    // The second, so that the next index + 1 has as many bits as a slot's number.
+    if indexedCount &* 2 > slots.count || entries.count &+ 1 >= slots.count { grow() }
+    return Symbol(index: UInt32(truncatingIfNeeded: entries.count &- 1))
   }
 
   package mutating func intern(_ string: String) -> Symbol {
@@ -107,9 +126,11 @@ package struct SymbolTable: Sendable {
     slots = Array(repeating: 0, count: slots.count * 2)
     let mask = slots.count - 1
     for index in 0..<entries.count {
-      var slot = Int(entries[index].hash) & mask
+      let hash = entries[index].hash
+      if hash == 0 { continue }
+      var slot = Int(hash) & mask
       while slots[slot] != 0 { slot = (slot + 1) & mask }
-      slots[slot] = UInt32(index + 1)
+      slots[slot] = hash & ~UInt32(truncatingIfNeeded: mask) | UInt32(index + 1)
     }
   }
 
@@ -118,11 +139,13 @@ package struct SymbolTable: Sendable {
     let mask = slots.count - 1
     while entries.count > count {
       let index = entries.count - 1
-      var slot = Int(entries[index].hash) & mask
-      while slots[slot] != UInt32(index + 1) { slot = (slot + 1) & mask }
+      let hash = entries.removeLast().hash
+      if hash == 0 { continue }
+      var slot = Int(hash) & mask
+      while Int(slots[slot]) & mask != index + 1 { slot = (slot + 1) & mask }
       // The newest string ends its probe run, or lies in the middle of runs that came before it and so do not need it.
       slots[slot] = 0
-      entries.removeLast()
+      indexedCount -= 1
     }
     let end = count == 0 ? 0 : Int(entries[count - 1].end)
     arena.removeLast(arena.count - end)
