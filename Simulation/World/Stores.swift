@@ -40,8 +40,9 @@ final class SimulatedJournalStore: JournalStore {
       }.map(\.identities)
     }
   }
-  func startAppend(_ flush: JournalFlush) throws(StoreError) {
+  func startAppend(_ make: @escaping () -> JournalFlush) throws(StoreError) {
     try connection.requireProcess()
+    let flush = make()
     let job = Job(world, "\(process.name)/append", nil) { [connection] () throws(StoreError) in
       try connection.call("append") { session throws(StoreError) in try session.append(flush) }
     }

@@ -27,8 +27,8 @@ final class IngestPartition {
   /// The last journaled record's timestamp, key and value: its fingerprint is made when a flush needs it.
   private var lastOffset: Int64 = -1
   private var lastTimestamp: Int64 = -1
-  private var lastKey: [UInt8]?
-  private var lastValue: [UInt8]?
+  private var lastKey = RecordBytes()
+  private var lastValue = RecordBytes()
 
   /// Set after any error of the partition: fingerprints are checked before the next append.
   var mustCheck = false
@@ -53,36 +53,20 @@ final class IngestPartition {
     if time > greatestTime { greatestTime = time }
     lastOffset = record.content.offset
     lastTimestamp = record.timestampMilliseconds
-    Self.copy(record.key, to: &lastKey)
-    Self.copy(record.content.value, to: &lastValue)
-  }
-
-  /// Reuses the array's memory.
-  private static func copy(_ bytes: UnsafeRawBufferPointer?, to array: inout [UInt8]?) {
-    guard let bytes else {
-      array = nil
-      return
-    }
-    if array == nil { array = [] }
-    array!.removeAll(keepingCapacity: true)
-    array!.append(contentsOf: bytes)
+    lastKey.copy(record.key)
+    lastValue.copy(record.content.value)
   }
 
   /// Takes what was read since the last flush, as its segment (if it holds events) and the cursor's move.
-  func takeFlush(endOffset: Int64?) -> (move: CursorMove, segment: SegmentDraft?, batch: EventBatch) {
-    var segment: SegmentDraft?
-    let events = batch
-    if events.count > 0 {
-      let encoded = events.encoded()
-      segment = SegmentDraft(
-        partition: partition, incarnation: cursor.incarnation, count: Int32(events.count),
-        firstOffset: cursor.nextOffset,
-        nextOffset: nextOffset, leastTime: leastTime, greatestTime: greatestTime, payload: encoded.payload,
-        payloadDigest: SHA256.digest(of: encoded.payload), identities: encoded.identities,
-        identitiesDigest: SHA256.digest(of: encoded.identities))
+  func takeFlush(endOffset: Int64?) -> (move: CursorMove, segment: ReadSegment?) {
+    var segment: ReadSegment?
+    if batch.count > 0 {
+      segment = ReadSegment(
+        partition: partition, incarnation: cursor.incarnation, firstOffset: cursor.nextOffset, nextOffset: nextOffset,
+        leastTime: leastTime, greatestTime: greatestTime, events: batch)
       cursor.journaled = RecordFingerprint(
         offset: lastOffset,
-        digest: recordDigest(timestampMilliseconds: lastTimestamp, key: lastKey, value: lastValue))
+        digest: recordDigest(timestampMilliseconds: lastTimestamp, key: lastKey.array, value: lastValue.array))
     }
     if isPausing {
       cursor.state = .paused
@@ -95,11 +79,30 @@ final class IngestPartition {
       duplicates: duplicates, deadLetters: deadLetters, state: cursor.state, reason: cursor.reason,
       journaled: cursor.journaled, badRecords: badRecords.stored)
     cursor.nextOffset = nextOffset
-    batch = EventBatch(withRoomOf: events)
+    batch = EventBatch(withRoomOf: batch)
     duplicates = 0
     deadLetters = 0
     leastTime = Timestamp(microseconds: .max)
     greatestTime = Timestamp(microseconds: .min)
-    return (move, segment, events)
+    return (move, segment)
   }
+}
+
+/// A copy of a record's key or value, in memory that is used again.
+private struct RecordBytes {
+  private var bytes: [UInt8] = []
+  /// −1 where the record has none.
+  private var count = -1
+
+  mutating func copy(_ source: UnsafeRawBufferPointer?) {
+    guard let source, let start = source.baseAddress else {
+      count = source == nil ? -1 : 0
+      return
+    }
+    count = source.count
+    if bytes.count < count { bytes = Array(repeating: 0, count: max(count, 2 * bytes.count)) }
+    bytes.withUnsafeMutableBytes { $0.baseAddress?.copyMemory(from: start, byteCount: source.count) }
+  }
+
+  var array: [UInt8]? { count < 0 ? nil : Array(bytes[..<count]) }
 }

@@ -24,4 +24,10 @@ package struct IngestSettings: Sendable {
   /// How often an alarmed or paused partition's row is looked at for `skip` and `resume`.
   static let decisionNanoseconds: Int64 = 1_000_000_000
   static let retryNanoseconds: Int64 = 500_000_000
+  /// Where a poll brings fewer events than these, the next ones are left where they are until the flush is due, or so long at most:
+  /// waking up for every record costs more than the record.
+  static let fewEvents = 64
+  static let restNanoseconds: Int64 = 20_000_000
+  /// How often leases are told that there is progress.
+  static let progressNanoseconds: Int64 = 100_000_000
 }

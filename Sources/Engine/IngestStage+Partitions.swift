@@ -4,6 +4,18 @@ import Events
 extension IngestStage {
   /// Brings what is read in line with the leases.
   func syncPartitions(_ now: Instant) throws {
+    let changes = leases.changes
+    if syncedChanges == changes, halted.isEmpty { return }
+    try takeWhatIsHeld(now)
+    // Where something held is not read yet, the next step tries again.
+    let isComplete = leases.partitions().allSatisfy { held in
+      reading.values.contains { $0.resource == held.resource && $0.term == held.term }
+        || !directory.all.contains { LeaseResource.partition($0) == held.resource }
+    }
+    syncedChanges = isComplete ? changes : nil
+  }
+
+  private func takeWhatIsHeld(_ now: Instant) throws {
     guard let instance = leases.instance else {
       if !reading.isEmpty { try dropUnheld([:]) }
       return
@@ -115,6 +127,10 @@ extension IngestStage {
 
   /// Checks what is due: each minute, after an error of the partition, and where an offset was not there.
   func checkPartitions(_ now: Instant) throws {
+    let isDue = reading.values.contains {
+      $0.isOutOfRange || $0.mustCheck || now.monotonicNanoseconds >= $0.checkAt
+    }
+    guard isDue else { return }
     for partition in inOrder() {
       if partition.isOutOfRange {
         try flushNow(now)

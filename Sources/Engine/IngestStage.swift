@@ -26,12 +26,17 @@ package final class IngestStage: Stage {
   var nextHandle = 0
   private var lastHandle = -1
   private var lastPartition: IngestPartition?
+  /// What is read is in line with these changes of the leases; nil where that is to be looked at anew.
+  var syncedChanges: Int64?
+  private var progressAt: Int64 = 0
+  /// Nothing is read before.
+  private var restsUntil: Int64 = 0
 
   private var deadLetters: [DeadLetter] = []
   private var pendingEvents = 0
   private var pendingBytes = 0
   private var pendingSince: Int64?
-  private var inFlight: [(segment: SegmentDraft, batch: EventBatch)]?
+  private var inFlight: [ReadSegment]?
   private var inFlightOffsets: [(TopicPartition, Int64)] = []
   /// Records between what the last flush took and the ends of the partitions, as far as they are known.
   private var recordsBehind: Int64 = 0
@@ -64,7 +69,10 @@ package final class IngestStage: Stage {
       try discover(now)
       try syncPartitions(now)
       let next = try work(now)
-      leases.noteProgressOfPartitions(at: now)
+      if now.monotonicNanoseconds >= progressAt {
+        progressAt = now.monotonicNanoseconds + IngestSettings.progressNanoseconds
+        leases.noteProgressOfPartitions(at: now)
+      }
       sourceOutage.end(reporter, "Kafka answers again")
       storeOutage.end(reporter, "the database answers again: reading goes on")
       return next
@@ -80,6 +88,7 @@ package final class IngestStage: Stage {
 
   private func work(_ now: Instant) throws -> NextStep {
     if inFlight != nil, store.appendIsDone() { try completeFlush() }
+    if inFlight == nil, pendingSince != nil, now.monotonicNanoseconds < restsUntil { return .at(restsUntil) }
     let isFull =
       pendingEvents >= settings.flushEvents * IngestSettings.pendingFlushes
       || pendingBytes >= IngestSettings.pendingBytes
@@ -91,6 +100,7 @@ package final class IngestStage: Stage {
       return .at(now.monotonicNanoseconds + 1_000_000)
     } else {
       count = try read(now)
+      rest(after: count, now)
     }
     try checkPartitions(now)
     try flushIfDue(now)
@@ -103,6 +113,16 @@ package final class IngestStage: Stage {
     publishOffsets(now)
     let idle = now.monotonicNanoseconds + 250_000_000
     return .at(pendingSince.map { min(idle, $0 + settings.flushNanoseconds) } ?? idle)
+  }
+
+  /// Records that come few by few are taken all at once, just before the flush.
+  private func rest(after count: Int, _ now: Instant) {
+    guard let pendingSince, count < IngestSettings.fewEvents, erasures?.isAtWork != true else {
+      restsUntil = 0
+      return
+    }
+    restsUntil = min(
+      pendingSince + settings.flushNanoseconds, now.monotonicNanoseconds + IngestSettings.restNanoseconds)
   }
 
   // MARK: Reading
@@ -149,13 +169,12 @@ package final class IngestStage: Stage {
     guard offset >= partition.nextOffset else { return }
     partition.nextOffset = offset + 1
     if pendingSince == nil { pendingSince = now.monotonicNanoseconds }
-    let mark = partition.batch.mark
     do throws(Refusal) {
       let event = try decoder!.decode(record.content, now: now.wall, into: &partition.batch)
       partition.badRecords.record(isBad: false)
       if let identity = event.identity {
         if partition.window.contains(identity, before: offset) {
-          partition.batch.rollBack(to: mark)
+          partition.batch.rollBack(to: event.mark)
           partition.duplicates += 1
           counters.duplicates += 1
           return
@@ -206,7 +225,7 @@ package final class IngestStage: Stage {
 
   private func startFlush(_ now: Instant) throws(StoreError) {
     var flush = JournalFlush()
-    var sent: [(segment: SegmentDraft, batch: EventBatch)] = []
+    var sent: [ReadSegment] = []
     var offsets: [(TopicPartition, Int64)] = []
     recordsBehind = 0
     for partition in reading.values.sorted(by: { $0.partition < $1.partition }) where partition.isDirty {
@@ -216,10 +235,7 @@ package final class IngestStage: Stage {
       let taken = partition.takeFlush(endOffset: end)
       flush.moves.append(taken.move)
       offsets.append((partition.partition, taken.move.to))
-      if let segment = taken.segment {
-        flush.segments.append(segment)
-        sent.append((segment, taken.batch))
-      }
+      if let segment = taken.segment { sent.append(segment) }
     }
     flush.deadLetters = deadLetters
     deadLetters = []
@@ -227,7 +243,11 @@ package final class IngestStage: Stage {
     pendingBytes = 0
     pendingSince = nil
     if flush.moves.isEmpty { return }
-    try store.startAppend(flush)
+    try store.startAppend { [flush, sent] in
+      var encoded = flush
+      encoded.segments = sent.map { $0.encoded() }
+      return encoded
+    }
     inFlight = sent
     inFlightOffsets = offsets
   }
@@ -250,11 +270,10 @@ package final class IngestStage: Stage {
     }
     counters.flushes += 1
     tail.publish(
-      zip(sent, appended).map { draft, place in
+      zip(sent, appended).map { segment, place in
         JournalBatch(
-          firstPosition: place.firstPosition, chain: place.chain, partition: draft.segment.partition,
-          events: draft.batch,
-          byteCount: draft.batch.byteCount)
+          firstPosition: place.firstPosition, chain: place.chain, partition: segment.partition, events: segment.events,
+          byteCount: segment.events.byteCount)
       }, moreFollows: recordsBehind > settings.flushEvents)
     for (partition, offset) in inFlightOffsets { offsetsToPublish[partition] = offset }
     for partition in reading.values where partition.isPausing { halt(partition, lookAt: 0) }
@@ -298,7 +317,10 @@ package final class IngestStage: Stage {
       isInitialized = true
     }
     discoverAt = now.monotonicNanoseconds + IngestSettings.checkNanoseconds
-    if directory.set(partitions) { onDirectoryChange() }
+    if directory.set(partitions) {
+      syncedChanges = nil
+      onDirectoryChange()
+    }
   }
 
   /// Whether the last flush happened is not known, or it did not: nothing in memory counts.
@@ -326,8 +348,7 @@ package final class IngestStage: Stage {
     for partition in reading.values { removeFromSource(partition.partition) }
     reading = [:]
     halted = [:]
-    lastHandle = -1
-    lastPartition = nil
+    forgetLastPartition()
     deadLetters = []
     pendingEvents = 0
     pendingBytes = 0
@@ -336,9 +357,11 @@ package final class IngestStage: Stage {
     if holds(.doubtClearsTail) { tail.clear() }
   }
 
+  /// What is read has changed.
   func forgetLastPartition() {
     lastHandle = -1
     lastPartition = nil
+    syncedChanges = nil
   }
 
   func dropDeadLetters(of partition: TopicPartition) { deadLetters.removeAll { $0.partition == partition } }

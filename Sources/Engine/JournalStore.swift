@@ -137,8 +137,9 @@ package protocol JournalStore: AnyObject {
     throws(StoreError) -> PartitionCursor
   /// The identities columns of the segments of a partition's incarnation that reach past `offset`, oldest first.
   func identities(_ partition: TopicPartition, incarnation: Int32, from offset: Int64) throws(StoreError) -> [[UInt8]]
-  /// Sends a flush; its end is `finishAppend`'s. One at a time.
-  func startAppend(_ flush: JournalFlush) throws(StoreError)
+  /// Begins a flush; its end is `finishAppend`'s. One at a time. `flush` encodes what was read: it is called once, on whatever
+  /// thread, while the caller goes on.
+  func startAppend(_ flush: @escaping () -> JournalFlush) throws(StoreError)
   /// Whether `finishAppend` would not wait.
   func appendIsDone() -> Bool
   /// Waits for the flush: where each of its segments stands.

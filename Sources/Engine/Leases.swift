@@ -21,6 +21,7 @@ package final class Leases: Sendable {
     var declined: [String: Int64] = [:]
     var terms = 0
     var isSuperseded = false
+    var changes: Int64 = 0
   }
 
   private let state = Mutex(State())
@@ -35,6 +36,9 @@ package final class Leases: Sendable {
   package var isSuperseded: Bool { state.withLock { $0.isSuperseded } }
 
   // MARK: Stages
+
+  /// Counts up whenever something changes that a stage asks for: what is held, what is asked back, and by whom.
+  package var changes: Int64 { state.withLock { $0.changes } }
 
   /// The term under which the resource is held; nil if it is not, or is to be given back.
   package func term(of resource: String) -> Int? {
@@ -64,6 +68,7 @@ package final class Leases: Sendable {
   /// The stage has let go: the keeper gives the lease back.
   package func release(_ resource: String) {
     state.withLock {
+      $0.changes += 1
       if $0.held.removeValue(forKey: resource) != nil { $0.released.insert(resource) }
     }
   }
@@ -71,6 +76,7 @@ package final class Leases: Sendable {
   /// The stage has let go, and does not want the lease back before this moment, in monotonic nanoseconds.
   package func decline(_ resource: String, until moment: Int64) {
     state.withLock {
+      $0.changes += 1
       if $0.held.removeValue(forKey: resource) != nil { $0.released.insert(resource) }
       $0.declined[resource] = moment
     }
@@ -101,6 +107,7 @@ package final class Leases: Sendable {
 
   func register(_ instance: InstanceID) {
     state.withLock {
+      $0.changes += 1
       $0.instance = instance
       $0.held = [:]
       $0.released = []
@@ -109,6 +116,7 @@ package final class Leases: Sendable {
 
   func supersede() {
     state.withLock {
+      $0.changes += 1
       $0.isSuperseded = true
       $0.held = [:]
     }
@@ -116,7 +124,10 @@ package final class Leases: Sendable {
 
   /// Forgets what is held: the database did not renew it in time.
   func dropAll() {
-    state.withLock { $0.held = [:] }
+    state.withLock {
+      $0.changes += 1
+      $0.held = [:]
+    }
   }
 
   /// What is not to be taken now.
@@ -144,6 +155,7 @@ package final class Leases: Sendable {
   /// What the database says is held by this instance.
   func set(held resources: Set<String>, instances: [String], at now: Instant) {
     state.withLock { state in
+      state.changes += 1
       state.instances = instances
       for resource in state.held.keys where !resources.contains(resource) { state.held[resource] = nil }
       for resource in resources where state.held[resource] == nil && !state.released.contains(resource) {
@@ -155,6 +167,7 @@ package final class Leases: Sendable {
 
   func askToRelease(_ resources: [String]) {
     state.withLock { state in
+      state.changes += 1
       for resource in resources { state.held[resource]?.isReleasing = true }
     }
   }

@@ -5,8 +5,11 @@ import Projections
 /// Ingest's side of the journal: `pleat.partitions`, `pleat.journal` and `pleat.append`.
 package final class PostgresJournalStore: JournalStore {
   private let store: StoreConnection
-  /// How many segments the append under way has.
-  private var segmentsUnderWay: Int?
+  /// Encodes and appends; the connection is its own meanwhile.
+  private let worker = BackgroundWorker()
+  private var isAppending = false
+  /// The worker's until it is done.
+  private var outcome: Result<[AppendedSegment], StoreError>?
 
   package init(_ target: ConnectionTarget, onNotice: @escaping (String) -> Void = { _ in }) {
     store = StoreConnection(target, onNotice: onNotice)
@@ -96,31 +99,37 @@ package final class PostgresJournalStore: JournalStore {
     ).map { $0.bytea() ?? [] }
   }
 
-  package func startAppend(_ flush: JournalFlush) throws(StoreError) {
-    precondition(segmentsUnderWay == nil, "one append at a time")
-    let values = AppendParameters(flush).values
-    try store.use { (connection) throws(PostgresError) in try connection.send(AppendParameters.statement, values) }
-    segmentsUnderWay = flush.segments.count
-  }
-
-  package func appendIsDone() -> Bool {
-    guard segmentsUnderWay != nil else { return true }
-    do {
-      return try store.useOpen { (connection) throws(PostgresError) in try connection.isDone(withinMilliseconds: 0) }
-    } catch {
-      // The connection is gone: `finishAppend` does not wait, and says so.
-      return true
+  package func startAppend(_ flush: @escaping () -> JournalFlush) throws(StoreError) {
+    precondition(!isAppending, "one append at a time")
+    isAppending = true
+    outcome = nil
+    worker.start { [self] in
+      do throws(StoreError) {
+        outcome = .success(try append(flush()))
+      } catch {
+        outcome = .failure(error)
+      }
     }
   }
+
+  package func appendIsDone() -> Bool { !isAppending || worker.isDone }
 
   package func finishAppend() throws(StoreError) -> [AppendedSegment] {
-    guard let expected = segmentsUnderWay else { throw .refused("no append is under way") }
-    segmentsUnderWay = nil
-    let result = try store.useOpen { (connection) throws(PostgresError) in try connection.finish() }
-    let segments = result.map { row in
+    guard isAppending else { throw .refused("no append is under way") }
+    worker.wait()
+    isAppending = false
+    guard let outcome else { throw .refused("an append has no outcome") }
+    self.outcome = nil
+    return try outcome.get()
+  }
+
+  private func append(_ flush: JournalFlush) throws(StoreError) -> [AppendedSegment] {
+    let segments = try store.query(AppendParameters.statement, AppendParameters(flush).values).map { row in
       AppendedSegment(firstPosition: row.bigint() ?? 0, chain: row.bytea() ?? [])
     }
-    guard segments.count == expected else { throw .refused("\(segments.count) of \(expected) segments were appended") }
+    guard segments.count == flush.segments.count else {
+      throw .refused("\(segments.count) of \(flush.segments.count) segments were appended")
+    }
     return segments
   }
 
@@ -136,8 +145,13 @@ package final class PostgresJournalStore: JournalStore {
       ])
   }
 
+  /// An append under way ends with its connection, and its outcome is nobody's.
   package func reset() {
-    segmentsUnderWay = nil
-    store.reset()
+    guard isAppending else { return store.reset() }
+    store.interrupt()
+    worker.wait()
+    isAppending = false
+    outcome = nil
+    store.endInterrupt()
   }
 }

@@ -61,12 +61,6 @@ final class StoreConnection {
     }
   }
 
-  /// The same, where something is under way on the connection, so that a new one would not do.
-  func useOpen<R>(_ body: (Connection) throws(PostgresError) -> R) throws(StoreError) -> R {
-    guard connection != nil else { throw .unavailable("the connection broke") }
-    return try use(body)
-  }
-
   /// The same, where a transaction is open: outside of it nothing would be fenced.
   func useTransaction<R>(_ body: (Connection) throws(PostgresError) -> R) throws(StoreError) -> R {
     guard let connection, connection.isInTransaction else { throw .unavailable("the transaction is gone") }

@@ -84,7 +84,8 @@ final class FakeJournalStore: JournalStore {
       .filter { $0.partition == partition && $0.incarnation == incarnation && $0.nextOffset > offset }.map(\.identities)
   }
 
-  func startAppend(_ flush: JournalFlush) throws(StoreError) {
+  func startAppend(_ make: @escaping () -> JournalFlush) throws(StoreError) {
+    let flush = make()
     switch fate() {
     case .happens:
       do { pending = .success(try journal.append(flush)) } catch { pending = .failure(error) }

@@ -120,7 +120,7 @@ extension PostgresJournalStore {
   {
     var flush = JournalFlush()
     (flush.moves, flush.segments, flush.deadLetters) = (moves, segments, letters)
-    try startAppend(flush)
+    try startAppend { [flush] in flush }
     return try finishAppend()
   }
 }
