@@ -67,6 +67,16 @@ $function$;
 COMMENT ON FUNCTION pleat.as_of_position IS
   'The position that the setting pleat.as_of means, NULL for now; error 22023 where it is neither a position nor a time.';
 
+-- Each view asks this as well: where a table has no rows the planner may see that nobody needs to know what the setting means.
+CREATE FUNCTION pleat.as_of_is_readable() RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+  PERFORM pleat.as_of_position();
+  RETURN true;
+END
+$function$;
+COMMENT ON FUNCTION pleat.as_of_is_readable IS 'True; error 22023 where pleat.as_of is neither a position nor a time.';
+
 -- One row: the generation that the views of a projection show, and where. None before the first turn of the day, and none where
 -- there is no such projection yet.
 CREATE FUNCTION pleat.seen(

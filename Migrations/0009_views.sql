@@ -624,59 +624,64 @@ COMMENT ON VIEW pleat.domain_patterns_rows IS 'insights.domain_patterns without 
 CREATE VIEW insights.technology_usage WITH (security_barrier) AS
 SELECT technology, day, category, projects, selections, people, successes, failures
 FROM pleat.technology_usage_rows
-WHERE people - people_taken_out >= 10
+WHERE people - people_taken_out >= 10 AND pleat.as_of_is_readable()
 ORDER BY technology, day;
 
 CREATE VIEW pleat_unmasked.technology_usage AS
 SELECT technology, day, category, projects, selections, people, successes, failures
-FROM pleat.technology_usage_rows;
+FROM pleat.technology_usage_rows
+WHERE pleat.as_of_is_readable();
 
 CREATE VIEW insights.technology_trends WITH (security_barrier) AS
 SELECT technology_name, category, usage_count, people, outcomes, success_rate, success_rate_low, success_rate_high,
   previous_usage_count, share, previous_share, trend_percentage, trend_z, trend_direction, first_seen, aggregated_at
 FROM pleat.technology_trends_rows
-WHERE people - people_taken_out >= 10
+WHERE people - people_taken_out >= 10 AND pleat.as_of_is_readable()
 ORDER BY technology_name;
 
 CREATE VIEW pleat_unmasked.technology_trends AS
 SELECT technology_name, category, usage_count, people, outcomes, success_rate, success_rate_low, success_rate_high,
   previous_usage_count, share, previous_share, trend_percentage, trend_z, trend_direction, first_seen, aggregated_at
-FROM pleat.technology_trends_rows;
+FROM pleat.technology_trends_rows
+WHERE pleat.as_of_is_readable();
 
 CREATE VIEW insights.stack_combinations WITH (security_barrier) AS
 SELECT technologies, size, usage_count, people, outcomes, avg_success_rate, success_rate_low, success_rate_high,
   avg_complexity, first_seen, last_seen, current_usage_count, previous_usage_count, share, previous_share,
   trend_percentage, trend_z, trend_direction
 FROM pleat.stack_combinations_rows
-WHERE people - people_taken_out >= 10;
+WHERE people - people_taken_out >= 10 AND pleat.as_of_is_readable();
 
 CREATE VIEW pleat_unmasked.stack_combinations AS
 SELECT technologies, size, usage_count, people, outcomes, avg_success_rate, success_rate_low, success_rate_high,
   avg_complexity, first_seen, last_seen, current_usage_count, previous_usage_count, share, previous_share,
   trend_percentage, trend_z, trend_direction
-FROM pleat.stack_combinations_rows;
+FROM pleat.stack_combinations_rows
+WHERE pleat.as_of_is_readable();
 
 CREATE VIEW insights.technology_pairs WITH (security_barrier) AS
 SELECT technology_a, technology_b, together, people, jaccard, lift, g, outcomes, success_rate, success_rate_low,
   success_rate_high
 FROM pleat.technology_pairs_rows
-WHERE people - people_taken_out >= 10
+WHERE people - people_taken_out >= 10 AND pleat.as_of_is_readable()
 ORDER BY technology_a, technology_b;
 
 CREATE VIEW pleat_unmasked.technology_pairs AS
 SELECT technology_a, technology_b, together, people, jaccard, lift, g, outcomes, success_rate, success_rate_low,
   success_rate_high
-FROM pleat.technology_pairs_rows;
+FROM pleat.technology_pairs_rows
+WHERE pleat.as_of_is_readable();
 
 CREATE VIEW insights.domain_patterns WITH (security_barrier) AS
 SELECT domain, sample_size, people, shown_stacks AS popular_stacks, average_languages_count, success_metrics
 FROM pleat.domain_patterns_rows
-WHERE people - people_taken_out >= 10
+WHERE people - people_taken_out >= 10 AND pleat.as_of_is_readable()
 ORDER BY domain;
 
 CREATE VIEW pleat_unmasked.domain_patterns AS
 SELECT domain, sample_size, people, popular_stacks, average_languages_count, success_metrics
-FROM pleat.domain_patterns_rows;
+FROM pleat.domain_patterns_rows
+WHERE pleat.as_of_is_readable();
 
 -- Teams ------------------------------------------------------------------------------------------------------------------------
 
@@ -712,7 +717,8 @@ FROM (
       WHERE a.team_id = s.team_id AND a.day > n.today - 30 AND a.day <= n.today
     ) h
   ) k
-) r;
+) r
+WHERE pleat.as_of_is_readable();
 
 CREATE VIEW insights.team_stats WITH (security_barrier) AS
 SELECT team_id, name, members, projects_generated, projects_opened, wizard_steps, active_members, outcomes, success_rate,
@@ -723,7 +729,7 @@ ORDER BY team_id;
 CREATE VIEW pleat_unmasked.team_activity AS
 SELECT team_id, day, projects_generated, projects_opened, wizard_steps, active_members, successes, failures
 FROM pleat.team_activity_seen
-WHERE events > 0;
+WHERE events > 0 AND pleat.as_of_is_readable();
 
 CREATE VIEW insights.team_activity WITH (security_barrier) AS
 SELECT team_id, day, projects_generated, projects_opened, wizard_steps, active_members, successes, failures
@@ -734,7 +740,7 @@ CREATE VIEW pleat_unmasked.team_technologies AS
 SELECT team_id, technology, usage_count, successes, failures,
   (successes + 1)::float8 / (successes + failures + 2)::float8 * usage_count::float8 AS weight
 FROM pleat.team_technologies_seen
-WHERE usage_count > 0;
+WHERE usage_count > 0 AND pleat.as_of_is_readable();
 
 CREATE VIEW insights.team_technologies WITH (security_barrier) AS
 SELECT team_id, technology, usage_count, successes, failures, weight
@@ -754,7 +760,7 @@ SELECT model_name, task_type, complexity_level, hour, requests,
   (quality_millionths / nullif(quality_samples * 1000000::numeric, 0))::float8 AS quality_score,
   quality_samples, fallbacks
 FROM pleat.model_metrics_seen
-WHERE requests > 0;
+WHERE requests > 0 AND pleat.as_of_is_readable();
 
 CREATE VIEW insights.model_metrics WITH (security_barrier) AS
 SELECT model_name, task_type, complexity_level, hour, requests, response_time_ms, response_time_ms_p50,
@@ -817,7 +823,8 @@ LEFT JOIN (
     GROUP BY model_name, bucket
   ) ranks
   GROUP BY model_name
-) h ON h.model_name = m.model_name;
+) h ON h.model_name = m.model_name
+WHERE pleat.as_of_is_readable();
 
 CREATE VIEW insights.model_performance WITH (security_barrier) AS
 SELECT model_name, requests, response_time_ms, response_time_ms_p50, response_time_ms_p95, response_time_ms_p99,
@@ -832,7 +839,7 @@ SELECT model_version, decile::bigint AS decile, predictions, outcomes, successes
   pleat.share(probability_sum_millionths, predictions * 1000000) AS mean_probability,
   (squared_error_sum / nullif(outcomes * 1000000000000::numeric, 0))::float8 AS brier
 FROM pleat.prediction_calibration_seen
-WHERE predictions > 0;
+WHERE predictions > 0 AND pleat.as_of_is_readable();
 
 CREATE VIEW insights.prediction_calibration WITH (security_barrier) AS
 SELECT model_version, decile, predictions, outcomes, successes, mean_probability, brier
@@ -844,7 +851,8 @@ CREATE VIEW pleat_unmasked.wizard_activity AS
 SELECT step::bigint AS step, hour, completions, sessions,
   pleat.quantile(50, duration_buckets, duration_ranks) / 1000 AS duration_ms_p50,
   pleat.quantile(95, duration_buckets, duration_ranks) / 1000 AS duration_ms_p95
-FROM pleat.wizard_activity_seen;
+FROM pleat.wizard_activity_seen
+WHERE pleat.as_of_is_readable();
 
 CREATE VIEW insights.wizard_activity WITH (security_barrier) AS
 SELECT step, hour, completions, sessions, duration_ms_p50, duration_ms_p95
@@ -855,7 +863,7 @@ CREATE VIEW pleat_unmasked.wizard_now AS
 SELECT s.step::bigint AS step, count(*) AS sessions
 FROM pleat.activity_now n
 JOIN pleat.wizard_sessions_current s ON s.generation = n.generation AND s.time >= n.watermark - interval '30 minutes'
-WHERE n.turn IS NULL
+WHERE n.turn IS NULL AND pleat.as_of_is_readable()
 GROUP BY s.step
 UNION ALL
 SELECT s.step::bigint, s.sessions
@@ -868,7 +876,8 @@ SELECT step, sessions FROM pleat_unmasked.wizard_now;
 CREATE VIEW pleat_unmasked.cache_stats AS
 SELECT cache, day, hits, misses, pleat.share(hits, hits + misses) AS hit_rate,
   pleat.as_count(tokens_saved) AS tokens_saved, cost_saved_nanodollars * 0.000000001 AS cost_saved_usd
-FROM pleat.cache_stats_seen;
+FROM pleat.cache_stats_seen
+WHERE pleat.as_of_is_readable();
 
 CREATE VIEW insights.cache_stats WITH (security_barrier) AS
 SELECT cache, day, hits, misses, hit_rate, tokens_saved, cost_saved_usd
@@ -876,7 +885,8 @@ FROM pleat_unmasked.cache_stats
 ORDER BY cache, day;
 
 CREATE VIEW pleat_unmasked.errors AS
-SELECT component, severity, hour, occurrences FROM pleat.errors_seen;
+SELECT component, severity, hour, occurrences FROM pleat.errors_seen
+WHERE pleat.as_of_is_readable();
 
 CREATE VIEW insights.errors WITH (security_barrier) AS
 SELECT component, severity, hour, occurrences FROM pleat_unmasked.errors

@@ -321,12 +321,12 @@ COMMENT ON FUNCTION insights.stack_combination IS
 
 -- Views read their tables as their owner, but call functions as the reader.
 REVOKE EXECUTE ON FUNCTION
-  pleat.as_of_position, pleat.seen, pleat.wilson_low, pleat.wilson_high, pleat.share,
+  pleat.as_of_position, pleat.as_of_is_readable, pleat.seen, pleat.wilson_low, pleat.wilson_high, pleat.share,
   pleat.trend_percentage, pleat.trend_z, pleat.trend_direction, pleat.people, pleat.bucket_middle, pleat.quantile,
   pleat.as_count, pleat.likelihood, pleat.pair_g, pleat.replace_technology_catalog
 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-  pleat.as_of_position, pleat.seen, pleat.wilson_low, pleat.wilson_high, pleat.share, pleat.trend_percentage, pleat.trend_z,
+  pleat.as_of_position, pleat.as_of_is_readable, pleat.seen, pleat.wilson_low, pleat.wilson_high, pleat.share, pleat.trend_percentage, pleat.trend_z,
   pleat.trend_direction, pleat.people, pleat.bucket_middle, pleat.quantile, pleat.as_count, pleat.likelihood, pleat.pair_g
 TO pleat_reader, pleat_team_reader, pleat_operator, pleat_writer;
 GRANT EXECUTE ON FUNCTION pleat.replace_technology_catalog TO pleat_writer;

@@ -237,6 +237,28 @@ struct ReadingTests {
     }
   }
 
+  @Test("what is neither a position nor a time is refused where there is nothing to read, too")
+  func refusedOfNothing() throws {
+    let database = try TestDatabase(migrated: false)
+    let files = try MigrationFile.read(directory: TestCluster.migrations)
+    _ = try Migrator(database.target(user: "postgres"), files: files).migrate()
+    let admin = try database.connect()
+    // Now the planner knows that the tables are empty, and begins with them.
+    try admin.execute("ANALYZE")
+    let reading = try ReadingDatabase.shared.get()
+    for view in try reading.views("insights", of: "pleat_operator") where !ReadingDatabase.withoutPast.contains(view) {
+      for schema in ["insights", "pleat_unmasked"] {
+        let query = "SELECT * FROM \(schema).\(view)"
+        try admin.execute("SET pleat.as_of = 'yesterday'")
+        #expect(try state(admin, query) == "22023", "\(schema).\(view)")
+        #expect(try state(admin, "\(query) LIMIT 1") == "22023", "\(schema).\(view)")
+        #expect(try state(admin, "SELECT count(*) FROM \(schema).\(view)") == "22023", "\(schema).\(view)")
+        try admin.execute("SET pleat.as_of = '1'")
+        #expect(try state(admin, query) == nil, "\(schema).\(view)")
+      }
+    }
+  }
+
   @Test("V_at shows what the setting shows, and leaves the setting as it was")
   func at() throws {
     let reading = try ReadingDatabase.shared.get()
