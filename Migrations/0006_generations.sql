@@ -200,7 +200,9 @@ BEGIN
       p_live_epoch, p_position USING ERRCODE = 'PL001';
   END IF;
   UPDATE pleat.projection_cursors c
-    SET phase = 'live', live_since = c.position, epoch = c.epoch + 1, updated_at = clock_timestamp()
+    -- It stands where the old one stood: where that was live, so is this, and with nothing to fold nobody else would say so.
+    SET phase = 'live', live_since = c.position, epoch = c.epoch + 1, updated_at = clock_timestamp(),
+      state = CASE WHEN v_old.state = 'live' THEN 'live' ELSE c.state END
     WHERE c.projection = p_projection AND c.generation = p_own_generation AND c.epoch = p_own_epoch
       AND c.position = p_position AND c.chain = p_chain AND c.phase = 'making'
     RETURNING c.* INTO v_new;

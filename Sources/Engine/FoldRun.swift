@@ -23,6 +23,8 @@ package final class FoldRun {
   package private(set) var place: ProjectionPlace
   /// What a flush says of the projection, for `freshness`.
   package var state = ProjectionState.catchingUp
+  /// What the last commit, or `noteState` of its driver, said; nil before the first.
+  package var saidState: ProjectionState?
   private var finder: TurnFinder
 
   private var batch: JournalBatch?
@@ -182,6 +184,7 @@ package final class FoldRun {
     let changes = try takeChanges(of: projection.tables)
     try store.startFlush(fencedCursor, to: place, state: state, changes)
     job = .flush(place)
+    saidState = state
     opened = nil
     (derivedInFlight, derivedInOpen) = (derivedInOpen, 0)
     (dirtySince, derivedSince, writtenBytes) = (nil, nil, 0)
@@ -226,6 +229,7 @@ package final class FoldRun {
   /// Opens a transaction that moves the cursor, or moves it on in the one that is open.
   private func open(to target: ProjectionPlace) throws(StoreError) {
     try store.begin(fencedCursor, to: target, state: state)
+    saidState = state
     opened = target
   }
 

@@ -97,6 +97,12 @@ package final class ProjectionStage: Stage {
     }
     guard let dirtySince = run.dirtySince else {
       try run.finishFlush()
+      if run.saidState != .live, !tail.moreFollows {
+        // After a start, or a long catching up, with nothing to commit that would say it.
+        run.state = .live
+        try store.noteState(.live, reason: nil)
+        run.saidState = .live
+      }
       return .at(pollAt)
     }
     let due: Int64

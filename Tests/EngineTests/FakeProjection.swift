@@ -94,6 +94,7 @@ final class FakeProjectionStore: ProjectionStore {
   /// Whether the next commit fails, and if so whether it happened all the same.
   var fate: () -> FakeJournalStore.Fate = { .happens }
   private(set) var noted: String?
+  var notedStates: [ProjectionState] = []
   private var transaction: Content?
   private var outcome: Result<Void, StoreError>?
 
@@ -186,6 +187,9 @@ final class FakeProjectionStore: ProjectionStore {
     defer { outcome = nil }
     try outcome!.get()
   }
-  func noteState(_ state: ProjectionState, reason: String?) throws(StoreError) { noted = reason }
+  func noteState(_ state: ProjectionState, reason: String?) throws(StoreError) {
+    noted = reason
+    notedStates.append(state)
+  }
   func reset() { transaction = nil }
 }

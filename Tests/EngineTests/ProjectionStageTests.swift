@@ -68,6 +68,17 @@ struct ProjectionStageTests {
     #expect(database.content.place.lastDayTurn == 6)
   }
 
+  @Test("who begins where there is nothing to fold says once that it is live")
+  func nothingToFold() throws {
+    let (database, journal) = (FakeProjectionStore.Database(), FakeJournal())
+    try append([1, 2, 3], to: journal)
+    Instance(database, journal).steps(60)
+    let next = Instance(database, journal)
+    next.steps(60)
+    #expect(next.store.notedStates == [.live])
+    #expect(database.content.place.position == 3)
+  }
+
   @Test("a journal without the next event stops the projection, which says so, and nothing else", arguments: [0, 20])
   func gap(folded: Int) throws {
     let (database, journal) = (FakeProjectionStore.Database(), FakeJournal())
