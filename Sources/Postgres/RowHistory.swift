@@ -16,6 +16,14 @@ package final class RowHistory {
     package var position: Int64
     /// Values as PostgreSQL writes them, nil for null, in the table's order.
     package var values: [(column: String, value: String?)]
+
+    package init(
+      turn: Int64?, watermark: Timestamp?, appendedAt: Timestamp?, position: Int64,
+      values: [(column: String, value: String?)]
+    ) {
+      (self.turn, self.watermark, self.appendedAt) = (turn, watermark, appendedAt)
+      (self.position, self.values) = (position, values)
+    }
   }
 
   package struct Row: Sendable {
@@ -23,13 +31,17 @@ package final class RowHistory {
     package var key: [RowDifference.Pair]
     /// In order; the newest state last.
     package var versions: [Version]
+
+    package init(table: String, key: [RowDifference.Pair], versions: [Version]) {
+      (self.table, self.key, self.versions) = (table, key, versions)
+    }
   }
 
   private let connection: StoreConnection
   private let generation: Int32
   private let projection: String
   /// Rows shown, of each table.
-  private static let rowLimit = 10_000
+  fileprivate static let rowLimit = 10_000
 
   package init(_ target: ConnectionTarget, projection: String, generation: Int32) {
     (self.projection, self.generation) = (projection, generation)
@@ -45,7 +57,7 @@ package final class RowHistory {
     ORDER BY a.attnum
     """
 
-  private struct Column {
+  fileprivate struct Column {
     var name: String
     var type: String
     var oid: UInt32
@@ -72,6 +84,11 @@ package final class RowHistory {
     }
     guard let bytes = result.map({ $0.bytea() }).first ?? nil else { throw .refused("a key is not null") }
     return bytes
+  }
+
+  /// The texts of a JSON array.
+  package func names(_ json: String) throws(StoreError) -> [String] {
+    try connection.query("SELECT jsonb_array_elements_text($1::jsonb)", [.text(json)]).map { $0.text() ?? "" }
   }
 
   /// Rows of `name_current` whose columns have these values.
@@ -109,21 +126,73 @@ package final class RowHistory {
 
   /// Every row watched, with its versions.
   package func rows(_ watched: WatchedRows) throws(StoreError) -> [Row] {
-    let columns = try columns(watched.table + "_current")
-    let keys = columns.filter { $0.isKey && $0.name != "generation" }.map(\.name)
+    let asked = try ask(watched)
+    var found: [Row] = []
     let hasVersions =
       try connection.query("SELECT to_regclass('pleat.' || quote_ident($1)) IS NOT NULL", [.text(watched.table)])
       .map { $0.bool() ?? false }.first ?? false
-    var values: [SQLValue] = [.int(generation), .text(projection)]
-    var conditions = "x.generation = $1"
-    for (name, bytes) in watched.values {
-      values.append(SQLValue(oid: columns.first { $0.name == name }!.oid, bytes: bytes))
-      conditions += " AND x.\"\(name)\" = $\(values.count)"
+    if hasVersions {
+      try connection.query(
+        """
+        SELECT x.position, t.watermark, \(Self.appended), \(asked.list)
+        FROM pleat."\(watched.table)" x
+        LEFT JOIN pleat.turns t ON t.projection = $2 AND t.generation = x.generation AND t.position = x.position
+        WHERE \(asked.conditions) ORDER BY \(asked.order), x.position LIMIT \(Self.rowLimit)
+        """, asked.values, seconds: Connection.longReplySeconds
+      ).eachRow { row in asked.add(&row, isNewest: false, to: &found) }
     }
-    let list = columns.map { "x.\"\($0.name)\"::text" }.joined(separator: ", ")
-    let order = keys.map { "x.\"\($0)\"" }.joined(separator: ", ")
+    try connection.query(asked.newest(in: "pleat"), asked.values, seconds: Connection.longReplySeconds)
+      .eachRow { row in asked.add(&row, isNewest: true, to: &found) }
+    return found
+  }
+
+  /// The same rows as a fold into temporary tables has left them.
+  package func newest(_ watched: WatchedRows, in store: TemporaryFoldStore) throws(StoreError) -> [Row] {
+    let asked = try ask(watched)
     var found: [Row] = []
-    func add(_ row: inout RowReader, isNewest: Bool) {
+    try store.connection.query(asked.newest(in: "pg_temp"), asked.values)
+      .eachRow { row in asked.add(&row, isNewest: true, to: &found) }
+    return found
+  }
+
+  /// Whether the newest states hold the same, but for what says nothing of a number. A row that nothing was ever written to may be
+  /// missing.
+  package static func saysTheSame(_ folded: [Row], _ rows: [Row]) -> Bool {
+    func states(_ rows: [Row]) -> [[String]: [String?]] {
+      var states: [[String]: [String?]] = [:]
+      for row in rows {
+        guard let newest = row.versions.last, newest.turn == nil else { continue }
+        states[[row.table] + row.key.map(\.value)] =
+          newest.values.filter { !WatchedRows.silent.contains($0.column) }.map(\.value)
+      }
+      return states
+    }
+    return states(folded) == states(rows)
+  }
+
+  fileprivate static let appended = """
+    (SELECT j.appended_at FROM pleat.journal j WHERE j.first_position <= x.position
+     ORDER BY j.first_position DESC LIMIT 1)
+    """
+
+  /// What asks for the rows watched, and reads the answers.
+  private struct Asked {
+    var table: String
+    var columns: [Column]
+    var values: [SQLValue]
+    var conditions: String
+    var list: String
+    var order: String
+    var keys: [String]
+
+    func newest(in schema: String) -> String {
+      """
+      SELECT x.position, NULL::timestamptz, \(RowHistory.appended), \(list) FROM \(schema)."\(table)_current" x
+      WHERE \(conditions) AND $2::text IS NOT NULL ORDER BY \(order) LIMIT \(RowHistory.rowLimit)
+      """
+    }
+
+    func add(_ row: inout RowReader, isNewest: Bool, to found: inout [Row]) {
       let position = row.bigint() ?? 0
       let watermark = row.timestamptz()
       let appendedAt = row.timestamptz()
@@ -137,29 +206,45 @@ package final class RowHistory {
       if let index = found.firstIndex(where: { $0.key == key }) {
         found[index].versions.append(version)
       } else {
-        found.append(Row(table: watched.table, key: key, versions: [version]))
+        found.append(Row(table: table, key: key, versions: [version]))
       }
     }
-    let appended = """
-      (SELECT j.appended_at FROM pleat.journal j WHERE j.first_position <= x.position
-       ORDER BY j.first_position DESC LIMIT 1)
-      """
-    if hasVersions {
-      try connection.query(
-        """
-        SELECT x.position, t.watermark, \(appended), \(list)
-        FROM pleat."\(watched.table)" x
-        LEFT JOIN pleat.turns t ON t.projection = $2 AND t.generation = x.generation AND t.position = x.position
-        WHERE \(conditions) ORDER BY \(order), x.position LIMIT \(Self.rowLimit)
-        """, values, seconds: Connection.longReplySeconds
-      ).eachRow { row in add(&row, isNewest: false) }
+  }
+
+  private func ask(_ watched: WatchedRows) throws(StoreError) -> Asked {
+    let columns = try columns(watched.table + "_current")
+    let keys = columns.filter { $0.isKey && $0.name != "generation" }.map(\.name)
+    var values: [SQLValue] = [.int(generation), .text(projection)]
+    var conditions = "x.generation = $1"
+    for (name, bytes) in watched.values {
+      values.append(SQLValue(oid: columns.first { $0.name == name }!.oid, bytes: bytes))
+      conditions += " AND x.\"\(name)\" = $\(values.count)"
     }
-    try connection.query(
-      """
-      SELECT x.position, NULL::timestamptz, \(appended), \(list) FROM pleat."\(watched.table)_current" x
-      WHERE \(conditions) AND $2::text IS NOT NULL ORDER BY \(order) LIMIT \(Self.rowLimit)
-      """, values, seconds: Connection.longReplySeconds
-    ).eachRow { row in add(&row, isNewest: true) }
-    return found
+    return Asked(
+      table: watched.table, columns: columns, values: values, conditions: conditions,
+      list: columns.map { "x.\"\($0.name)\"::text" }.joined(separator: ", "),
+      order: keys.map { "x.\"\($0)\"" }.joined(separator: ", "), keys: keys)
+  }
+
+  private static let wizardTurns = """
+    SELECT t.position, t.watermark, (
+        SELECT j.appended_at FROM pleat.journal j WHERE j.first_position <= t.position
+        ORDER BY j.first_position DESC LIMIT 1
+      ), coalesce(s.sessions, 0)
+    FROM pleat.turns t
+    LEFT JOIN pleat.wizard_sessions s
+      ON s.generation = t.generation AND s.position = t.position AND s.step = $3
+    WHERE t.projection = $1 AND t.generation = $2 AND t.kept
+    ORDER BY t.position
+    """
+
+  /// What `wizard_now` showed of a step at each turn of the day.
+  package func wizardTurns(step: Int16) throws(StoreError) -> [Version] {
+    try connection.query(Self.wizardTurns, [.text(projection), .int(generation), .smallint(step)]).map { row in
+      let position = row.bigint() ?? 0
+      return Version(
+        turn: position, watermark: row.timestamptz(), appendedAt: row.timestamptz(), position: position,
+        values: [("sessions", "\(row.bigint() ?? 0)")])
+    }
   }
 }

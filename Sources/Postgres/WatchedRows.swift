@@ -13,7 +13,7 @@ package struct WatchedRows {
   private let keys: Set<String>
 
   /// What says nothing of a number: where a row came to be as it is, and what the rules remember of it.
-  private static let silent: Set<String> = [
+  static let silent: Set<String> = [
     "generation", "position", "announced", "announced_direction", "announced_successes", "announced_outcomes",
     "trending_seen_at", "watched",
   ]

@@ -10,7 +10,7 @@ struct ExplainCommand: Command {
         stack_combinations '["Go","PostgreSQL"]'`. Shown are the rows of the tables behind the view, each with its versions \
         at the turns of the day, what changed, and topic, partition, offset, position, type and time of every event that \
         changed it, also where it did so by way of others (an organisation's settings, a project's feedback). That only the \
-        fold can tell: the whole journal is folded again, in bounded memory, beside the daemon. With --json it prints one \
+        fold can tell: what may reach the row is folded again, in bounded memory, beside the daemon. With --json it prints one \
         object: view, key, projection, generation, position, rows (table, key, versions: turn, watermark, appended_at, \
         changed, events).
         """)

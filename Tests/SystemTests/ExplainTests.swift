@@ -70,6 +70,70 @@ extension SystemTests {
       try pleat.pleat("explain", "technology_usage", "Z", "2026-10-01", expecting: 1)
       try pleat.pleat("explain", "technology_usage", "A", expecting: 64)
       try pleat.pleat("explain", "technology_use", "A", expecting: 64)
+      try pleat.pleat("explain", "technology_usage", "A", "someday", expecting: 64)
+      try pleat.pleat("explain", "stack_combinations", "A", expecting: 64)
+      #expect(daemon.terminate() == 0)
+    }
+
+    @Test("wizard_now leads to the event of each session that counts, at each turn of the day and now")
+    func wizard() throws {
+      func step(_ session: String, _ step: Int, _ time: String) -> String {
+        event("wizard_step_completed", time, #""user_id":"u","session_id":"\#(session)","step":\#(step)"#)
+      }
+      let pleat = try Installation()
+      try pleat.produce(
+        Data(
+          [
+            step("a", 3, "01T23:40"), step("b", 3, "01T23:50"), step("b", 4, "01T23:51"), step("c", 3, "01T23:00"),
+            // The day turns, with the watermark at midnight; then `a` goes on, and late `d` comes.
+            step("e", 1, "02T00:05"), step("a", 4, "02T00:06"), step("d", 3, "02T00:01"), step("f", 3, "02T00:07"),
+          ].joined().utf8))
+      let daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      let rows = try explain(pleat, "wizard_now", "3")
+      #expect(rows.count == 1)
+      let steps = versions(rows[0])
+      #expect(steps.map(\.turn) == [5, nil])
+      #expect(steps.map(\.offsets) == [[0], [6, 7]])
+      #expect(steps.map(\.changed) == [["sessions - 1"], ["sessions 1 2"]])
+      #expect(try pleat.sql("SELECT sessions FROM insights.wizard_now WHERE step = 3") == "2")
+      try pleat.pleat("explain", "wizard_now", "x", expecting: 64)
+      #expect(daemon.terminate() == 0)
+    }
+
+    @Test("every row of every view leads to the events that a fold of everything finds", arguments: [17])
+    func everyView(seed: Int) throws {
+      let pleat = try Installation()
+      let lines = try pleat.pleat("generate", "--events", "2500", "--seed", "\(seed)", "--days", "3")
+      try pleat.produce(Data(lines.utf8))
+      let daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      // A row for each view, by its key; what is looked for there are its newest state's events, counted.
+      let cases = [
+        ("technology_usage", "technology, day", "projects + selections"),
+        ("technology_trends", "technology_name", "usage_count"), ("technology_pairs", "technology_a, technology_b", "together"),
+        ("domain_patterns", "domain", "sample_size"), ("team_stats", "team_id", "projects_generated"),
+        ("team_activity", "team_id, day", "projects_generated"),
+        ("team_technologies", "team_id, technology", "usage_count"),
+        ("model_metrics", "model_name, task_type, complexity_level, hour", "requests"),
+        ("model_performance", "model_name", "requests"), ("wizard_activity", "step, hour", "completions"),
+        ("cache_stats", "cache, day", "hits + misses"), ("errors", "component, severity, hour", "occurrences"),
+        ("prediction_calibration", "model_version, decile", "predictions"),
+      ]
+      for (view, key, count) in cases {
+        let row = try pleat.sql(
+          "SELECT \(key), \(count) FROM pleat_unmasked.\(view) ORDER BY \(count) DESC, \(key) LIMIT 1")
+        let fields = row.split(separator: "|").map { String($0) }
+        let report = try Shell.run(
+          pleat.servers.program.path, ["explain", view] + fields.dropLast() + ["--json"], environment: pleat.environment
+        )
+        #expect(report.status == 0, "\(view) \(fields): \(String(decoding: report.errors, as: UTF8.self))")
+        // Folding everything is the way out where the events that reach the row do not make it.
+        #expect(!String(decoding: report.errors, as: UTF8.self).contains("everything"), "\(view) \(fields)")
+        let object = try JSONSerialization.jsonObject(with: report.output) as! [String: Any]
+        let events = (object["rows"] as! [[String: Any]]).flatMap { versions($0).flatMap(\.offsets) }
+        #expect(events.count >= Int(fields.last!)!, "\(view) \(fields)")
+      }
       #expect(daemon.terminate() == 0)
     }
   }

@@ -6,8 +6,9 @@ import Projections
 /// `pleat explain`: the versions of the rows behind a row of a view, and the events that made them.
 ///
 /// Which events changed a row only the fold can tell, since some reach it by way of others (an organisation's settings, the
-/// feedback of a project). So the journal is folded from its beginning into temporary tables, some hundred events at a time; where
-/// what is written touches the row, they are taken back and folded again, in smaller pieces, down to the one event.
+/// feedback of a project). So the events that may reach it (`RowReach`) are folded into temporary tables, from the journal's beginning
+/// to the last that changed it, some at a time; where what is written touches the row, they are taken back and folded again, in smaller
+/// pieces, down to the one event. If the row does not come to what it is, the whole journal is folded.
 package struct ExplainRun {
   package struct Touch {
     var position: Int64
@@ -23,6 +24,8 @@ package struct ExplainRun {
     var history: RowHistory.Row
     /// In order.
     var touches: [Touch]
+    /// Where a version does not add to the one before: the events behind each, in the order of the versions.
+    var touchesOfVersions: [[Touch]]?
   }
 
   package struct Report {
@@ -34,9 +37,9 @@ package struct ExplainRun {
   }
 
   /// Events folded at once while nothing touches the row.
-  private static let longestPiece: Int64 = 2_048
+  private static let longestPiece = 2_048
   /// Events shown of one key.
-  private static let touchLimit = 100_000
+  static let touchLimit = 100_000
 
   private let context: EvidenceContext
   private let view: ExplainedView
@@ -80,21 +83,38 @@ package struct ExplainRun {
       throw StoreError.foreign(
         "generation \(live.generation) of \(entry.name) is not of this program's versions and key")
     }
-    let projection = context.make(entry)
     let history = RowHistory(target, projection: entry.name, generation: live.generation)
+    if view.name == ExplainedView.wizardNow {
+      return Report(
+        view: view, key: key, generation: live.generation, position: live.position,
+        rows: [try WizardNowHistory(context.key, source, history).row(step: try step(), through: live.position)])
+    }
+    let projection = context.make(entry)
     var watched: [WatchedRows] = []
     for (table, columns) in view.tables {
       guard let statements = projection.tables.map(\.statements).first(where: { $0.name == table }) else {
         throw CommandFailure(.failure, "\(entry.name) has no table \(table).")
       }
-      watched.append(try history.watch(statements, Array(zip(columns, key)).map { (column: $0, text: $1) }))
+      do throws(StoreError) {
+        watched.append(try history.watch(statements, Array(zip(columns, key)).map { (column: $0, text: $1) }))
+      } catch {
+        guard case .refused(let text) = error else { throw error }
+        throw CommandFailure(.usage, "the key of \(view.name) is \(view.key.joined(separator: ", ")): \(text).")
+      }
     }
     let rows = try watched.flatMap { try history.rows($0) }
-    if rows.isEmpty {
+    guard let last = rows.compactMap(\.versions.last?.position).max() else {
       throw CommandFailure(.failure, "\(view.name) has no row \(key.joined(separator: ", ")), and never had one.")
     }
-    let touches = try find(watched, through: live, source)
-    var report = Report(view: view, key: key, generation: live.generation, position: live.position, rows: [])
+    let subject = try view.subject(key, names: { (text) throws(StoreError) in try history.names(text) })
+    var touches: [Found]
+    if let found = try find(watched, rows, RowReach(subject, catalog: context.catalog), through: last, live, source) {
+      touches = found
+    } else {
+      standardError("what names the row does not make it what it is: everything is folded\n")
+      touches = try find(watched, rows, nil, through: last, live, source) ?? []
+    }
+    var report = Report(view: view, key: key, generation: live.generation, position: max(live.position, last), rows: [])
     var found: [String: [Touch]] = [:]
     for (index, fields, touch) in touches {
       let key = try history.key(fields, of: watched[index])
@@ -104,71 +124,132 @@ package struct ExplainRun {
     return report
   }
 
+  private func step() throws(CommandFailure) -> UInt8 {
+    guard let step = UInt8(key[0]) else {
+      throw CommandFailure(.usage, "the key of \(view.name) is step: \"\(key[0])\" is no step.")
+    }
+    return step
+  }
+
   private static func name(_ table: String, _ key: [RowDifference.Pair]) -> String {
     table + key.map { "\u{0}\($0.value)" }.joined()
   }
 
-  /// The events that changed one of the rows: which table's, its key, the event.
-  private func find(_ initial: [WatchedRows], through live: LiveGeneration, _ source: PostgresProjectionStore) throws
-    -> [(
-      Int, [[UInt8]], Touch
-    )]
-  {
+  /// Which table's row, its key, and the event that changed it.
+  private typealias Found = (Int, [[UInt8]], Touch)
+
+  /// Reads the journal once, to know which projects count in the row; false if they are too many to be kept in mind.
+  private func learn(_ reach: inout RowReach, through last: Int64, _ store: any FoldStore) throws -> Bool {
+    guard reach.hasProjects else { return true }
+    var walk = JournalWalk(store)
+    var position: Int64 = 0
+    var line = ProgressLine()
+    defer { line.end() }
+    let began = SystemClock.monotonicNanoseconds()
+    while position < last {
+      guard let batch = try walk.batch(after: position) else { throw Self.ends(position, last) }
+      reach.learn(batch.events)
+      if reach.isTooLarge { return false }
+      position = batch.lastPosition
+      line.show(
+        "the journal is searched", done: min(position, last), of: last, perSecond: Self.rate(position, since: began))
+    }
+    return true
+  }
+
+  static func ends(_ position: Int64, _ last: Int64) -> StoreError {
+    .refused("the journal ends at position \(position), and not at \(last)")
+  }
+
+  static func rate(_ count: Int64, since began: Int64) -> Double {
+    let elapsed = SystemClock.monotonicNanoseconds() - began
+    return elapsed > 0 ? Double(count) * 1e9 / Double(elapsed) : 0
+  }
+
+  /// The events that changed one of the rows; with `reach` nil if they did not make the rows what they are.
+  private func find(
+    _ initial: [WatchedRows], _ rows: [RowHistory.Row], _ reach: RowReach?, through last: Int64, _ live: LiveGeneration,
+    _ source: PostgresProjectionStore
+  ) throws -> [Found]? {
+    var reach = reach
+    if reach != nil, try !learn(&reach!, through: last, source) { return nil }
     let store = TemporaryFoldStore(target, reading: source)
     _ = try store.prepare(live)
     try store.prepareStages(context.make(entry).tables)
     store.holdsTransactions = true
     var walk = JournalWalk(store)
-    var cursor = store.beginning
-    var run: FoldRun?
+    var run = makeRun(store.beginning, store)
     var watched = initial
-    var piece: Int64 = Self.longestPiece
-    var found: [(Int, [[UInt8]], Touch)] = []
+    var length = 1
+    var found: [Found] = []
     var line = ProgressLine()
     defer { line.end() }
     let began = SystemClock.monotonicNanoseconds()
-    while cursor.place.position < live.position {
-      let position = cursor.place.position
-      guard let batch = try walk.batch(after: position) else {
-        throw StoreError.refused("the journal ends at position \(position), and not at \(live.position)")
+    while run.place.position < last {
+      let begin = run.place.position
+      guard let whole = try walk.batch(after: begin) else { throw Self.ends(begin, last) }
+      let end = min(whole.lastPosition, last)
+      let reaching = reach?.events(of: whole.events)
+      let batch = reaching.map { whole.keeping($0) } ?? whole
+      // The positions that are looked at, in order.
+      var positions = (reaching?.map { batch.firstPosition + Int64($0) } ?? Array(begin + 1...end))
+        .filter { $0 > begin && $0 <= end }[...]
+      while let first = positions.first {
+        // What lies between changes nothing. It is written all the same, so that a piece that is taken back leaves it.
+        try fold(batch, through: first - 1, run)
+        try run.flush()
+        try store.seal()
+        let piece = positions.prefix(length)
+        let (cursor, next) = (run.cursor, piece.last ?? first)
+        var noticing = watched
+        var notices = noticing.map { _ in WatchedRows.Notice() }
+        store.onChanges = { changes in
+          for index in noticing.indices { noticing[index].notice(changes, &notices[index]) }
+        }
+        try fold(batch, through: next, run)
+        try run.flush()
+        store.onChanges = nil
+        if piece.count > 1, notices.contains(where: \.isWritten) {
+          try store.rollback()
+          run = makeRun(cursor, store)
+          length = max(piece.count / 4, 1)
+          continue
+        }
+        try store.seal()
+        for (index, notice) in notices.enumerated() {
+          for fields in notice.changed { found.append((index, fields, Self.touch(next, whole))) }
+        }
+        if found.count > Self.touchLimit {
+          throw CommandFailure(.failure, "more than \(Self.touchLimit) events have changed it: they are not shown.")
+        }
+        watched = noticing
+        positions = positions.dropFirst(piece.count)
+        length = min(length * 2, Self.longestPiece)
+        line.show(
+          "what reaches it is folded again", done: next, of: last, perSecond: Self.rate(next, since: began))
       }
-      let last = min(position + piece, batch.lastPosition, live.position)
-      var next = watched
-      var notices = next.map { _ in WatchedRows.Notice() }
-      store.onChanges = { changes in
-        for index in next.indices { next[index].notice(changes, &notices[index]) }
-      }
-      let current =
-        run
-        ?? FoldRun(
-          context.make(entry), at: cursor, in: store, settings: ProjectionSettings(cacheBytes: context.cacheBytes),
-          publishes: false)
-      while current.place.position < last { try current.fold(batch, through: last, SystemClock.now()) }
-      try current.flush()
-      if last - position > 1, notices.contains(where: \.isWritten) {
-        try store.rollback()
-        run = nil
-        piece = max((last - position) / 4, 1)
-        continue
-      }
-      try store.seal()
-      for (index, notice) in notices.enumerated() {
-        for fields in notice.changed { found.append((index, fields, Self.touch(last, batch))) }
-      }
-      if found.count > Self.touchLimit {
-        throw CommandFailure(.failure, "more than \(Self.touchLimit) events have changed it: they are not shown.")
-      }
-      (watched, run, cursor) = (next, current, current.cursor)
-      piece = min(piece * 2, Self.longestPiece)
-      let elapsed = Double(SystemClock.monotonicNanoseconds() - began) / 1e9
-      line.show(
-        "the journal is folded again", done: last, of: live.position,
-        perSecond: elapsed > 0 ? Double(last) / elapsed : 0)
+      try fold(batch, through: end, run)
+      line.show("what reaches it is folded again", done: end, of: last, perSecond: Self.rate(end, since: began))
     }
-    return found
+    guard reach != nil else { return found }
+    try run.flush()
+    try store.seal()
+    let history = RowHistory(target, projection: entry.name, generation: live.generation)
+    let folded = try initial.flatMap { try history.newest($0, in: store) }
+    return RowHistory.saysTheSame(folded, rows) ? found : nil
   }
 
-  private static func touch(_ position: Int64, _ batch: JournalBatch) -> Touch {
+  private func makeRun(_ cursor: ProjectionCursor, _ store: TemporaryFoldStore) -> FoldRun {
+    FoldRun(
+      context.make(entry), at: cursor, in: store, settings: ProjectionSettings(cacheBytes: context.cacheBytes),
+      publishes: false)
+  }
+
+  private func fold(_ batch: JournalBatch, through last: Int64, _ run: FoldRun) throws {
+    while run.place.position < last { try run.fold(batch, through: last, SystemClock.now()) }
+  }
+
+  static func touch(_ position: Int64, _ batch: JournalBatch) -> Touch {
     let index = Int(position - batch.firstPosition)
     let event = batch.events.events[index]
     return Touch(
@@ -177,95 +258,5 @@ package struct ExplainRun {
         index, of: batch.events, position: position, topic: batch.partition.topic, partition: batch.partition.partition),
       type: event.type.name.map { "\($0)" } ?? batch.events.strings.string(event.typeName), partition: batch.partition,
       offset: event.offset, time: event.time)
-  }
-}
-
-extension ExplainRun.Row {
-  struct Step {
-    var version: RowHistory.Version
-    var changed: [(column: String, before: String?, after: String?)]
-    var touches: ArraySlice<ExplainRun.Touch>
-  }
-
-  /// Each version with what is new in it, and the events behind that: a turn's version does not contain the event that turned.
-  var steps: [Step] {
-    var steps: [Step] = []
-    var before: [String: String?] = [:]
-    var rest = touches[...]
-    for version in history.versions {
-      let changed = version.values.compactMap { column, value -> (column: String, before: String?, after: String?)? in
-        let old = before[column] ?? nil
-        return steps.isEmpty || old != value ? (column, old, value) : nil
-      }
-      for (column, value) in version.values { before[column] = value }
-      let mine = rest.prefix { touch in version.turn.map { touch.position < $0 } ?? true }
-      rest = rest.dropFirst(mine.count)
-      if version.turn == nil, changed.isEmpty, mine.isEmpty { continue }
-      steps.append(Step(version: version, changed: changed, touches: mine))
-    }
-    return steps
-  }
-}
-
-extension ExplainRun.Report {
-  /// One object; with `events` each event has its content.
-  package func json(events: Bool) -> String {
-    var text = JSONValue.object([
-      "view": .string(view.name), "key": .object(zip(view.key, key).map { .init(name: $0, value: .string($1)) }),
-      "projection": .string(view.projection), "generation": .integer(Int64(generation)), "position": .integer(position),
-    ]).description
-    text.removeLast()
-    return text + ",\"rows\":[" + rows.map { json($0, events) }.joined(separator: ",") + "]}"
-  }
-
-  private func json(_ row: ExplainRun.Row, _ events: Bool) -> String {
-    let key = JSONValue.object(row.history.key.map { .init(name: $0.column, value: .string($0.value)) })
-    let versions = row.steps.map { step in
-      let changed = step.changed.map {
-        JSONValue.object(["column": .string($0.column), "before": .optional($0.before), "after": .optional($0.after)])
-      }
-      let touches = step.touches.map { touch in
-        events
-          ? touch.json
-          : JSONValue.object([
-            "position": .integer(touch.position), "topic": .string(touch.partition.topic),
-            "partition": .integer(Int64(touch.partition.partition)), "offset": .integer(touch.offset),
-            "type": .string(touch.type), "time": .time(touch.time),
-          ]).description
-      }
-      return
-        "{\"turn\":\(JSONValue.optional(step.version.turn)),\"watermark\":\(JSONValue.time(step.version.watermark)),"
-        + "\"appended_at\":\(JSONValue.time(step.version.appendedAt)),\"changed\":\(JSONValue.array(changed)),"
-        + "\"events\":[\(touches.joined(separator: ","))]}"
-    }
-    return
-      "{\"table\":\(JSONValue.string(row.history.table)),\"key\":\(key),\"versions\":[\(versions.joined(separator: ","))]}"
-  }
-
-  package func text(events: Bool) -> String {
-    var text = ""
-    for row in rows {
-      text += "\(row.history.table): \(row.history.key.map { "\($0.column) \($0.value)" }.joined(separator: ", "))\n"
-      for step in row.steps {
-        if let turn = step.version.turn {
-          text += "  up to the turn at position \(turn), watermark \(step.version.watermark?.rfc3339 ?? "")"
-          text += ", journaled \(step.version.appendedAt?.rfc3339 ?? "")\n"
-        } else {
-          text += "  since then, up to position \(position)\n"
-        }
-        for (column, before, after) in step.changed {
-          text += "    \(column): \(before.map { "\($0) → " } ?? "")\(after ?? "null")\n"
-        }
-        for touch in step.touches {
-          text += "      "
-          text +=
-            events
-            ? touch.json
-            : "\(touch.position)  \(touch.partition)@\(touch.offset)  \(touch.type)  \(touch.time.rfc3339)"
-          text += "\n"
-        }
-      }
-    }
-    return text
   }
 }

@@ -1,3 +1,5 @@
+import Engine
+
 /// Which rows of which tables are behind a row of a view.
 package struct ExplainedView: Sendable {
   package var name: String
@@ -6,6 +8,9 @@ package struct ExplainedView: Sendable {
   package var key: [String]
   /// Tables, and their columns for the key's first columns, in order.
   package var tables: [(name: String, columns: [String])]
+
+  /// Whose versions are no rows that events change: what counts changes with the watermark.
+  static let wizardNow = "wizard_now"
 
   package static let all: [ExplainedView] = [
     .init(
@@ -46,6 +51,8 @@ package struct ExplainedView: Sendable {
       name: "wizard_activity", projection: "activity", key: ["step", "hour"],
       tables: [("wizard_activity", ["step", "hour"])]),
     .init(
+      name: wizardNow, projection: "activity", key: ["step"], tables: []),
+    .init(
       name: "cache_stats", projection: "activity", key: ["cache", "day"], tables: [("cache_stats", ["cache", "day"])]),
     .init(
       name: "errors", projection: "activity", key: ["component", "severity", "hour"],
@@ -56,6 +63,24 @@ package struct ExplainedView: Sendable {
     if let view = all.first(where: { $0.name == name }) { return view }
     let nearest = nearestName(to: name, among: all.map(\.name)) ?? ""
     throw CommandFailure(.usage, "\"\(name)\" is no view that can be explained; the nearest is \"\(nearest)\".")
+  }
+
+  /// What events may reach the row; `names` reads a JSON array.
+  func subject(_ values: [String], names: (String) throws(StoreError) -> [String]) throws(StoreError)
+    -> RowReach.Subject
+  {
+    switch name {
+    case "technology_pairs": .technologies(Array(values.prefix(2)))
+    case "stack_combinations": .stack(try names(values[0]))
+    case "domain_patterns": .domain(values[0])
+    case "team_stats", "team_activity", "team_technologies": .team(values[0])
+    case "prediction_calibration": .predictions(values[0])
+    case "model_metrics", "model_performance": .model(values[0])
+    case "wizard_activity": .wizardStep(values[0])
+    case "cache_stats": .cache(values[0])
+    case "errors": .component(values[0])
+    default: .technologies([values[0]])
+    }
   }
 
   /// The key as it was typed: `column=value` in any order, or the values in the key's order.

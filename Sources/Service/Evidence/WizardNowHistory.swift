@@ -1,0 +1,90 @@
+import Engine
+import Events
+import Postgres
+import Projections
+
+/// What `wizard_now` showed of a step at each turn of the day, and shows now, with the event of each session that counts.
+///
+/// No fold is needed: of each session the newest completed step counts, by (event time, position), if that is no older than 30 minutes
+/// before the watermark. Sessions older than that can never count again without a newer event, so only the others are kept.
+struct WizardNowHistory {
+  private static let window: Int64 = 30 * 60 * 1_000_000
+  private static let watermarkLag: Int64 = 5 * 60 * 1_000_000
+  /// Old sessions are dropped when there are twice as many as after the last time, and at least so many.
+  private static let fewestDropped = 10_000
+
+  private struct Newest {
+    var time: Timestamp
+    var position: Int64
+    /// nil where it is another step.
+    var touch: ExplainRun.Touch?
+  }
+
+  private let key: HashKey
+  private let store: any FoldStore
+  private let history: RowHistory
+
+  init(_ key: HashKey, _ store: any FoldStore, _ history: RowHistory) {
+    (self.key, self.store, self.history) = (key, store, history)
+  }
+
+  func row(step: UInt8, through last: Int64) throws -> ExplainRun.Row {
+    var versions = try history.wizardTurns(step: Int16(step)).filter { $0.position <= last }
+    var touches: [[ExplainRun.Touch]] = []
+    var sessions: [UInt64: Newest] = [:]
+    var dropAt = Self.fewestDropped
+    var greatest = Timestamp(microseconds: 0)
+    var walk = JournalWalk(store)
+    var hasher = PersonHasher(key: key)
+    var position: Int64 = 0
+    var shown = 0
+    var line = ProgressLine()
+    defer { line.end() }
+    let began = SystemClock.monotonicNanoseconds()
+
+    func counting(_ watermark: Int64) throws -> [ExplainRun.Touch] {
+      let counting = sessions.values.compactMap { newest in
+        newest.time.microseconds >= watermark - Self.window ? newest.touch : nil
+      }
+      shown += counting.count
+      if shown > ExplainRun.touchLimit {
+        throw CommandFailure(.failure, "more than \(ExplainRun.touchLimit) events are behind it: they are not shown.")
+      }
+      return counting.sorted { $0.position < $1.position }
+    }
+
+    while position < last {
+      guard let batch = try walk.batch(after: position) else { throw ExplainRun.ends(position, last) }
+      hasher.reset(for: batch.events)
+      let end = min(batch.lastPosition, last)
+      for at in position + 1...end {
+        let event = batch.events.events[Int(at - batch.firstPosition)]
+        if touches.count < versions.count, versions[touches.count].position == at {
+          touches.append(try counting(versions[touches.count].watermark?.microseconds ?? .max))
+        }
+        greatest = max(greatest, event.time)
+        guard event.type == .wizardStepCompleted else { continue }
+        let completed = batch.events.wizardStepsCompleted[Int(event.row)]
+        let session = hasher.hash(completed.sessionID, in: batch.events)
+        if let known = sessions[session], (known.time, known.position) > (event.time, at) { continue }
+        sessions[session] = Newest(
+          time: event.time, position: at, touch: completed.step == step ? ExplainRun.touch(at, batch) : nil)
+        guard sessions.count >= dropAt else { continue }
+        let oldest = greatest.microseconds - Self.watermarkLag - Self.window
+        sessions = sessions.filter { $0.value.time.microseconds >= oldest }
+        dropAt = max(sessions.count * 2, Self.fewestDropped)
+      }
+      position = end
+      line.show("the journal is searched", done: end, of: last, perSecond: ExplainRun.rate(end, since: began))
+    }
+    let now = try counting(greatest.microseconds - Self.watermarkLag)
+    versions.append(
+      RowHistory.Version(
+        turn: nil, watermark: nil, appendedAt: nil, position: last, values: [("sessions", "\(now.count)")]))
+    touches.append(now)
+    return ExplainRun.Row(
+      history: RowHistory.Row(
+        table: "wizard_sessions", key: [RowDifference.Pair(column: "step", value: "\(step)")], versions: versions),
+      touches: [], touchesOfVersions: touches)
+  }
+}
