@@ -180,7 +180,9 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
   fileprivate func take(_ reader: inout RowReader) {
     let (key, row) = layout.read(&reader)
     let index = young.find(key, key.mixed)
-    precondition(index >= 0, "\(statements.name): the store returned a row that was not asked for")
+    guard index >= 0 else {
+      return FoldFault.note("\(statements.name): there is a row with a key that none can have")
+    }
     become(index, row, stored: true)
   }
 

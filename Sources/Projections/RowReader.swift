@@ -2,7 +2,7 @@ package import Events
 
 /// Reads the fields of one stored row, in PostgreSQL's binary form, in the order of the query's columns.
 ///
-/// A field that is not what its reader says is a defect of the query beside it, and stops the program.
+/// A field that is not what its reader says, or holds what no journal leads to, is a `FoldFault`, and reads as null, or as nothing.
 package struct RowReader {
   /// Each field behind its length (big-endian, 4 bytes; −1 for null).
   private var bytes: UnsafeRawBufferPointer
@@ -28,21 +28,49 @@ package struct RowReader {
   @inline(__always)
   private mutating func integer<T: FixedWidthInteger>(_: T.Type) -> T? {
     guard let field = field() else { return nil }
-    precondition(field.count == MemoryLayout<T>.size, "a field is \(field.count) bytes, not \(MemoryLayout<T>.size)")
+    guard field.count == MemoryLayout<T>.size else {
+      FoldFault.note("a stored field is \(field.count) bytes, not \(MemoryLayout<T>.size)")
+      return nil
+    }
     return T(bigEndian: field.loadUnaligned(as: T.self))
   }
 
   package mutating func smallint() -> Int16? { integer(Int16.self) }
   package mutating func int() -> Int32? { integer(Int32.self) }
   package mutating func bigint() -> Int64? { integer(Int64.self) }
+  /// Sums that can be added to for as long as anybody will: their greatest is far beyond what events come to.
+  private static let greatestCount: Int64 = 1 << 62
+  private static let greatestWide: Int128 = 1 << 126
+
+  /// A `bigint` that is added to; 0 for null, and for one so near the ends that adding to it would not hold (`FoldFault`).
+  package mutating func count() -> Int64 {
+    let value = bigint() ?? 0
+    if value.magnitude <= Self.greatestCount.magnitude { return value }
+    FoldFault.note("a stored sum is \(value), which no journal leads to")
+    return 0
+  }
+  /// The same of a `numeric`.
+  package mutating func wideCount() -> Int128 {
+    let value = wideInteger() ?? 0
+    if value.magnitude <= Self.greatestWide.magnitude { return value }
+    FoldFault.note("a stored sum is \(value), which no journal leads to")
+    return 0
+  }
   package mutating func bool() -> Bool? { integer(UInt8.self).map { $0 != 0 } }
   package mutating func double() -> Double? { integer(UInt64.self).map(Double.init(bitPattern:)) }
   package mutating func text() -> String? { field().map { String(decoding: $0, as: UTF8.self) } }
   package mutating func bytea() -> [UInt8]? { field().map { Array($0) } }
   /// Days since 1970-01-01.
-  package mutating func date() -> Int32? { int().map { $0 + PostgresEpoch.days } }
+  package mutating func date() -> Int32? { int().flatMap { Self.sum($0, PostgresEpoch.days) } }
   package mutating func timestamptz() -> Timestamp? {
-    bigint().map { Timestamp(microseconds: $0 + PostgresEpoch.microseconds) }
+    bigint().flatMap { Self.sum($0, PostgresEpoch.microseconds) }.map { Timestamp(microseconds: $0) }
+  }
+
+  /// nil for `infinity` (`FoldFault`).
+  private static func sum<T: FixedWidthInteger>(_ value: T, _ epoch: T) -> T? {
+    let (sum, overflows) = value.addingReportingOverflow(epoch)
+    if overflows { FoldFault.note("a stored time is infinite") }
+    return overflows ? nil : sum
   }
 
   /// A `numeric` without fractional digits.
@@ -55,9 +83,18 @@ package struct RowReader {
     let weight = Int(Int16(bitPattern: word(1)))
     var value: Int128 = 0
     var index = 0
-    while index <= weight {
-      value = value * 10_000 + (index < digits ? Int128(word(4 + index)) : 0)
+    // What is no number has another sign than these, what is infinite too.
+    var fits = word(2) == 0 || word(2) == 0x4000
+    while index <= weight, fits {
+      let shifted = value.multipliedReportingOverflow(by: 10_000)
+      let added = shifted.partialValue.addingReportingOverflow(index < digits ? Int128(word(4 + index)) : 0)
+      fits = !shifted.overflow && !added.overflow
+      value = added.partialValue
       index += 1
+    }
+    guard fits else {
+      FoldFault.note("a stored sum is no number, or one that no journal leads to")
+      return 0
     }
     return word(2) == 0x4000 ? -value : value
   }
@@ -67,12 +104,22 @@ package struct RowReader {
   /// A one-dimensional array of `integer` without nulls.
   package mutating func ints() -> [Int32]? { array(Int32.self) }
 
+  /// Of one dimension, and without nulls.
+  private static func isPlain(_ array: UnsafeRawBufferPointer) -> Bool {
+    array.loadUnaligned(as: Int32.self).bigEndian == 1
+      && array.loadUnaligned(fromByteOffset: 4, as: Int32.self).bigEndian == 0
+  }
+
   private mutating func array<T: FixedWidthInteger>(_: T.Type) -> [T]? {
     guard let field = field() else { return nil }
     func header(_ at: Int) -> Int32 { Int32(bigEndian: field.loadUnaligned(fromByteOffset: at, as: Int32.self)) }
     if header(0) == 0 { return [] }
     let count = Int(header(12))
     let stride = 4 + MemoryLayout<T>.size
+    guard Self.isPlain(field), field.count == 20 + count * stride else {
+      FoldFault.note("a stored array holds nulls, or is none of numbers")
+      return []
+    }
     return (0..<count).map { T(bigEndian: field.loadUnaligned(fromByteOffset: 20 + $0 * stride + 4, as: T.self)) }
   }
 
@@ -81,6 +128,10 @@ package struct RowReader {
     guard let field = field() else { return false }
     func header(_ at: Int) -> Int { Int(Int32(bigEndian: field.loadUnaligned(fromByteOffset: at, as: Int32.self))) }
     if header(0) == 0 { return true }
+    guard Self.isPlain(field) else {
+      FoldFault.note("a stored array holds nulls, or has several dimensions")
+      return true
+    }
     var at = 20
     for _ in 0..<header(12) {
       let length = header(at)
@@ -95,6 +146,10 @@ package struct RowReader {
     guard let field = field() else { return nil }
     func header(_ at: Int) -> Int { Int(Int32(bigEndian: field.loadUnaligned(fromByteOffset: at, as: Int32.self))) }
     if header(0) == 0 { return [] }
+    guard Self.isPlain(field) else {
+      FoldFault.note("a stored array holds nulls, or has several dimensions")
+      return []
+    }
     var at = 20
     return (0..<header(12)).map { _ in
       let length = header(at)

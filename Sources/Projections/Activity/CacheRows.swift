@@ -78,13 +78,13 @@ struct CacheLayout: RowLayout {
 
   func read(_ reader: inout RowReader) -> (key: RowKey, row: CacheRow) {
     let name = reader.name(names)
-    guard let day = reader.date() else { preconditionFailure("cache_stats: a row without a day") }
+    let day = reader.date() ?? 0
     var row = CacheRow(isPartial: false)
-    row.hits = reader.bigint() ?? 0
-    row.misses = reader.bigint() ?? 0
-    row.tokensSaved = reader.wideInteger() ?? 0
-    row.costSavedNanodollars = reader.wideInteger() ?? 0
-    row.position = reader.bigint() ?? 0
+    row.hits = reader.count()
+    row.misses = reader.count()
+    row.tokensSaved = reader.wideCount()
+    row.costSavedNanodollars = reader.wideCount()
+    row.position = reader.count()
     return (RowKey(name, day: day), row)
   }
 

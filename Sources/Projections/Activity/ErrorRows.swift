@@ -75,13 +75,13 @@ struct ErrorLayout: RowLayout {
 
   func read(_ reader: inout RowReader) -> (key: RowKey, row: ErrorRow) {
     let component = reader.name(names)
-    guard let severity = ErrorSeverity(columnValue: reader.text()), let hour = reader.timestamptz()?.hour else {
-      preconditionFailure("errors: a row without a severity or an hour")
-    }
+    let severity = ErrorSeverity(columnValue: reader.text())
+    if severity == nil { FoldFault.note("errors: a stored row has a severity that there is not") }
+    let hour = reader.timestamptz()?.hour ?? 0
     var row = ErrorRow(isPartial: false)
-    row.occurrences = reader.bigint() ?? 0
-    row.position = reader.bigint() ?? 0
-    return (Self.key(component, severity, hour: hour), row)
+    row.occurrences = reader.count()
+    row.position = reader.count()
+    return (Self.key(component, severity ?? .info, hour: hour), row)
   }
 
   func write(_ key: RowKey, _ row: ErrorRow, to writer: inout RowWriter) {

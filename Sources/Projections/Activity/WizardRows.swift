@@ -111,15 +111,13 @@ struct WizardLayout: PeopledLayout {
   }
 
   func read(_ reader: inout RowReader) -> (key: RowKey, row: WizardRow) {
-    guard let step = reader.smallint(), let hour = reader.timestamptz()?.hour else {
-      preconditionFailure("wizard_activity: a row without a step or an hour")
-    }
+    let (step, hour) = (reader.smallint() ?? 0, reader.timestamptz()?.hour ?? 0)
     var row = WizardRow(isPartial: false)
-    row.completions = reader.bigint() ?? 0
+    row.completions = reader.count()
     row.durations = LatencyHistogram(&reader)
-    row.position = reader.bigint() ?? 0
+    row.position = reader.count()
     let sketch = PeopleSketch(&reader)
-    row.sessions = People(stored: sketch, takenOut: 0, position: reader.bigint() ?? 0)
+    row.sessions = People(stored: sketch, takenOut: 0, position: reader.count())
     return (Self.key(UInt8(truncatingIfNeeded: step), hour: hour), row)
   }
 

@@ -66,9 +66,8 @@ struct WizardSessionLayout: RowLayout {
   func append(_ key: RowKey, to arrays: inout [ArrayParameter]) { arrays[0].append(bigint: storedHash(key.high)) }
 
   func read(_ reader: inout RowReader) -> (key: RowKey, row: WizardSessionRow) {
-    guard let session = reader.bigint(), let step = reader.smallint(), let time = reader.timestamptz(),
-      let position = reader.bigint()
-    else { preconditionFailure("wizard_sessions: a row without all of its columns") }
+    let (session, step) = (reader.bigint() ?? 0, reader.smallint() ?? 0)
+    let (time, position) = (reader.timestamptz() ?? Timestamp(microseconds: 0), reader.count())
     var row = WizardSessionRow(isPartial: false)
     row.step = UInt8(truncatingIfNeeded: step)
     row.newest = Moment(time: time, position: position)

@@ -61,6 +61,11 @@ extension LatencyHistogram {
     buckets = reader.ints() ?? []
     counts = reader.bigints() ?? []
     var below: Int64 = 0
+    guard counts.count == buckets.count, counts.allSatisfy({ $0 >= 0 && $0 <= 1 << 62 }) else {
+      FoldFault.note("a stored histogram has \(buckets.count) buckets with \(counts.count) ranks, or impossible ones")
+      (buckets, counts) = ([], [])
+      return
+    }
     for index in counts.indices {
       (counts[index], below) = (counts[index] - below, counts[index])
     }

@@ -74,7 +74,7 @@ struct ModelDaysLayout: RowLayout {
   func read(_ reader: inout RowReader) -> (key: RowKey, row: ModelDayRow) {
     let model = reader.name(names)
     let task = reader.name(names)
-    guard let day = reader.date() else { preconditionFailure("model_days: a row without a day") }
+    let day = reader.date() ?? 0
     return (Self.key(model, task, day: day), ModelDayRow(&reader))
   }
 

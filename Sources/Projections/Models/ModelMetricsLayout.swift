@@ -87,10 +87,10 @@ struct ModelMetricsLayout: RowLayout {
   func read(_ reader: inout RowReader) -> (key: RowKey, row: ModelRow) {
     let model = reader.name(names)
     let task = reader.name(names)
-    guard let complexity = TaskComplexity(columnValue: reader.text()), let hour = reader.timestamptz()?.hour else {
-      preconditionFailure("model_metrics: a row without a complexity or an hour")
-    }
-    return (Self.key(model, task, complexity, hour: hour), ModelRow(&reader))
+    let complexity = TaskComplexity(columnValue: reader.text())
+    if complexity == nil { FoldFault.note("model_metrics: a stored row has a complexity that there is not") }
+    let hour = reader.timestamptz()?.hour ?? 0
+    return (Self.key(model, task, complexity ?? .simple, hour: hour), ModelRow(&reader))
   }
 
   func write(_ key: RowKey, _ row: ModelRow, to writer: inout RowWriter) {

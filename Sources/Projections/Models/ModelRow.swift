@@ -50,15 +50,15 @@ struct ModelRow: CachedRow, Equatable {
 
 extension ModelRow {
   init(_ reader: inout RowReader) {
-    requests = reader.bigint() ?? 0
-    responseTimeMicroseconds = reader.wideInteger() ?? 0
-    tokensUsed = reader.wideInteger() ?? 0
-    costNanodollars = reader.wideInteger() ?? 0
-    qualityMillionths = reader.wideInteger() ?? 0
-    qualitySamples = reader.bigint() ?? 0
-    fallbacks = reader.bigint() ?? 0
+    requests = reader.count()
+    responseTimeMicroseconds = reader.wideCount()
+    tokensUsed = reader.wideCount()
+    costNanodollars = reader.wideCount()
+    qualityMillionths = reader.wideCount()
+    qualitySamples = reader.count()
+    fallbacks = reader.count()
     histogram = LatencyHistogram(&reader)
-    position = reader.bigint() ?? 0
+    position = reader.count()
   }
 
   func write(to writer: inout RowWriter) {

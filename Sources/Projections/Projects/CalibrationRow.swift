@@ -95,12 +95,12 @@ struct CalibrationLayout: RowLayout {
     let version = reader.name(names)
     let key = RowKey(UInt64(version.index), UInt64(reader.int() ?? 0))
     var row = CalibrationRow(isPartial: false)
-    row.predictions = reader.bigint() ?? 0
-    row.outcomes = reader.bigint() ?? 0
-    row.successes = reader.bigint() ?? 0
-    row.probabilitySumMillionths = reader.bigint() ?? 0
-    row.squaredErrorSum = reader.wideInteger() ?? 0
-    row.position = reader.bigint() ?? 0
+    row.predictions = reader.count()
+    row.outcomes = reader.count()
+    row.successes = reader.count()
+    row.probabilitySumMillionths = reader.count()
+    row.squaredErrorSum = reader.wideCount()
+    row.position = reader.count()
     return (key, row)
   }
 

@@ -105,14 +105,14 @@ struct DomainLayout: PeopledLayout {
   func read(_ reader: inout RowReader) -> (key: RowKey, row: DomainRow) {
     let key = RowKey(reader.name(names))
     var row = DomainRow(isPartial: false)
-    row.projects = reader.bigint() ?? 0
-    row.languagesSum = reader.bigint() ?? 0
-    row.successes = reader.bigint() ?? 0
-    row.failures = reader.bigint() ?? 0
-    let takenOut = reader.bigint() ?? 0
-    row.position = reader.bigint() ?? 0
+    row.projects = reader.count()
+    row.languagesSum = reader.count()
+    row.successes = reader.count()
+    row.failures = reader.count()
+    let takenOut = reader.count()
+    row.position = reader.count()
     let sketch = PeopleSketch(&reader)
-    row.people = People(stored: sketch, takenOut: takenOut, position: reader.bigint() ?? 0)
+    row.people = People(stored: sketch, takenOut: takenOut, position: reader.count())
     return (key, row)
   }
 

@@ -57,7 +57,7 @@ struct EverybodyLayout: RowLayout {
     let key = RowKey(reader.name(names))
     var row = EverybodyRow(isPartial: false)
     row.announcedRate = reader.rate()
-    row.position = reader.bigint() ?? 0
+    row.position = reader.count()
     return (key, row)
   }
 

@@ -44,10 +44,10 @@ struct EverybodyWindows {
     """
 
   private init(_ row: inout RowReader) {
-    projects = row.bigint() ?? 0
-    current = row.bigint() ?? 0
-    previous = row.bigint() ?? 0
-    rate = Rate(successes: row.bigint() ?? 0, outcomes: row.bigint() ?? 0)
+    projects = row.count()
+    current = row.count()
+    previous = row.count()
+    rate = Rate(successes: row.count(), outcomes: row.count())
     announcedRate = row.rate()
     people = WindowPeople(&row)
   }

@@ -69,9 +69,9 @@ struct MembershipLayout: RowLayout {
     let team = reader.name(names)
     let key = Self.key(team, hash(stored: reader.bigint() ?? 0))
     var row = MembershipRow(isPartial: false)
-    row.role = reader.smallint().flatMap { TeamRole(rawValue: UInt8($0)) }
+    row.role = reader.smallint().flatMap { TeamRole(rawValue: UInt8(truncatingIfNeeded: $0)) }
     row.moment = reader.moment()
-    row.position = reader.bigint() ?? 0
+    row.position = reader.count()
     return (key, row)
   }
 

@@ -22,9 +22,9 @@ struct NewPatternRule {
     var events: [DerivedEvent] = []
     try store.rows(Self.query, [.bigint(projects)]) { row in
       guard let a = row.text(), let b = row.text() else { return }
-      let (together, people) = (row.bigint() ?? 0, row.bigint() ?? 0)
+      let (together, people) = (row.count(), row.count())
       let association = Association(
-        together: together, a: row.bigint() ?? 0, b: row.bigint() ?? 0, projects: projects)
+        together: together, a: row.count(), b: row.count(), projects: projects)
       if !association.isPattern { return }
       pairs.update(RowKey(names.intern(a), names.intern(b))) { row in
         row.isAnnounced = true

@@ -95,7 +95,7 @@ struct OrganisationLayout: RowLayout {
     row.learningMoment = reader.moment()
     row.sharing = reader.sharing() ?? .public
     row.sharingMoment = reader.moment()
-    row.position = reader.bigint() ?? 0
+    row.position = reader.count()
     return (key, row)
   }
 

@@ -126,14 +126,14 @@ struct PairLayout: PeopledLayout {
     let a = reader.name(names)
     let key = RowKey(a, reader.name(names))
     var row = PairRow(isPartial: false)
-    row.together = reader.bigint() ?? 0
-    row.successes = reader.bigint() ?? 0
-    row.failures = reader.bigint() ?? 0
-    let takenOut = reader.bigint() ?? 0
+    row.together = reader.count()
+    row.successes = reader.count()
+    row.failures = reader.count()
+    let takenOut = reader.count()
     row.isAnnounced = reader.bool() ?? false
-    row.position = reader.bigint() ?? 0
+    row.position = reader.count()
     let sketch = PeopleSketch(&reader)
-    row.people = People(stored: sketch, takenOut: takenOut, position: reader.bigint() ?? 0)
+    row.people = People(stored: sketch, takenOut: takenOut, position: reader.count())
     return (key, row)
   }
 

@@ -29,9 +29,9 @@ struct PopularStackRule {
     var events: [DerivedEvent] = []
     try store.rows(Self.query, [.date(turn.watermark.day)]) { row in
       let stack = row.stack(stacks, names)
-      let people = row.bigint() ?? 0
+      let people = row.count()
       let seenAt = row.timestamptz()
-      let trend = everybody.trend(usage: row.bigint() ?? 0, previousUsage: row.bigint() ?? 0)
+      let trend = everybody.trend(usage: row.count(), previousUsage: row.count())
       let isUp = people >= Self.leastPeople && stacks.size(of: stack) >= Self.leastSize && trend.direction == .up
       if isUp {
         mark(stack, turn.watermark, turn)

@@ -103,13 +103,13 @@ struct ProjectDayLayout: PeopledLayout {
   func read(_ reader: inout RowReader) -> (key: RowKey, row: ProjectDayRow) {
     let key = Self.key(reader.date() ?? 0)
     var row = ProjectDayRow(isPartial: false)
-    row.projects = reader.bigint() ?? 0
-    row.successes = reader.bigint() ?? 0
-    row.failures = reader.bigint() ?? 0
-    let takenOut = reader.bigint() ?? 0
-    row.position = reader.bigint() ?? 0
+    row.projects = reader.count()
+    row.successes = reader.count()
+    row.failures = reader.count()
+    let takenOut = reader.count()
+    row.position = reader.count()
     let sketch = PeopleSketch(&reader)
-    row.people = People(stored: sketch, takenOut: takenOut, position: reader.bigint() ?? 0)
+    row.people = People(stored: sketch, takenOut: takenOut, position: reader.count())
     return (key, row)
   }
 

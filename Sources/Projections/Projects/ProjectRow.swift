@@ -179,7 +179,7 @@ struct ProjectLayout: RowLayout {
     let (days, counts) = (reader.ints() ?? [], reader.bigints() ?? [])
     for (day, count) in zip(days, counts) { row.openings.add(day, count) }
     row.predictions = reader.predictions(names)
-    row.position = reader.bigint() ?? 0
+    row.position = reader.count()
     return row
   }
 
@@ -218,8 +218,9 @@ struct ProjectLayout: RowLayout {
 extension RowReader {
   mutating func sharing() -> Sharing? {
     guard let value = smallint() else { return nil }
-    guard let sharing = Sharing(rawValue: UInt8(value)) else {
-      preconditionFailure("no sharing has the number \(value)")
+    guard let sharing = UInt8(exactly: value).flatMap({ Sharing(rawValue: $0) }) else {
+      FoldFault.note("no sharing has the stored number \(value)")
+      return Sharing.none
     }
     return sharing
   }

@@ -54,6 +54,10 @@ extension RowReader {
   mutating func rate() -> Rate? {
     let (successes, outcomes) = (bigint(), bigint())
     guard let successes, let outcomes else { return nil }
+    guard (0...1 << 62).contains(outcomes), (0...outcomes).contains(successes) else {
+      FoldFault.note("a stored rate is \(successes) of \(outcomes)")
+      return nil
+    }
     return Rate(successes: successes, outcomes: outcomes)
   }
 }

@@ -142,17 +142,17 @@ struct StackLayout: PeopledLayout {
     _ = reader.stackDigest()
     let key = Self.key(reader.stack(stacks, names))
     var row = StackRow(isPartial: false)
-    row.usageCount = reader.bigint() ?? 0
-    row.successes = reader.bigint() ?? 0
-    row.failures = reader.bigint() ?? 0
-    row.complexitySumMillionths = reader.bigint() ?? 0
-    row.complexityCount = reader.bigint() ?? 0
+    row.usageCount = reader.count()
+    row.successes = reader.count()
+    row.failures = reader.count()
+    row.complexitySumMillionths = reader.count()
+    row.complexityCount = reader.count()
     row.seen = Extremes(first: reader.timestamptz(), last: reader.timestamptz())
-    let takenOut = reader.bigint() ?? 0
+    let takenOut = reader.count()
     row.trendingSeenAt = reader.timestamptz()
-    row.position = reader.bigint() ?? 0
+    row.position = reader.count()
     let sketch = PeopleSketch(&reader)
-    row.people = People(stored: sketch, takenOut: takenOut, position: reader.bigint() ?? 0)
+    row.people = People(stored: sketch, takenOut: takenOut, position: reader.count())
     return (key, row)
   }
 
@@ -251,13 +251,12 @@ struct StackDayLayout: RowLayout {
   }
 
   func read(_ reader: inout RowReader) -> (key: RowKey, row: StackDayRow) {
-    guard let stack = stacks.find(reader.stackDigest()) else {
-      preconditionFailure("the store returned a stack that was not asked for")
-    }
+    // One that was not asked for is nobody's row, which the cache finds.
+    let stack = stacks.find(reader.stackDigest()) ?? .none
     let key = Self.key(stack, day: reader.date() ?? 0)
     var row = StackDayRow(isPartial: false)
-    row.usageCount = reader.bigint() ?? 0
-    row.position = reader.bigint() ?? 0
+    row.usageCount = reader.count()
+    row.position = reader.count()
     return (key, row)
   }
 

@@ -153,7 +153,10 @@ extension RowReader {
   }
 
   mutating func stackDigest() -> StackTable.Digest {
-    guard let field = field(), field.count == 16 else { preconditionFailure("a stack_id is not 16 bytes") }
+    guard let field = field(), field.count == 16 else {
+      FoldFault.note("a stored stack_id is not 16 bytes")
+      return StackTable.Digest(high: 0, low: 0)
+    }
     return StackTable.Digest(
       high: UInt64(bigEndian: field.loadUnaligned(as: UInt64.self)),
       low: UInt64(bigEndian: field.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))

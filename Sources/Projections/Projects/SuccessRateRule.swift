@@ -68,7 +68,7 @@ struct SuccessRateRule {
     try store.rows(Self.teamQuery, [.date(turn.watermark.day), .bigint(since)]) { row in
       guard let team = row.text() else { return }
       let announced = row.rate()
-      let rate = Rate(successes: row.bigint() ?? 0, outcomes: row.bigint() ?? 0)
+      let rate = Rate(successes: row.count(), outcomes: row.count())
       let verdict = Self.judge(rate, announced)
       if verdict.remembers {
         teams.update(RowKey(names.intern(team))) { row in

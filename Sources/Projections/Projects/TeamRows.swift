@@ -117,17 +117,17 @@ struct TeamLayout: RowLayout {
     var row = TeamRow(isPartial: false)
     row.name = reader.name(names)
     row.nameMoment = reader.moment()
-    row.members = reader.bigint() ?? 0
-    row.projectsGenerated = reader.bigint() ?? 0
-    row.projectsOpened = reader.bigint() ?? 0
-    row.wizardSteps = reader.bigint() ?? 0
-    row.successes = reader.bigint() ?? 0
-    row.failures = reader.bigint() ?? 0
-    row.complexitySumMillionths = reader.bigint() ?? 0
-    row.complexityCount = reader.bigint() ?? 0
+    row.members = reader.count()
+    row.projectsGenerated = reader.count()
+    row.projectsOpened = reader.count()
+    row.wizardSteps = reader.count()
+    row.successes = reader.count()
+    row.failures = reader.count()
+    row.complexitySumMillionths = reader.count()
+    row.complexityCount = reader.count()
     row.activity = Extremes(first: reader.timestamptz(), last: reader.timestamptz())
     row.announcedRate = reader.rate()
-    row.position = reader.bigint() ?? 0
+    row.position = reader.count()
     return (key, row)
   }
 
@@ -255,15 +255,15 @@ struct TeamDayLayout: RowLayout {
     let name = reader.name(names)
     let key = RowKey(name, day: reader.date() ?? 0)
     var row = TeamDayRow(isPartial: false)
-    row.events = reader.bigint() ?? 0
-    row.projectsGenerated = reader.bigint() ?? 0
-    row.projectsOpened = reader.bigint() ?? 0
-    row.wizardSteps = reader.bigint() ?? 0
+    row.events = reader.count()
+    row.projectsGenerated = reader.count()
+    row.projectsOpened = reader.count()
+    row.wizardSteps = reader.count()
     _ = reader.bigint()  // active_members, which the sketch tells
-    row.successes = reader.bigint() ?? 0
-    row.failures = reader.bigint() ?? 0
+    row.successes = reader.count()
+    row.failures = reader.count()
     let sketch = PeopleSketch(&reader)
-    row.position = reader.bigint() ?? 0
+    row.position = reader.count()
     row.people = People(stored: sketch, takenOut: 0, position: row.position)
     return (key, row)
   }
@@ -357,10 +357,10 @@ struct TeamTechnologyLayout: RowLayout {
     let team = reader.name(names)
     let key = RowKey(team, reader.name(names))
     var row = TeamTechnologyRow(isPartial: false)
-    row.usageCount = reader.bigint() ?? 0
-    row.successes = reader.bigint() ?? 0
-    row.failures = reader.bigint() ?? 0
-    row.position = reader.bigint() ?? 0
+    row.usageCount = reader.count()
+    row.successes = reader.count()
+    row.failures = reader.count()
+    row.position = reader.count()
     return (key, row)
   }
 

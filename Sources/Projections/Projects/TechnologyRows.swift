@@ -96,12 +96,12 @@ struct TechnologyLayout: RowLayout {
   func read(_ reader: inout RowReader) -> (key: RowKey, row: TechnologyRow) {
     let key = RowKey(reader.name(names))
     var row = TechnologyRow(category: reader.name(names), position: 0)
-    row.projects = reader.bigint() ?? 0
-    row.selections = reader.bigint() ?? 0
+    row.projects = reader.count()
+    row.selections = reader.count()
     row.seen = Extremes(first: reader.timestamptz(), last: reader.timestamptz())
     row.announcedDirection = reader.smallint().flatMap(TrendDirection.init(rawValue:))
     row.announcedRate = reader.rate()
-    row.origin = reader.bigint() ?? 0
+    row.origin = reader.count()
     return (key, row)
   }
 
@@ -250,14 +250,14 @@ struct TechnologyUsageLayout: PeopledLayout {
     let name = reader.name(names)
     let key = RowKey(name, day: reader.date() ?? 0)
     var row = TechnologyUsageRow(isPartial: false)
-    row.projects = reader.bigint() ?? 0
-    row.selections = reader.bigint() ?? 0
-    row.successes = reader.bigint() ?? 0
-    row.failures = reader.bigint() ?? 0
-    let takenOut = reader.bigint() ?? 0
-    row.position = reader.bigint() ?? 0
+    row.projects = reader.count()
+    row.selections = reader.count()
+    row.successes = reader.count()
+    row.failures = reader.count()
+    let takenOut = reader.count()
+    row.position = reader.count()
     let sketch = PeopleSketch(&reader)
-    row.people = People(stored: sketch, takenOut: takenOut, position: reader.bigint() ?? 0)
+    row.people = People(stored: sketch, takenOut: takenOut, position: reader.count())
     return (key, row)
   }
 

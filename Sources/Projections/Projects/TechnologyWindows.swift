@@ -55,9 +55,9 @@ struct TechnologyWindows {
     technology = row.text() ?? ""
     announcedDirection = row.smallint().flatMap(TrendDirection.init(rawValue:))
     announcedRate = row.rate()
-    usage = row.bigint() ?? 0
-    previousUsage = row.bigint() ?? 0
-    rate = Rate(successes: row.bigint() ?? 0, outcomes: row.bigint() ?? 0)
+    usage = row.count()
+    previousUsage = row.count()
+    rate = Rate(successes: row.count(), outcomes: row.count())
     people = WindowPeople(&row)
   }
 

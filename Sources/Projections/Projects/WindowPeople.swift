@@ -14,8 +14,8 @@ struct WindowPeople {
 
   /// Reads the greatest number of people of a day, the projects taken out, and the hashes or null.
   init(_ row: inout RowReader) {
-    ofOneDay = row.bigint() ?? 0
-    takenOut = row.bigint() ?? 0
+    ofOneDay = row.count()
+    takenOut = row.count()
     smallest = row.bigints()
   }
 
