@@ -35,6 +35,8 @@ package struct OpenErasure: Sendable {
   package var lettersTo: Int64
   /// Somebody who knows the id is at work.
   package var isBusy: Bool
+  /// Somebody who knows the id is, or was, at work.
+  package var wasBusy = false
   package var ends: [ErasureRecord.End]
   package init(
     id: String, hash: UInt64, number: Int64, searchUntil: Int64, searchedTo: Int64, lettersUntil: Int64,

@@ -10,6 +10,8 @@ package final class ErasureWatch {
 
   private var open: [OpenErasure] = []
   private var erasers: [String: JournalEraser] = [:]
+  /// Those that only who knows the id can end, as they stood when that was found.
+  private var left: [String: OpenErasure] = [:]
   /// Ids met so far of those whose hashes are erased: what else holds them is found by these.
   private var ids: [UInt64: [UInt8]] = [:]
   /// When to read `open` again, to be told what others have done.
@@ -34,7 +36,8 @@ package final class ErasureWatch {
   func prepare(_ now: Instant) throws -> Bool {
     try look(now)
     for index in open.indices where !open[index].isBusy {
-      if try !search(index, pages: Self.pagesAStep) { return false }
+      // Whoever knows the id may be long in coming: what is read meanwhile is erased by the hash.
+      if try !search(index, pages: Self.pagesAStep), left[open[index].id] == nil { return false }
     }
     return true
   }
@@ -57,6 +60,9 @@ package final class ErasureWatch {
       open.contains { $0.id == id && !$0.isBusy && $0.isSame(as: eraser.erasure) }
     }
     ids = ids.filter { hash, _ in open.contains { $0.hash == hash } }
+    left = left.filter { id, erasure in
+      open.contains { $0.id == id && !$0.isBusy && $0.isSame(as: erasure) && $0.searchedTo == erasure.searchedTo }
+    }
   }
 
   private func look(_ now: Instant) throws {
@@ -85,10 +91,12 @@ package final class ErasureWatch {
     }
   }
 
-  /// Some pages; returns whether the journal and the dead letters are rewritten as far as they must be.
+  /// Some pages; returns whether the journal and the dead letters are rewritten as far as they must be. What needs the id for that
+  /// stands in `left` then.
   private func search(_ index: Int, pages: Int) throws(StoreError) -> Bool {
     let erasure = open[index]
     if erasure.isSearched { return true }
+    if left[erasure.id] != nil, ids[erasure.hash] == nil { return false }
     let eraser: JournalEraser
     if let known = erasers[erasure.id] {
       eraser = known
@@ -107,6 +115,14 @@ package final class ErasureWatch {
       }
       if let id = eraser.id { ids[erasure.hash] = id }
       erasers[erasure.id] = nil
+      if eraser.needsID {
+        left[erasure.id] = erasure
+        reporter.report(
+          .warning,
+          "an erasure was begun and not ended, and the id is found no more: `pleat forget` with the id ends it",
+          [("erasure", erasure.id)])
+        return false
+      }
       (open[index].searchedTo, open[index].lettersTo) = (erasure.searchUntil, erasure.lettersUntil)
       reporter.report(.notice, "the journal is erased again", [("erasure", erasure.id)])
       return true

@@ -5,7 +5,8 @@ package import Events
 ///
 /// Whoever has only the hash looks for the id first, among the `user_id`s of what is still to be searched and the strings of dead
 /// letters; nothing is rewritten where it is not found. It looks from the beginning, and then rewrites from there: who searched before
-/// may not have known the id.
+/// may not have known the id. Where somebody who did has begun, and the id is found no more, what is left may hold it in texts, where a
+/// hash finds nothing: only who knows the id can end that (`needsID`).
 package final class JournalEraser {
   package let erasure: OpenErasure
   private let keys: ErasureKeys
@@ -22,6 +23,8 @@ package final class JournalEraser {
   private var lettersAreDone = false
   /// The first position of what retention has kept up to which identities are searched; nil once all are.
   private var keptTo: Int64? = 0
+  /// Set where the rest can be done only by somebody who knows the id.
+  package private(set) var needsID = false
   /// Where the id is looked for; nil once it is known, or nowhere.
   private var lookedTo: (position: Int64, letter: Int64)?
 
@@ -37,13 +40,17 @@ package final class JournalEraser {
     if id == nil { lookedTo = (0, 0) }
   }
 
-  /// One page. Returns whether nothing is left to be done up to that position, the dead letters included.
+  /// One page. Returns whether nothing is left to be done up to that position, the dead letters included, or `needsID`.
   package func step(until position: Int64) throws(StoreError) -> Bool {
     if id == nil, let place = lookedTo {
       try look(from: place, until: position)
       return false
     }
     guard let id else {
+      if erasure.wasBusy {
+        needsID = true
+        return true
+      }
       // Nobody of this hash is anywhere.
       try note(position)
       try store.eraseLetters(erasure.id, searchedTo: erasure.lettersUntil, busySeconds: busySeconds, [])

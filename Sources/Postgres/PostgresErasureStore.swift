@@ -16,14 +16,16 @@ package final class PostgresErasureStore: ErasureStore {
     var erasures = try store.query(
       """
       SELECT id::text, person, number, search_until, searched_to, letters_until, letters_to,
-        busy_until > clock_timestamp()
+        busy_until > clock_timestamp(), busy_until > '-infinity'
       FROM pleat.erasures WHERE position IS NULL ORDER BY number
       """
     ).map { row in
-      OpenErasure(
+      var erasure = OpenErasure(
         id: row.text() ?? "", hash: hash(stored: row.bigint() ?? 0), number: row.bigint() ?? 0,
         searchUntil: row.bigint() ?? 0, searchedTo: row.bigint() ?? 0, lettersUntil: row.bigint() ?? 0,
         lettersTo: row.bigint() ?? 0, isBusy: row.bool() ?? false, ends: [])
+      erasure.wasBusy = row.bool() ?? false
+      return erasure
     }
     for index in erasures.indices {
       erasures[index].ends = try store.query(

@@ -98,6 +98,28 @@ struct ErasureWatchTests {
     #expect(store.emptiedLetters.map(\.id) == [5] && store.emptiedLetters[0].dropsPath)
   }
 
+  @Test("what somebody who knew the id has left is not said to be done by who finds it no more")
+  func left() throws {
+    let store = FakeErasures()
+    store.add(try Self.batch("bob", comment: "x", offset: 0))
+    store.add(try Self.batch("bob", comment: "by ann", offset: 1))
+    store.erasures = [erasure("a", until: 2, searchedTo: 1)]
+    store.erasures[0].wasBusy = true
+    let watch = watch(store)
+    for second in 1...20 {
+      // What is read meanwhile goes on.
+      if try !watch.prepare(at(Int64(2 * second))) { #expect(second < 3) }
+      watch.finish(at(Int64(2 * second + 1)))
+    }
+    #expect(store.appended.isEmpty && store.erasures[0].searchedTo == 1)
+    // `forget` again.
+    store.erasures[0].isBusy = true
+    #expect(try watch.prepare(at(50)))
+    (store.erasures[0].isBusy, store.erasures[0].searchedTo) = (false, 2)
+    watch.finish(at(60))
+    #expect(store.appended == ["a"])
+  }
+
   @Test("while an erasure is at work each step does a page of it, and nothing in between")
   func pace() throws {
     let store = try long(100)
