@@ -9,10 +9,19 @@ package enum KafkaConfigurationError: Error, Hashable, Sendable, CustomStringCon
   /// The properties are fine one by one, but no client comes out of them together. The text is librdkafka's.
   case unusable(String)
 
+  /// What is said of a property in `KafkaClientConfiguration.reserved`.
+  package static func reservedText(_ property: String) -> String {
+    switch property {
+    case "bootstrap.servers", "metadata.broker.list": "`\(property)` is what kafka.bootstrap says; remove it"
+    case "group.id": "`group.id` is what kafka.group says; remove it"
+    default: "`\(property)` cannot be set, exactly-once delivery depends on it; remove it"
+    }
+  }
+
   package var description: String {
     switch self {
     case .reserved(let property):
-      "kafka.properties: `\(property)` cannot be set, exactly-once delivery depends on it; remove it"
+      "kafka.properties: \(Self.reservedText(property))"
     case .unknown(let property):
       "kafka.properties: librdkafka has no property `\(property)`"
     case .invalid(let property):

@@ -341,5 +341,7 @@ private final class NoticeBox {
 private func trimmed(_ text: String) -> String {
   var text = text[...]
   while text.last?.isNewline == true || text.last == " " { text = text.dropLast() }
-  return String(text)
+  // One line, so that it can stand in one: libpq's further lines are indented.
+  return text.split(whereSeparator: \.isNewline).map { String($0.drop { $0 == "\t" || $0 == " " }) }.joined(
+    separator: " ")
 }

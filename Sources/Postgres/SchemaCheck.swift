@@ -17,10 +17,15 @@ package enum SchemaError: Error, Sendable, CustomStringConvertible {
     rights.prefix(4).joined(separator: ", ") + (rights.count > 4 ? ", …" : "")
   }
 
+  private static func missing(_ files: [String]) -> String {
+    guard let first = files.first, files.count > 3 else { return files.joined(separator: ", ") }
+    return "\(first) and \(files.count - 1) more"
+  }
+
   package var description: String {
     switch self {
     case .unavailable(let text): text
-    case .notMigrated(let files): "the database is not migrated (\(files.joined(separator: ", "))): run `pleat migrate`"
+    case .notMigrated(let files): "the database is not migrated (\(Self.missing(files))): run `pleat migrate`"
     case .newer(let number, let name): MigrationError.newer(number: number, name: name).description
     case .changed(let file): MigrationError.changed(file: file).description
     case .tooManyRights(let login, let rights):

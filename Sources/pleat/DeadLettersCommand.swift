@@ -1,3 +1,4 @@
+import Events
 import Service
 
 struct DeadLettersCommand: Command {
@@ -22,6 +23,7 @@ struct DeadLettersCommand: Command {
 
     func validate() throws(UsageError) {
       if let limit, limit < 0 { throw UsageError("--limit is not negative") }
+      try requireReason(reason)
     }
 
     func run() throws(CommandFailure) {
@@ -76,6 +78,7 @@ struct DeadLettersCommand: Command {
     func validate() throws(UsageError) {
       let ways = [!ids.isEmpty, reason != nil, all].filter { $0 }.count
       if ways != 1 { throw UsageError("say which: by ID, with --reason, or --all") }
+      try requireReason(reason)
     }
 
     func run() throws(CommandFailure) {
@@ -95,6 +98,13 @@ struct DeadLettersCommand: Command {
       if stayed > 0 { throw CommandFailure(.failure, "\(stayed) of \(wanted.count) dead letters stay.") }
     }
   }
+}
+
+private func requireReason(_ reason: String?) throws(UsageError) {
+  let names = DeadLetterReason.allCases.map(\.name)
+  guard let reason, !names.contains(reason) else { return }
+  throw UsageError(
+    "--reason: there is no reason \"\(reason)\"; the nearest is \"\(nearestName(to: reason, among: names) ?? "")\"")
 }
 
 extension DeadLetterRetry.Outcome {

@@ -17,6 +17,7 @@ struct JournalCommand: Command {
   func validate() throws(UsageError) {
     if from < 1 { throw UsageError("--from: positions begin at 1") }
     if let to, to < 1 { throw UsageError("--to: positions begin at 1") }
+    if let to, to < from { throw UsageError("--from \(from) is behind --to \(to)") }
   }
 
   func run() throws(CommandFailure) {

@@ -7,7 +7,7 @@ struct SkipCommand: Command {
       "skip", "Decide where a partition goes on after an alarm.",
       discussion: """
         When offsets are gone, or a topic was truncated or made anew, ingest stops at that partition, because going on would \
-        lose or repeat events. This records the decision, with its reason, and lets it go on at an offset. To before the place \
+        lose or repeat events. This records the decision, with its reason, and lets it go on at an offset that the partition holds, or its end. To before the place \
         it had reached begins a new incarnation of the partition: events from there on are no duplicates of older ones.
         """)
   }
@@ -24,8 +24,15 @@ struct SkipCommand: Command {
   }
 
   func run() throws(CommandFailure) {
-    let connection = try Database.connect(try common.configuration(), for: "skip")
+    let configuration = try common.configuration()
+    let connection = try Database.connect(configuration, for: "skip")
     let place = TopicPartition(topic, partition)
+    do throws(CommandFailure) {
+      try SkippedTo.requireThere(to, of: place, configuration)
+    } catch {
+      guard error.exitCode == .unavailable else { throw error }
+      standardError("pleat: \(error.message) Whether the partition holds offset \(to) is not known.\n")
+    }
     let outcome = try Decisions.skip(connection, place, to: to, reason: reason)
     print("\(place) goes on at offset \(outcome.nextOffset), incarnation \(outcome.incarnation).")
   }

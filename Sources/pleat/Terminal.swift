@@ -25,10 +25,10 @@ struct Terminal {
 
   /// Draws lines from the top, cut to the terminal's size.
   func draw(_ text: String) {
-    var size = winsize()
-    let isKnown = ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0
-    let (columns, rows) = isKnown ? (Int(size.ws_col), Int(size.ws_row)) : (100, 30)
-    let lines = text.split(separator: "\n", omittingEmptySubsequences: false).prefix(rows)
+    let (columns, rows) = terminalSize() ?? (100, 30)
+    var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    // The last line says how it ends.
+    if lines.count > rows, let last = lines.last { lines = lines.prefix(rows - 1) + [last] }
     write("\u{1B}[H" + lines.map { $0.prefix(columns) + "\u{1B}[K" }.joined(separator: "\r\n") + "\u{1B}[J")
   }
 

@@ -66,6 +66,17 @@ struct StatusTests {
     #expect(report.isCaughtUp == expected)
   }
 
+  @Test("a partition with an alarm is not caught up, however far it was read")
+  func alarm() {
+    var stands = status([p0: 12], journal: 7, projects: 7, models: 7)
+    stands.partitions[0].state = "alarm"
+    let ends = [p0: PartitionEnds(low: 0, high: 10)]
+    let report = StatusReport(instance: "i", status: stands, ends: ends, projections: ["projects", "models"])
+    #expect(!report.isCaughtUp)
+    var goal = CatchUpGoal(ends: ends, projections: ["projects", "models"])
+    #expect(!isReached(&goal, stands))
+  }
+
   @Test("--json is one object of the members that the design lists")
   func json() {
     let report = StatusReport(

@@ -76,6 +76,13 @@ final class Installation {
   func pleat(_ arguments: String..., expecting code: Int32 = 0, environment more: [String: String] = [:]) throws
     -> String
   {
+    try pleat(arguments, expecting: code, environment: more)
+  }
+
+  @discardableResult
+  func pleat(_ arguments: [String], expecting code: Int32 = 0, environment more: [String: String] = [:]) throws
+    -> String
+  {
     let result = try Shell.run(
       servers.program.path, arguments, environment: environment.merging(more) { $1 })
     let text = String(decoding: result.output, as: UTF8.self)

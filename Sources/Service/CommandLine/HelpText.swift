@@ -1,7 +1,9 @@
-/// A command's help, made from its declarations.
+import Glibc
+
+/// A command's help, made from its declarations, as wide as the terminal allows.
 struct HelpText {
   private let path: [any Command.Type]
-  private static let lineWidth = 100
+  private static let lineWidth = min(100, max(60, terminalColumns() ?? 100))
   /// Where descriptions begin; what is longer pushes its description to the next line.
   private static let column = 30
 
@@ -17,7 +19,9 @@ struct HelpText {
       }
       text += "\n"
     }
-    text += "USAGE: \(usage(description, declared))\n"
+    text += Self.wrapped(
+      ["USAGE: \(path.map { $0.description.name }.joined(separator: " "))"] + usage(description, declared), indent: 0,
+      next: 7)
 
     let arguments = declared.filter { $0.kind == .argument }
     if !arguments.isEmpty {
@@ -48,16 +52,16 @@ struct HelpText {
     option.kind == .flag ? option.shownName : "\(option.shownName) \(option.valueName)\(option.repeats ? " …" : "")"
   }
 
-  private func usage(_ description: CommandDescription, _ declared: [ArgumentDeclaration]) -> String {
-    var words = path.map { $0.description.name }
-    if !description.subcommands.isEmpty { return (words + ["COMMAND …"]).joined(separator: " ") }
+  private func usage(_ description: CommandDescription, _ declared: [ArgumentDeclaration]) -> [String] {
+    if !description.subcommands.isEmpty { return ["COMMAND …"] }
+    var words: [String] = []
     for argument in declared where argument.kind == .argument {
       words.append(argument.repeats ? "[\(argument.valueName) …]" : argument.valueName)
     }
     for option in declared where option.kind != .argument {
       words.append(option.isRequired ? form(option) : "[\(form(option))]")
     }
-    return words.joined(separator: " ")
+    return words
   }
 
   private static func entry(_ name: String, _ help: String) -> String {
@@ -68,16 +72,32 @@ struct HelpText {
   }
 
   private static func wrapped(_ text: String, indent: Int) -> String {
-    let margin = String(repeating: " ", count: indent)
+    wrapped(text.split(separator: " ").map { String($0) }, indent: indent, next: indent)
+  }
+
+  /// Words stay whole; lines after the first begin at `next`.
+  private static func wrapped(_ words: [String], indent: Int, next: Int) -> String {
     var result = ""
-    var line = margin
-    for word in text.split(separator: " ") {
-      if line.count + word.count + 1 > lineWidth, line.count > indent {
+    var line = String(repeating: " ", count: indent)
+    var margin = indent
+    for word in words {
+      if line.count + word.count + 1 > lineWidth, line.count > margin {
         result += line + "\n"
-        line = margin
+        margin = next
+        line = String(repeating: " ", count: margin)
       }
-      line += (line.count > indent ? " " : "") + word
+      line += (line.count > margin ? " " : "") + word
     }
     return result + line + "\n"
   }
+}
+
+/// How wide the terminal behind standard output is; nil where there is none.
+package func terminalColumns() -> Int? { terminalSize()?.columns }
+
+/// Columns and rows of the terminal behind standard output; nil where there is none.
+package func terminalSize() -> (columns: Int, rows: Int)? {
+  var size = winsize()
+  guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else { return nil }
+  return (Int(size.ws_col), Int(size.ws_row))
 }

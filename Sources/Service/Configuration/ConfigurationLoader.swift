@@ -1,4 +1,5 @@
 import Engine
+import Kafka
 
 /// Makes a configuration of its sources: one YAML file, the environment, which goes before it, and files of secrets.
 package struct ConfigurationLoader {
@@ -214,6 +215,9 @@ package struct ConfigurationLoader {
     if let found = raw.values[.kafkaProperties], case .map(let pairs) = found.value {
       origin = found.origin
       if Set(pairs.map(\.name)).count < pairs.count { wrong(.kafkaProperties, "names a property twice") }
+      for pair in pairs where KafkaClientConfiguration.reserved.contains(pair.name) {
+        wrong(.kafkaProperties, KafkaConfigurationError.reservedText(pair.name))
+      }
       for pair in pairs {
         if pair.name.hasSuffix("_file") {
           let name = String(pair.name.dropLast("_file".count))

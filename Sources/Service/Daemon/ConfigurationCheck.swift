@@ -12,14 +12,21 @@ package struct ConfigurationCheck {
 
   /// Tries everything, once.
   package init(_ configuration: Configuration) {
-    note("configuration", configuration.file.map { "\($0) and the environment" } ?? "the environment alone")
     let preparation: Preparation
     do throws(ConfigurationError) {
       preparation = try Preparation(configuration)
     } catch {
       note("configuration", error.failure)
+      // Kafka cannot be asked, but whether the database answers is known all the same.
+      do throws(CommandFailure) {
+        _ = try Database.connect(configuration, for: "check")
+        note("postgres", "answers, and is migrated")
+      } catch {
+        note("postgres", error)
+      }
       return
     }
+    note("configuration", configuration.file.map { "\($0) and the environment" } ?? "the environment alone")
     let catalog = preparation.catalog
     note("catalog", "version \(catalog.version), \(catalog.entries.count) technologies")
     do throws(Preparation.Failure) {

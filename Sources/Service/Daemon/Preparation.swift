@@ -150,9 +150,11 @@ package struct Preparation {
       throw .passing("Kafka at \(client.bootstrap) is not available: \(error)")
     }
     if !missing.isEmpty {
-      let (noun, verb) = missing.count == 1 ? ("topic", "does") : ("topics", "do")
-      throw .final(
-        CommandFailure(.unavailable, "the \(noun) \(missing.joined(separator: ", ")) \(verb) not exist: create them."))
+      let names = missing.joined(separator: ", ")
+      let message =
+        missing.count == 1
+        ? "the topic \(names) does not exist: create it." : "the topics \(names) do not exist: create them."
+      throw .final(CommandFailure(.unavailable, message))
     }
     return ClusterFacts(
       id: id, hasTransactions: !EmbeddedBroker.isEmbedded(clusterID: id), partitions: partitions)

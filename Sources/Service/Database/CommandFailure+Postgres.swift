@@ -7,7 +7,7 @@ extension CommandFailure {
     if case .connection = error, let refusal = LoginRefusal.diagnose(target) {
       self.init(
         .configuration,
-        "PostgreSQL refuses the login: \(refusal.message). Where the database is new, run `pleat migrate`; else mend postgres.url."
+        "PostgreSQL refuses the login: \(refusal.message). Where the database is new, run `pleat migrate`; else mend postgres.url, or the password."
       )
     } else {
       self.init(error)

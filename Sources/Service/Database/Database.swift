@@ -21,12 +21,29 @@ package enum Database {
       url.reveal(), password: postgres.adminPassword?.reveal(), applicationName: "pleat \(purpose)")
   }
 
-  /// A connection for one command.
+  /// A connection for one command, to a database that this program fits.
   package static func connect(_ configuration: Configuration, for purpose: String) throws(CommandFailure) -> Connection
   {
     let target = target(configuration, for: purpose)
-    do throws(PostgresError) { return try Connection(target) } catch {
+    let connection: Connection
+    do throws(PostgresError) { connection = try Connection(target) } catch {
       throw CommandFailure(error, connectingTo: target)
+    }
+    try requireSchema(connection)
+    return connection
+  }
+
+  /// Requires what this program's migrations make, and no more: what a newer one has made would be read, or changed, wrongly.
+  package static func requireSchema(_ connection: Connection) throws(CommandFailure) {
+    let files: [MigrationFile]
+    do throws(ConfigurationError) { files = try Preparation.migrations(Installation()) } catch { throw error.failure }
+    do throws(SchemaError) {
+      try SchemaCheck.requireSchema(connection, files: files)
+    } catch {
+      if case .unavailable(let text) = error {
+        throw CommandFailure(.unavailable, "PostgreSQL is not available: \(text)")
+      }
+      throw CommandFailure(.configuration, "\(error).")
     }
   }
 }

@@ -1,6 +1,26 @@
 package import Engine
+import Kafka
 package import Postgres
 import Projections
+
+/// What `pleat skip` asks of Kafka first: an offset that is not there would be the next alarm.
+package enum SkippedTo {
+  /// Throws with 69 where Kafka cannot be asked.
+  package static func requireThere(
+    _ offset: Int64, of partition: TopicPartition, _ configuration: Configuration
+  ) throws(CommandFailure) {
+    guard configuration.kafka.bootstrap != nil else { return }
+    let client: KafkaClientConfiguration
+    do throws(ConfigurationError) { client = try Cluster.client(configuration) } catch { throw error.failure }
+    let all = try Cluster.ends(client, topics: [partition.topic], log: { _, _ in })
+    guard let ends = all[partition] else { throw CommandFailure(.failure, "there is no partition \(partition).") }
+    if offset < ends.low || offset > ends.high {
+      throw CommandFailure(
+        .failure,
+        "\(partition) holds offsets from \(ends.low) and ends at \(ends.high): it cannot go on at \(offset).")
+    }
+  }
+}
 
 /// The two ways on after an alarm; the database records them and fences whoever reads the partition.
 package enum Decisions {

@@ -9,8 +9,9 @@ package struct Owner {
 
   package static func connect(_ configuration: Configuration, for purpose: String) throws(CommandFailure) -> Owner {
     let target = Database.adminTarget(configuration, for: purpose)
+    let connection: Connection
     do throws(PostgresError) {
-      return Owner(connection: try Connection(target, profile: .owner))
+      connection = try Connection(target, profile: .owner)
     } catch {
       if case .server(let server) = error, ["42501", "22023"].contains(server.sqlState) {
         throw CommandFailure(
@@ -20,6 +21,8 @@ package struct Owner {
       }
       throw CommandFailure(error, connectingTo: target)
     }
+    try Database.requireSchema(connection)
+    return Owner(connection: connection)
   }
 
   private func ask(_ sql: String, _ values: [SQLValue] = [], seconds: Int = Connection.replySeconds)

@@ -13,22 +13,12 @@ package struct EvidenceContext {
 
   package init(_ configuration: Configuration, installation: Installation = Installation()) throws(CommandFailure) {
     self.configuration = configuration
-    let files: [MigrationFile]
     do throws(ConfigurationError) {
       catalog = try CatalogFile.load(configuration, installation: installation)
-      files = try Preparation.migrations(installation)
     } catch {
       throw error.failure
     }
-    let connection = try Database.connect(configuration, for: "check")
-    do throws(SchemaError) {
-      try SchemaCheck.requireSchema(connection, files: files)
-    } catch {
-      if case .unavailable(let text) = error {
-        throw CommandFailure(.unavailable, "PostgreSQL is not available: \(text)")
-      }
-      throw CommandFailure(.configuration, "\(error).")
-    }
+    _ = try Database.connect(configuration, for: "check")
     let store = PostgresJournalStore(Database.target(configuration, for: "check"))
     defer { store.reset() }
     do throws(StoreError) { key = try store.hashKey() } catch { throw CommandFailure(error) }

@@ -20,7 +20,8 @@ package struct CatchUpGoal {
       let positions = Dictionary(uniqueKeysWithValues: status.partitions.map { ($0.partition, $0.position) })
       // A partition that holds nothing needs no cursor.
       let isJournaled = ends.allSatisfy { $0.value.low >= $0.value.high || positions[$0.key] ?? 0 >= $0.value.high }
-      if !isJournaled { return false }
+      // One that stands still with an alarm may have been read further than its topic goes now.
+      if !isJournaled || status.partitions.contains(where: { $0.state == "alarm" }) { return false }
       end = status.journalPosition
       journalEnd = end
     }

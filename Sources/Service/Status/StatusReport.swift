@@ -38,7 +38,7 @@ package struct StatusReport {
 
   package var isCaughtUp: Bool {
     let positions = Dictionary(uniqueKeysWithValues: status.projections.map { ($0.name, $0.position) })
-    return rows.allSatisfy { $0.lag == 0 }
+    return rows.allSatisfy { $0.lag == 0 && $0.known?.state != "alarm" }
       && projections.union(positions.keys).allSatisfy { positions[$0] ?? 0 >= status.journalPosition }
   }
 

@@ -1,3 +1,4 @@
+import Glibc
 import Service
 
 /// What the demo shows, gathered at one moment.
@@ -26,22 +27,36 @@ struct DemoSnapshot {
 struct DemoView {
   private static let width = 100
   private static let derivedLines = 8
+  private static let fewestDerivedLines = 3
 
   let title: String
+  /// Whether headings are bold: not where NO_COLOR (no-color.org) is set.
+  private let isPlain = getenv("NO_COLOR").map { $0[0] != 0 } ?? false
 
-  /// A screenful: cleared and drawn anew.
+  init(title: String) { self.title = title }
+
+  /// A screenful, cleared and drawn anew. Where the terminal is low, models go first, then stacks, then trends.
   func screen(_ snapshot: DemoSnapshot) -> String {
-    var lines: [String] = ["\u{1B}[1m\(title)\u{1B}[0m", ""]
-    lines += figures(snapshot)
-    lines.append("")
-    lines += Self.table(snapshot)
-    lines += ["", "\u{1B}[1mDerived events on Kafka (\(snapshot.derivedCount) so far)\u{1B}[0m"]
+    let (columns, rows) = terminalSize() ?? (Self.width, 60)
+    let head = [Self.bold(title), ""] + figures(snapshot)
+    let end = ["", "Ctrl-C ends it and leaves nothing behind."]
+    var tables = Self.tables(snapshot)
+    func height() -> Int { head.count + end.count + 2 + tables.reduce(0) { $0 + $1.count + 1 } }
+    while height() + Self.fewestDerivedLines > rows, !tables.isEmpty { tables.removeLast() }
+    let derivedLines = min(Self.derivedLines, max(rows - height(), 0))
+    var lines = head
+    for table in tables { lines += [""] + table }
+    lines += ["", Self.bold("Derived events on Kafka (\(snapshot.derivedCount) so far)")]
     if snapshot.derived.isEmpty { lines.append("  none yet") }
-    for event in snapshot.derived.suffix(Self.derivedLines) { lines.append("  \(event.line)") }
-    lines += ["", "Ctrl-C ends it and leaves nothing behind."]
-    let body = lines.map { Self.cut($0) + "\u{1B}[K" }.joined(separator: "\r\n")
-    return "\u{1B}[H" + body + "\u{1B}[J"
+    for event in snapshot.derived.suffix(derivedLines) { lines.append("  \(event.line)") }
+    lines += end
+    let body = lines.prefix(rows).map { line in
+      (isPlain ? Self.plain(line).prefix(columns).description : Self.cut(line, columns)) + "\u{1B}[K"
+    }
+    return "\u{1B}[H" + body.joined(separator: "\r\n") + "\u{1B}[J"
   }
+
+  private static func bold(_ text: String) -> String { "\u{1B}[1m\(text)\u{1B}[0m" }
 
   /// The end of a run without a terminal.
   func summary(_ snapshot: DemoSnapshot) -> String {
@@ -55,7 +70,7 @@ struct DemoView {
       lines.append("  duplicates \(duplicates), dead letters \(letters)")
     }
     lines.append("")
-    lines += Self.table(snapshot).map(Self.plain)
+    lines += Self.tables(snapshot).joined(separator: [""]).map(Self.plain)
     lines += ["", "Derived events on Kafka: \(snapshot.derivedCount)"]
     for event in snapshot.derived.suffix(Self.derivedLines) { lines.append("  \(event.line)") }
     return lines.joined(separator: "\n") + "\n"
@@ -79,33 +94,31 @@ struct DemoView {
     ]
   }
 
-  private static func table(_ snapshot: DemoSnapshot) -> [String] {
-    var lines = [
-      "\u{1B}[1m" + left("Top trends", 24) + right("30 days", 9) + right("before", 9) + right("change", 10)
-        + right("people", 9)
-        + right("success", 10) + "\u{1B}[0m"
+  /// Trends, stacks and models.
+  private static func tables(_ snapshot: DemoSnapshot) -> [[String]] {
+    var trends = [
+      bold(
+        left("Top trends", 24) + right("30 days", 9) + right("before", 9) + right("change", 10) + right("people", 9)
+          + right("success", 10))
     ]
-    if snapshot.trends.isEmpty { lines.append("  none with ten people yet") }
+    if snapshot.trends.isEmpty { trends.append("  none with ten people yet") }
     for trend in snapshot.trends {
       let change = trend.percentage.map { "\($0 >= 0 ? "+" : "")\(Int($0.rounded())) %" } ?? "-"
       let success = trend.successRate.map { "\(Int(($0 * 100).rounded())) %" } ?? "-"
-      lines.append(
+      trends.append(
         "  " + left("\(trend.arrow) \(trend.name)", 22) + right("\(trend.usage)", 9) + right("\(trend.previous)", 9)
           + right(change, 10) + right("\(trend.people)", 9) + right(success, 10))
     }
-    lines += ["", "\u{1B}[1m" + left("Top stacks", 62) + right("projects", 9) + "\u{1B}[0m"]
-    if snapshot.stacks.isEmpty { lines.append("  none with ten people yet") }
-    for stack in snapshot.stacks { lines.append("  " + left(stack.technologies, 60) + right("\(stack.usage)", 9)) }
-    lines += [
-      "",
-      "\u{1B}[1m" + left("Models", 34) + right("requests", 10) + right("p95 ms", 10) + right("USD", 12) + "\u{1B}[0m",
-    ]
+    var stacks = [bold(left("Top stacks", 62) + right("projects", 9))]
+    if snapshot.stacks.isEmpty { stacks.append("  none with ten people yet") }
+    for stack in snapshot.stacks { stacks.append("  " + left(stack.technologies, 60) + right("\(stack.usage)", 9)) }
+    var models = [bold(left("Models", 34) + right("requests", 10) + right("p95 ms", 10) + right("USD", 12))]
     for model in snapshot.models {
       let p95 = model.p95.map { "\(Int($0.rounded()))" } ?? "-"
-      lines.append(
+      models.append(
         "  " + left(model.name, 32) + right("\(model.requests)", 10) + right(p95, 10) + right(model.cost, 12))
     }
-    return lines
+    return [trends, stacks, models]
   }
 
   private static func left(_ text: String, _ width: Int) -> String {
@@ -126,8 +139,8 @@ struct DemoView {
     return String(text.reversed())
   }
 
-  private static func cut(_ line: String) -> String {
-    line.hasPrefix("\u{1B}") ? line : String(line.prefix(width))
+  private static func cut(_ line: String, _ columns: Int) -> String {
+    line.hasPrefix("\u{1B}") ? bold(String(plain(line).prefix(columns))) : String(line.prefix(columns))
   }
 
   private static func plain(_ line: String) -> String {
