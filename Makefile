@@ -8,7 +8,7 @@ DESTDIR ?=
 PACKAGES = librdkafka-dev libpq-dev libzstd-dev libsimdjson-dev libyaml-dev libsystemd-dev libssl-dev postgresql \
 	pkg-config g++
 LIBRARIES = rdkafka libpq libzstd simdjson yaml-0.1 libsystemd libcrypto
-SOURCES = Package.swift Sources Tests Fuzzing Simulation
+SOURCES = Package.swift Sources Tests Fuzzing Simulation Benchmarks
 FUZZ_SECONDS ?= 10
 SEEDS ?= 100000
 FIRST_SEED ?= 1
@@ -17,7 +17,7 @@ DECODER_ROUNDS ?= 250000
 FAULTS ?= 500
 SIMULATE = .build/simulator/release/simulate
 
-.PHONY: all build test simulator simulate soak campaign mutations fuzz demo format lint install clean deps needs-swift needs-libraries
+.PHONY: all build test simulator simulate soak campaign mutations fuzz codec demo format lint install clean deps needs-swift needs-libraries
 
 all: build
 
@@ -70,6 +70,11 @@ fuzz: needs-swift needs-libraries
 	    -print_final_stats=1 -artifact_prefix=.build/fuzz-failure-$$fuzzed- .build/fuzz-corpus/$$fuzzed \
 	    Fuzzing/Corpus/$$fuzzed || exit 1; \
 	done
+
+# Nanoseconds an event for each part of what ingest computes, beside simdjson's bare parse and zstd: Benchmarks/Codec.
+codec: needs-swift needs-libraries
+	PLEAT_BENCHMARKS=1 $(SWIFT) build -c release --product codec
+	.build/release/codec
 
 # A whole pipeline on this machine, with nothing to set up; Ctrl-C leaves nothing behind.
 demo: deps build

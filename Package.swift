@@ -97,3 +97,15 @@ if Context.environment["PLEAT_FUZZING"] != nil {
       name: "Fuzzer", dependencies: ["FuzzHarness"], path: "Fuzzing/Fuzzer",
       swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]))
 }
+
+// What ingest computes, beside what it cannot be faster than: `make codec`.
+if Context.environment["PLEAT_BENCHMARKS"] != nil {
+  package.targets += [
+    .target(
+      name: "Ceiling", path: "Benchmarks/Ceiling", cxxSettings: [.unsafeFlags(["-O2"])],
+      linkerSettings: [.linkedLibrary("simdjson")]),
+    .executableTarget(
+      name: "codec", dependencies: ["Generator", "Engine", "Events", "Ceiling"], path: "Benchmarks/Codec",
+      swiftSettings: settings),
+  ]
+}
