@@ -70,7 +70,7 @@ final class Instance {
       workers.append(
         ProjectionStage(
           name: projection, store: store, leases: leases, tail: tail,
-          settings: ProjectionSettings(cacheBytes: world.profile.cacheBytes), reporter: reporter,
+          settings: world.profile.folding, reporter: reporter,
           make: { () throws(StoreError) in Tally(projection) }, onOutbox: { wakers.wake("relay") }))
     }
     workers.append(

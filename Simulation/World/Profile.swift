@@ -1,3 +1,5 @@
+package import Engine
+
 /// What kinds of bad luck a seed has, and how often: each world has some of them only, so that each also occurs where nothing else
 /// hides it.
 package struct Profile: Sendable {
@@ -40,6 +42,11 @@ package struct Profile: Sendable {
   package var leaps = 0.02
 
   package init() {}
+
+  /// Where memory is for no row at all, rows that are changed have little, too: tables are written, and dropped, between commits.
+  package var folding: ProjectionSettings {
+    cacheBytes == 1 ? ProjectionSettings(cacheBytes: 1, dirtyBytes: 2_000) : ProjectionSettings(cacheBytes: cacheBytes)
+  }
 
   package init(_ random: inout Random) {
     instances = random.pick([1, 2, 2, 2, 3])

@@ -6,9 +6,10 @@ package import Projections
 /// Its drivers (the live stage, a rebuild, `verify`) decide what is folded, how far, and when it is written. Rows are written in the
 /// background while the next events are folded.
 ///
-/// Where there is much to fold a transaction stays open for seconds, so that a row that changes again and again is written once. A
-/// table of which much is dirty is written into it alone; at a turn of the hour, what the rules read, and then the rules run; what is
-/// left when a flush is due, which then commits. At a turn of the day, and before an event that fans out, everything is written.
+/// Where there is much to fold a transaction stays open for seconds, so that a row that changes again and again is written once.
+/// When memory is full meanwhile, the largest table is written into it alone, and its rows are dropped; at a turn of the hour, what
+/// the rules read is written, and then the rules run; what is left when a flush is due, which then commits. At a turn of the day, and
+/// before an event that fans out, everything is written.
 /// After any error a run is of no use any more: its driver makes another from the cursor.
 package final class FoldRun {
   package let store: any FoldStore
@@ -38,8 +39,9 @@ package final class FoldRun {
   }
   /// What the store does in the background, its end not yet taken notice of.
   private var job: Job?
-  /// Bytes written to the open transaction: their rows stay in memory until it is committed.
-  private var writtenBytes = 0
+  /// Rows were dropped that the open transaction has written, or the flush that is on its way: until it is committed only its own
+  /// connection reads them.
+  private var hasShed = false
   /// Where the open transaction has moved the cursor; nil while none is open.
   private var opened: ProjectionPlace?
   /// Derived events in the open transaction, and in the flush that is on its way.
@@ -122,6 +124,7 @@ package final class FoldRun {
   private func loadWanted(_ range: Range<Int>, of batch: JournalBatch) throws {
     var round = 0
     while projection.wantRows(for: range, of: batch.events, round: round) {
+      if hasShed { try finishFlush() }
       for table in projection.tables {
         while let keys = table.takeWantedKeys() {
           try store.load(table, keys)
@@ -134,40 +137,43 @@ package final class FoldRun {
 
   // MARK: Flushing
 
-  /// Begins a flush where so much is dirty, or for so long, that it is time even though there is more to fold; or writes a table of
-  /// which much is dirty. What is under way in the background is not waited for, unless too much comes together meanwhile.
+  /// Begins a flush where something has been dirty for so long that it is time even though there is more to fold; or, where memory
+  /// is full, writes a table and drops its rows. What is under way in the background is not waited for, unless too much comes
+  /// together meanwhile.
   package func flushUnderLoad(_ now: Instant) throws {
     guard let dirtySince else { return }
-    let bytes = projection.tables.reduce(writtenBytes) { $0 + $1.byteCount }
+    let bytes = projection.tables.reduce(0) { $0 + $1.heldBytes }
+    let limit = settings.cacheBytes + settings.dirtyBytes
     if job != nil {
-      guard bytes >= settings.dirtyBytes / 2 * 3 else { return }
+      guard bytes >= limit / 4 * 5 else { return }
       try finishFlush()
     }
-    if now.monotonicNanoseconds >= loadedDue(dirtySince) || bytes >= settings.dirtyBytes { return try startFlush() }
-    guard let fullest = projection.tables.max(by: { $0.dirtyCount < $1.dirtyCount }),
-      fullest.dirtyCount >= ProjectionSettings.tableRows
-    else { return }
-    if opened == nil { try open(to: place) }
-    let changes = try takeChanges(of: projection.tables.filter { $0.rowsOwner == fullest.rowsOwner })
-    try store.startWrite(changes)
-    job = .write
+    if now.monotonicNanoseconds >= loadedDue(dirtySince) { return try startFlush() }
+    if bytes < limit { return }
+    guard let largest = projection.tables.max(by: { $0.heldBytes < $1.heldBytes }) else { return }
+    let written = projection.tables.filter { $0.rowsOwner == largest.rowsOwner }
+    if written.contains(where: { $0.dirtyCount > 0 }) {
+      if opened == nil { try open(to: place) }
+      let changes = try takeChanges(of: written)
+      hasShed = true
+      try store.startWrite(changes)
+      job = .write
+    }
+    largest.shed()
   }
 
-  /// When a flush is due while there is more to fold: what is dirty may wait, derived events may not for long. Where history is
-  /// caught up with nobody waits for each of them.
+  /// When a flush is due while there is more to fold: soon, where somebody waits for what has just happened. Where history is
+  /// caught up with, rows may wait, and derived events may not for long.
   package func loadedDue(_ dirtySince: Int64) -> Int64 {
+    if state == .live { return dirtySince + ProjectionSettings.liveFlushNanoseconds }
     let due = dirtySince + ProjectionSettings.loadedFlushNanoseconds
     guard let derivedSince else { return due }
-    let patience =
-      state == .live ? ProjectionSettings.derivedFlushNanoseconds : ProjectionSettings.oldDerivedFlushNanoseconds
-    return min(due, derivedSince + patience)
+    return min(due, derivedSince + ProjectionSettings.oldDerivedFlushNanoseconds)
   }
 
   /// The changed rows of these tables, with those loaded that are only partly known. No flush is on its way.
   private func takeChanges(of tables: [any Table]) throws(StoreError) -> [TableChanges] {
-    let changes = try store.takeChanges(of: tables, generation: cursor.generation)
-    for change in changes { writtenBytes += change.inserts.bytes.count + change.updates.bytes.count }
-    return changes
+    try store.takeChanges(of: tables, generation: cursor.generation)
   }
 
   /// What the rules need of the changed rows.
@@ -187,7 +193,7 @@ package final class FoldRun {
     saidState = state
     opened = nil
     (derivedInFlight, derivedInOpen) = (derivedInOpen, 0)
-    (dirtySince, derivedSince, writtenBytes) = (nil, nil, 0)
+    (dirtySince, derivedSince) = (nil, nil)
     // A row that is in the flush and not in memory would be loaded as it was before.
     if projection.evict(keeping: settings.cacheBytes) { try finishFlush() }
   }
@@ -206,6 +212,7 @@ package final class FoldRun {
     job = nil
     try store.finishFlush()
     guard case .flush(let reached) = ended else { return }
+    hasShed = false
     cursor.place = reached
     publishedEvents += derivedInFlight
     derivedInFlight = 0
@@ -277,7 +284,7 @@ package final class FoldRun {
     opened = nil
     publishedEvents += derivedInOpen
     derivedInOpen = 0
-    (dirtySince, derivedSince, writtenBytes) = (nil, nil, 0)
+    (dirtySince, derivedSince, hasShed) = (nil, nil, false)
     projection.evict(keeping: settings.cacheBytes)
   }
 

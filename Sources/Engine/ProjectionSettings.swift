@@ -2,8 +2,8 @@
 package struct ProjectionSettings: Sendable {
   /// Memory for rows that are not dirty, in bytes.
   package var cacheBytes: Int
-  /// Under load, or while ingest is behind, a transaction stays open until about so much is changed in it, written or not. The more,
-  /// the fewer rows are written again and again.
+  /// Memory, in bytes, for rows that were changed or read since the last commit. The more, the fewer rows are written again and
+  /// again, and read again.
   package var dirtyBytes: Int
   package init(cacheBytes: Int, dirtyBytes: Int = 16 << 20) {
     (self.cacheBytes, self.dirtyBytes) = (cacheBytes, dirtyBytes)
@@ -11,14 +11,12 @@ package struct ProjectionSettings: Sendable {
 
   /// An event is flushed so long after it was folded, when nothing more comes.
   static let flushNanoseconds: Int64 = 5_000_000
-  /// …or for so long.
+  /// …or so long after it, while more comes.
+  static let liveFlushNanoseconds: Int64 = 50_000_000
+  /// …or so long, where there is much to catch up with.
   static let loadedFlushNanoseconds: Int64 = 5_000_000_000
   /// …but for so long only, once derived events wait for the commit.
-  static let derivedFlushNanoseconds: Int64 = 100_000_000
-  /// …those of old history, which is being caught up with.
   static let oldDerivedFlushNanoseconds: Int64 = 1_000_000_000
-  /// A table of which so many rows are dirty is written meanwhile.
-  static let tableRows = 20_000
   /// Payload bytes read from the journal at once.
   static let readBytes = 4 << 20
   /// How often the journal is asked whether another instance has appended.

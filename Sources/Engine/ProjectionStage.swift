@@ -91,6 +91,7 @@ package final class ProjectionStage: Stage {
   private func advance(_ run: FoldRun, _ now: Instant) throws -> NextStep {
     try run.finishFlushIfDone()
     if let batch = try nextBatch(run, now) {
+      if tail.moreFollows { run.state = .catchingUp }
       try run.fold(batch, now)
       try run.flushUnderLoad(now)
       return .immediately

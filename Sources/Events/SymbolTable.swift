@@ -49,9 +49,14 @@ package struct SymbolTable: Sendable {
   /// A hash for this table alone: fast, and without any promise to the outside.
   @inline(__always)
   private static func hash(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt32 {
+    max(UInt32(truncatingIfNeeded: wideHash(bytes) >> 16), 1)
+  }
+
+  @inline(__always)
+  private static func wideHash(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt64 {
     let count = bytes.count
     var h: UInt64 = 0x9E37_79B9_7F4A_7C15 ^ UInt64(truncatingIfNeeded: count)
-    guard let base = bytes.baseAddress else { return max(UInt32(truncatingIfNeeded: h >> 32), 1) }
+    guard let base = bytes.baseAddress else { return h }
     let raw = UnsafeRawPointer(base)
     var i = 0
     while i &+ 8 <= count {
@@ -73,8 +78,11 @@ package struct SymbolTable: Sendable {
     }
     h = (h ^ tail) &* 0xD6E8_FEB8_6659_FD93
     h ^= h >> 29
-    return max(UInt32(truncatingIfNeeded: h >> 16), 1)
+    return h
   }
+
+  /// The same for the same bytes in every table of this process.
+  package func wideHash(of symbol: Symbol) -> UInt64 { withBytes(symbol) { Self.wideHash($0) } }
 
   /// The symbol of these bytes, new if they are not there yet.
   package mutating func intern(_ bytes: UnsafeBufferPointer<UInt8>) -> Symbol {

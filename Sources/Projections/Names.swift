@@ -51,6 +51,9 @@ package final class Names {
 
   package func string(_ name: NameID) -> String { table.string(Symbol(index: name.index)) }
 
+  /// A hash of the name's bytes, which outlives its id.
+  package func lastingHash(_ name: NameID) -> UInt64 { table.wideHash(of: Symbol(index: name.index)) }
+
   /// The order of the names' bytes: negative, 0 or positive.
   package func compare(_ a: NameID, _ b: NameID) -> Int {
     if a == b { return 0 }

@@ -1,16 +1,17 @@
-/// Rows whose sketch of people stands in a table of its own, since it is large and changes seldom.
-package protocol PeopledLayout: RowLayout {
+/// How rows and their sketches stand in SQL.
+package protocol PeopledLayout: RowLayout where Row: PeopledRow {
   /// Of the sketches' table; `load` is that of `statements`, and reads both.
   var peopleStatements: TableStatements { get }
   var peopleFields: Int16 { get }
-  static func people(of row: Row) -> People
   /// Writes the columns behind `generation`.
   func writePeople(_ key: RowKey, _ row: Row, to writer: inout RowWriter)
   /// Every layout has this already; see `RowLayout`.
   func writePeople(of cache: RowCache<Self>, generation: Int32, inserts: inout RowWriter, updates: inout RowWriter)
+  func markPeopleClean(of cache: RowCache<Self>)
 }
 
-/// Writes the sketches of a cache's rows. Stands before that cache in `Projection.tables`, so that it is written first.
+/// Writes the sketches of a cache's rows. Stands before that cache in `Projection.tables`, so that it is written first; where the
+/// rules do without the sketches it is not among `tablesOfRules`, and they wait for a flush.
 package final class PeopleTable<Layout: PeopledLayout>: Table {
   private let cache: RowCache<Layout>
 
@@ -27,14 +28,13 @@ package final class PeopleTable<Layout: PeopledLayout>: Table {
   package func settle() { cache.settle() }
 
   /// At most: a partial row tells only when it is whole whether its sketch changed.
-  package var dirtyCount: Int { cache.dirtyCount }
-  package var byteCount: Int { cache.dirtyCount * PeopleSketch.capacity }
+  package var dirtyCount: Int { cache.dirtyCount + cache.behindCount }
 
   package func writeChanges(generation: Int32, inserts: inout RowWriter, updates: inout RowWriter) {
     cache.layout.writePeople(of: cache, generation: generation, inserts: &inserts, updates: &updates)
   }
 
-  package func markClean() {}
+  package func markClean() { cache.layout.markPeopleClean(of: cache) }
 }
 
 extension PeopledLayout {
@@ -42,10 +42,9 @@ extension PeopledLayout {
     of cache: RowCache<Self>, generation: Int32, inserts: inout RowWriter, updates: inout RowWriter
   ) {
     let fields = peopleFields
-    cache.forEachDirty { key, row, _ in
-      let people = Self.people(of: row)
-      if !people.isChanged { return }
-      if people.isStored {
+    cache.forEachUnwritten { key, row in
+      if !row.people.isChanged { return }
+      if row.people.isStored {
         updates.beginRow(fields: fields)
         updates.int(generation)
         writePeople(key, row, to: &updates)
@@ -55,5 +54,8 @@ extension PeopledLayout {
         writePeople(key, row, to: &inserts)
       }
     }
+  }
+  package func markPeopleClean(of cache: RowCache<Self>) {
+    cache.markBehindWritten { $0.people.wasWritten() }
   }
 }

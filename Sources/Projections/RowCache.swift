@@ -3,7 +3,8 @@
 /// A row is *whole* (its stored form, or that there is none, is known) or *partial* (see `CachedRow`). Who cannot fold without
 /// the stored row asks for it with `want` and then reads it by its index; who only adds to it calls `update`. Memory is bounded
 /// by two generations: what is touched moves into the young one, and `rotate` drops the old one. While nothing was ever dropped
-/// since the store was known to be empty the cache is *complete*: what is not here is nowhere, and nothing is loaded.
+/// since the store was known to be empty the cache is *complete*: what is not here is nowhere, and nothing is loaded. After that,
+/// where the layout hashes its keys, a filter of what was dropped tells most keys that were never stored.
 ///
 /// An index is valid until the next `rotate` or `removeAll`, which need everything written.
 package final class RowCache<Layout: RowLayout>: EvictableTable {
@@ -18,16 +19,21 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
   private var wanted: [Int] = []
   private var asked: [Int] = []
   private var dirtyIsSorted = true
+  /// Indices of written rows of which something waits to be written into another table.
+  private var behind: [Int] = []
   /// Changed rows that wait meanwhile, and those of them that are partial.
   private var held: [Int] = []
   private var heldPartial: [Int] = []
   package private(set) var isComplete = false
+  /// Of every stored key that was dropped since the cache was complete; nil while it is, and if it never was.
+  private var dropped: KeyFilter?
 
   package init(_ layout: Layout) { self.layout = layout }
 
   package var statements: TableStatements { layout.statements }
   package var dirtyCount: Int { dirty.count }
-  package var byteCount: Int { young.isEmpty ? 0 : dirty.count * (young.byteCount / young.count) }
+  package var behindCount: Int { behind.count }
+  package var heldBytes: Int { young.byteCount + old.byteCount }
 
   package func assumeEmpty() {
     precondition(young.isEmpty && old.isEmpty, "\(statements.name) holds rows already")
@@ -52,12 +58,20 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     return moved
   }
 
+  /// Whether the store is known to have no row of a key that is not in memory.
+  @inline(__always)
+  private func isNowhere(_ key: RowKey) -> Bool {
+    if isComplete { return true }
+    guard dropped != nil, let hash = layout.lastingHash(key) else { return false }
+    return !dropped!.mayContain(hash)
+  }
+
   /// The index of a whole row; nil if it must be loaded first, which `takeWantedKeys` will ask for.
   package func want(_ key: RowKey) -> Int? {
     let hash = key.mixed
     var index = find(key, hash)
     if index < 0 {
-      if isComplete { return young.insert(key, hash, Row(isPartial: false), .known) }
+      if isNowhere(key) { return young.insert(key, hash, Row(isPartial: false), .known) }
       index = young.insert(key, hash, Row(isPartial: true), [])
     } else if young.flags[index].contains(.known) {
       return index
@@ -91,12 +105,18 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     if !young.flags[index].contains(.known) { partial.append(index) }
   }
 
+  /// A row of a key that is not in memory.
+  private func begin(_ key: RowKey, _ hash: UInt64) -> Int {
+    let isWhole = isNowhere(key)
+    return young.insert(key, hash, Row(isPartial: !isWhole), isWhole ? .known : [])
+  }
+
   /// Changes a row, whole or partial.
   @inline(__always)
   package func update(_ key: RowKey, _ change: (inout Row) -> Void) {
     let hash = key.mixed
     var index = find(key, hash)
-    if index < 0 { index = young.insert(key, hash, Row(isPartial: !isComplete), isComplete ? .known : []) }
+    if index < 0 { index = begin(key, hash) }
     markDirty(index)
     change(&young.rows[index])
   }
@@ -106,7 +126,7 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
   package func touch(_ key: RowKey, _ change: (inout Row) -> Bool) {
     let hash = key.mixed
     var index = find(key, hash)
-    if index < 0 { index = young.insert(key, hash, Row(isPartial: !isComplete), isComplete ? .known : []) }
+    if index < 0 { index = begin(key, hash) }
     if change(&young.rows[index]) { markDirty(index) }
   }
 
@@ -219,6 +239,28 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     }
   }
 
+  /// Every changed row, and every one that is written only in part, sorted by key.
+  func forEachUnwritten(_ body: (_ key: RowKey, _ row: Row) -> Void) {
+    for index in unwritten() { body(young.keys[index], young.rows[index]) }
+  }
+
+  /// What belongs into another table is written: `change` notes that in each row.
+  func markBehindWritten(_ change: (inout Row) -> Void) {
+    for index in unwritten() {
+      change(&young.rows[index])
+      young.flags[index].remove(.behind)
+    }
+    behind.removeAll(keepingCapacity: true)
+  }
+
+  private func unwritten() -> [Int] {
+    if behind.isEmpty && dirtyIsSorted { return dirty }
+    let keys = young.keys
+    var all = behind.filter { !young.flags[$0].contains(.dirty) } + dirty
+    all.sort { layout.precedes(keys[$0], keys[$1]) }
+    return all
+  }
+
   fileprivate func write(generation: Int32, inserts: inout RowWriter, updates: inout RowWriter) {
     let fields = layout.fields
     forEachDirty { key, row, isStored in
@@ -241,6 +283,7 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
       young.flags[index].remove(.dirty)
       young.flags[index].insert(.stored)
       young.rows[index].wasWritten()
+      if !young.rows[index].isWhollyWritten, young.flags[index].insert(.behind).inserted { behind.append(index) }
       young.weigh(index)
     }
     dirty.removeAll(keepingCapacity: true)
@@ -252,30 +295,65 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
   package var youngBytes: Int { young.byteCount }
   package var oldBytes: Int { old.byteCount }
 
+  /// Remembers which stored rows are in memory no more.
+  private func drop(_ rows: RowStore<Row>, where isDropped: (RowStore<Row>.Flags) -> Bool = { _ in true }) {
+    if rows.isEmpty { return }
+    if isComplete {
+      isComplete = false
+      if let key = rows.keys.first, layout.lastingHash(key) != nil { dropped = KeyFilter() }
+    }
+    if dropped == nil { return }
+    for index in 0..<rows.count where rows.flags[index].contains(.stored) && isDropped(rows.flags[index]) {
+      if let hash = layout.lastingHash(rows.keys[index]) { dropped!.insert(hash) }
+    }
+  }
+
   fileprivate func turn() {
     precondition(
-      dirty.isEmpty && wanted.isEmpty && asked.isEmpty, "\(statements.name): rows are forgotten before they are written"
-    )
-    if !old.isEmpty { isComplete = false }
+      dirty.isEmpty && behind.isEmpty && wanted.isEmpty && asked.isEmpty,
+      "\(statements.name): rows are forgotten before they are written")
+    drop(old)
     swap(&young, &old)
     young.removeAll()
   }
 
-  /// Drops the rows that the store has dropped: as these are nowhere now, a complete cache stays complete.
+  /// Drops the rows that the store has dropped, or would have, were they written: as these are nowhere now, a complete cache stays
+  /// complete.
   package func forget(where isGone: (Row) -> Bool) {
     precondition(
-      dirty.isEmpty && wanted.isEmpty && asked.isEmpty, "\(statements.name): rows are forgotten before they are written"
-    )
+      behind.isEmpty && wanted.isEmpty && asked.isEmpty && held.isEmpty,
+      "\(statements.name): rows are forgotten before they are written")
     // What was touched since has left an empty row in `old`.
-    old.removeAll { [young] in young.find($0, $0.mixed) >= 0 || isGone($1) }
-    young.removeAll { isGone($1) }
+    old.removeAll { [young] key, row, _ in young.find(key, key.mixed) >= 0 || isGone(row) }
+    young.removeAll { _, row, _ in isGone(row) }
+    reindex()
+  }
+
+  /// Rows have got new indices.
+  private func reindex() {
+    dirty = young.flags.indices.filter { young.flags[$0].contains(.dirty) }
+    partial = dirty.filter { !young.flags[$0].contains(.known) }
+    behind = young.flags.indices.filter { young.flags[$0].contains(.behind) }
+    dirtyIsSorted = false
+  }
+
+  package func shed() {
+    precondition(
+      wanted.isEmpty && asked.isEmpty && held.isEmpty, "\(statements.name): rows are forgotten while they are asked for"
+    )
+    drop(old)
+    old.removeAll()
+    drop(young, where: { $0.isDisjoint(with: [.dirty, .behind]) })
+    young.removeAll { _, _, flags in flags.isDisjoint(with: [.dirty, .behind]) }
+    reindex()
   }
 
   package func removeAll() {
     precondition(
-      dirty.isEmpty && wanted.isEmpty && asked.isEmpty, "\(statements.name): rows are forgotten before they are written"
-    )
-    if !young.isEmpty || !old.isEmpty { isComplete = false }
+      dirty.isEmpty && behind.isEmpty && wanted.isEmpty && asked.isEmpty,
+      "\(statements.name): rows are forgotten before they are written")
+    drop(young)
+    drop(old)
     young.removeAll()
     old.removeAll()
   }

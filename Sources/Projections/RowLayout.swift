@@ -7,14 +7,17 @@ package protocol CachedRow {
   /// Turns the contributions in a partial `self` into the whole row: `stored` (or the whole zero state, where the store has
   /// none) with them applied in their order.
   mutating func merge(onto stored: Self)
-  /// The row's changes are in the store.
+  /// The row's changes are in the store, but for those that go into another table (`PeopledRow`).
   mutating func wasWritten()
+  /// Whether nothing waits to be written into another table.
+  var isWhollyWritten: Bool { get }
   /// About what the row holds in memory of its own.
   var heapBytes: Int { get }
 }
 
 extension CachedRow {
   package mutating func wasWritten() {}
+  package var isWhollyWritten: Bool { true }
   package var heapBytes: Int { 0 }
 }
 
@@ -34,6 +37,8 @@ package protocol RowLayout {
   /// Whether the rules, were they run now, could come to something else with this changed row as it is than with the stored one.
   /// A row that may wait when this is asked is written with the next flush. Every layout says yes unless it knows better.
   func rulesNeed(_ row: Row, isWhole: Bool) -> Bool
+  /// A hash of the key's columns, which outlives the names in it; nil where it is not worth while to know which keys are new.
+  func lastingHash(_ key: RowKey) -> UInt64?
   /// The order of keys by the bytes of their columns.
   func precedes(_ a: RowKey, _ b: RowKey) -> Bool
 
@@ -50,4 +55,5 @@ package protocol RowLayout {
 
 extension RowLayout {
   package func rulesNeed(_ row: Row, isWhole: Bool) -> Bool { true }
+  package func lastingHash(_ key: RowKey) -> UInt64? { nil }
 }

@@ -9,6 +9,8 @@ struct RowStore<Row: CachedRow> {
     static var dirty: Self { Self(rawValue: 4) }
     /// Wanted, and not settled yet.
     static var asked: Self { Self(rawValue: 8) }
+    /// Written, but for what belongs into another table.
+    static var behind: Self { Self(rawValue: 16) }
   }
 
   private(set) var keys: [RowKey] = []
@@ -82,9 +84,9 @@ struct RowStore<Row: CachedRow> {
   }
 
   /// Drops some rows; the others get new indices.
-  mutating func removeAll(where isGone: (RowKey, Row) -> Bool) {
+  mutating func removeAll(where isGone: (RowKey, Row, Flags) -> Bool) {
     var kept = Self()
-    for index in 0..<keys.count where !isGone(keys[index], rows[index]) {
+    for index in 0..<keys.count where !isGone(keys[index], rows[index], flags[index]) {
       let moved = kept.insert(keys[index], keys[index].mixed, rows[index], flags[index])
       kept.weigh(moved)
     }

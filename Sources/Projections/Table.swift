@@ -21,9 +21,13 @@ package protocol Table: AnyObject {
   /// Keys taken and not absorbed have no stored row.
   func settle()
 
-  /// How many rows changed since the last flush, and about how many bytes they take.
+  /// How many rows changed since the last flush.
   var dirtyCount: Int { get }
-  var byteCount: Int { get }
+  /// About how many bytes all its rows take, changed or not.
+  var heldBytes: Int { get }
+
+  /// Drops every row that is not changed.
+  func shed()
 
   /// Writes the changed rows, sorted by key: those that the store does not have yet, and those that replace one. All are known
   /// by then (`takePartialKeys` gives nil). `generation` is the first column of each.
@@ -33,6 +37,8 @@ package protocol Table: AnyObject {
 }
 
 extension Table {
+  package var heldBytes: Int { 0 }
+  package func shed() {}
   package func restrictToRules() {}
   package func endRestriction() {}
   package var rowsOwner: ObjectIdentifier { ObjectIdentifier(self) }

@@ -120,8 +120,8 @@ struct ProjectionStageTests {
       try run.finishFlush()
       return database.content.outbox
     }
-    #expect(try committedAfter(99_000_000, .live).isEmpty)
-    #expect(try committedAfter(100_000_000, .live) == ["2"])
+    #expect(try committedAfter(49_000_000, .live).isEmpty)
+    #expect(try committedAfter(50_000_000, .live) == ["2"])
     #expect(try committedAfter(999_000_000, .catchingUp).isEmpty)
     #expect(try committedAfter(1_000_000_000, .catchingUp) == ["2"])
   }

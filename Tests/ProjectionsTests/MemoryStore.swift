@@ -71,7 +71,7 @@ class MemoryStore: RowStream {
     for table in tables { table.endRestriction() }
   }
 
-  private func flush(_ tables: [any Table]) {
+  func flush(_ tables: [any Table]) {
     for table in tables where table.dirtyCount > 0 {
       while let keys = table.takePartialKeys() { load(table, keys) }
       var (inserts, updates) = (RowWriter(), RowWriter())
@@ -182,7 +182,11 @@ private struct EnginePlayer {
       } else if borders.random.chance(borders.cut) {
         fold(start..<index + 1, of: batch, base, &projection)
         start = index + 1
-        if borders.random.chance(borders.flush) { flush(next: position(start), &projection) }
+        if borders.random.chance(borders.flush) {
+          flush(next: position(start), &projection)
+        } else if borders.random.chance(borders.flush) {
+          shed(projection.tables.randomElement(using: &borders.random)!, of: projection.tables)
+        }
       }
     }
     fold(start..<batch.count, of: batch, base, &projection)
@@ -206,6 +210,12 @@ private struct EnginePlayer {
     if borders.random.chance(borders.evict) {
       projection.evict(keeping: Int.random(in: borders.bytes, using: &borders.random))
     }
+  }
+
+  /// Memory is full: a table is written alone, and its rows are dropped.
+  private func shed(_ table: any Table, of tables: [any Table]) {
+    store.flush(tables.filter { $0.rowsOwner == table.rowsOwner })
+    table.shed()
   }
 
   private func turn(at time: Timestamp, _ position: Int64) -> Turn? {

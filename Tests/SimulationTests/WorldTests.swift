@@ -71,7 +71,7 @@ struct WorldTests {
     arguments: [Safeguard.headLock, .outboxInTransaction, .cursorInTransaction, .fencing])
   func mutation(_ safeguard: Safeguard) {
     let stacks = FiberStacks()
-    let limit: UInt64 = 60
+    let limit: UInt64 = 200
     let noticed = (1...limit).contains { seed in
       let world = World(seed: seed, without: safeguard, stacks: stacks)
       world.run()

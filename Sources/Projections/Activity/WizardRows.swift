@@ -1,7 +1,7 @@
 import Events
 
 /// A wizard step in an hour.
-struct WizardRow: CachedRow {
+struct WizardRow: PeopledRow {
   var completions: Int64 = 0
   /// By the keyed hashes of their ids.
   var sessions: People
@@ -24,7 +24,10 @@ struct WizardRow: CachedRow {
     position = max(position, stored.position)
   }
 
-  mutating func wasWritten() { sessions.wasWritten() }
+  var people: People {
+    get { sessions }
+    _modify { yield &sessions }
+  }
   var heapBytes: Int { sessions.heapBytes + durations.heapBytes }
 }
 
@@ -129,8 +132,6 @@ struct WizardLayout: PeopledLayout {
     row.durations.write(to: &writer)
     writer.bigint(row.position)
   }
-
-  static func people(of row: WizardRow) -> People { row.sessions }
 
   func writePeople(_ key: RowKey, _ row: WizardRow, to writer: inout RowWriter) {
     writer.smallint(Self.step(key))

@@ -4,6 +4,7 @@ import Events
 struct WizardSessionRow: CachedRow {
   var step: UInt8 = 0
   var newest = Moment.never
+  var isStored = false
 
   init(isPartial: Bool) {}
 
@@ -16,12 +17,18 @@ struct WizardSessionRow: CachedRow {
 
   mutating func merge(onto stored: Self) {
     if newest < stored.newest { self = stored }
+    isStored = stored.isStored
   }
+
+  mutating func wasWritten() { isStored = true }
 }
 
 /// `wizard_sessions`: only those that may still count in `wizard_now`. Its versions are what that showed at a turn.
 struct WizardSessionLayout: RowLayout {
   typealias Row = WizardSessionRow
+
+  /// The turn deletes stored rows by the time they are stored with; what was never stored may wait, and ends in memory.
+  func rulesNeed(_ row: WizardSessionRow, isWhole: Bool) -> Bool { row.isStored }
 
   let statements = TableStatements(
     name: "wizard_sessions",
@@ -71,6 +78,7 @@ struct WizardSessionLayout: RowLayout {
     var row = WizardSessionRow(isPartial: false)
     row.step = UInt8(truncatingIfNeeded: step)
     row.newest = Moment(time: time, position: position)
+    row.isStored = true
     return (RowKey(hash(stored: session)), row)
   }
 

@@ -1,7 +1,7 @@
 import Events
 
 /// A domain, which is a project's type.
-struct DomainRow: CachedRow {
+struct DomainRow: PeopledRow {
   var projects: Int64 = 0
   /// Technologies of category `language` of these projects, each project's counted.
   var languagesSum: Int64 = 0
@@ -20,7 +20,6 @@ struct DomainRow: CachedRow {
     people.merge(onto: stored.people)
   }
 
-  mutating func wasWritten() { people.wasWritten() }
   var heapBytes: Int { people.heapBytes }
 }
 
@@ -126,8 +125,6 @@ struct DomainLayout: PeopledLayout {
     writer.bigint(row.people.takenOut)
     writer.bigint(row.position)
   }
-
-  static func people(of row: DomainRow) -> People { row.people }
 
   func writePeople(_ key: RowKey, _ row: DomainRow, to writer: inout RowWriter) {
     writer.name(key.name, names)

@@ -1,7 +1,7 @@
 import Events
 
 /// A combination of technologies in a domain.
-struct DomainStackRow: CachedRow {
+struct DomainStackRow: PeopledRow {
   var usageCount: Int64 = 0
   var successes: Int64 = 0
   var failures: Int64 = 0
@@ -17,7 +17,6 @@ struct DomainStackRow: CachedRow {
     people.merge(onto: stored.people)
   }
 
-  mutating func wasWritten() { people.wasWritten() }
   var heapBytes: Int { people.heapBytes }
 }
 
@@ -138,8 +137,6 @@ struct DomainStackLayout: PeopledLayout {
     writer.bigint(row.people.takenOut)
     writer.bigint(row.position)
   }
-
-  static func people(of row: DomainStackRow) -> People { row.people }
 
   func writePeople(_ key: RowKey, _ row: DomainStackRow, to writer: inout RowWriter) {
     writer.name(key.name, names)

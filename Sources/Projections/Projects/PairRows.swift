@@ -1,7 +1,7 @@
 import Events
 
 /// Two technologies that were in one project.
-struct PairRow: CachedRow {
+struct PairRow: PeopledRow {
   var together: Int64 = 0
   var successes: Int64 = 0
   var failures: Int64 = 0
@@ -22,10 +22,7 @@ struct PairRow: CachedRow {
     isAnnounced = isAnnounced || stored.isAnnounced
   }
 
-  mutating func wasWritten() {
-    isLess = false
-    people.wasWritten()
-  }
+  mutating func wasWritten() { isLess = false }
   var heapBytes: Int { people.heapBytes }
 }
 
@@ -148,8 +145,6 @@ struct PairLayout: PeopledLayout {
     writer.bool(row.isAnnounced)
     writer.bigint(row.position)
   }
-
-  static func people(of row: PairRow) -> People { row.people }
 
   func writePeople(_ key: RowKey, _ row: PairRow, to writer: inout RowWriter) {
     writer.name(key.name, names)

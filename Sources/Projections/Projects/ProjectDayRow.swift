@@ -1,7 +1,7 @@
 import Events
 
 /// All projects of a day that count for everybody: the whole of the trends.
-struct ProjectDayRow: CachedRow {
+struct ProjectDayRow: PeopledRow {
   var projects: Int64 = 0
   var successes: Int64 = 0
   var failures: Int64 = 0
@@ -17,7 +17,6 @@ struct ProjectDayRow: CachedRow {
     people.merge(onto: stored.people)
   }
 
-  mutating func wasWritten() { people.wasWritten() }
   var heapBytes: Int { people.heapBytes }
 }
 
@@ -122,8 +121,6 @@ struct ProjectDayLayout: PeopledLayout {
     writer.bigint(row.people.takenOut)
     writer.bigint(row.position)
   }
-
-  static func people(of row: ProjectDayRow) -> People { row.people }
 
   func writePeople(_ key: RowKey, _ row: ProjectDayRow, to writer: inout RowWriter) {
     writer.date(key.day)

@@ -152,6 +152,8 @@ struct ProjectLayout: RowLayout {
 
   func append(_ key: RowKey, to arrays: inout [ArrayParameter]) { arrays[0].append(key.name, projects) }
 
+  func lastingHash(_ key: RowKey) -> UInt64? { RowKey(projects.lastingHash(key.name)).mixed }
+
   func precedes(_ a: RowKey, _ b: RowKey) -> Bool { projects.compare(a.name, b.name) < 0 }
 
   func read(_ reader: inout RowReader) -> (key: RowKey, row: ProjectRow) {

@@ -69,8 +69,8 @@ package struct ProjectsProjection: Projection {
     [
       technologies.technologies, technologies.people, technologies.usage,
       everybody.people, everybody.days, everybody.memory,
-      stacks.people, stacks.combinations, stacks.days,
-      pairs.people, pairs.pairs,
+      stacks.combinations, stacks.days,
+      pairs.pairs,
       teams.stats, teams.activity,
     ]
   }

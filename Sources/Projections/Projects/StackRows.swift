@@ -1,7 +1,7 @@
 import Events
 
 /// A combination of technologies over all time, and whether it is marked as trending.
-struct StackRow: CachedRow {
+struct StackRow: PeopledRow {
   var usageCount: Int64 = 0
   var successes: Int64 = 0
   var failures: Int64 = 0
@@ -29,7 +29,6 @@ struct StackRow: CachedRow {
     if !isMarked { trendingSeenAt = stored.trendingSeenAt }
   }
 
-  mutating func wasWritten() { people.wasWritten() }
   var heapBytes: Int { people.heapBytes }
 }
 
@@ -172,8 +171,6 @@ struct StackLayout: PeopledLayout {
     writer.timestamptz(row.trendingSeenAt)
     writer.bigint(row.position)
   }
-
-  static func people(of row: StackRow) -> People { row.people }
 
   func writePeople(_ key: RowKey, _ row: StackRow, to writer: inout RowWriter) {
     writer.stackDigest(stacks.digest(of: Self.stack(key)))

@@ -348,6 +348,10 @@ struct TeamTechnologyLayout: RowLayout {
     arrays[1].append(key.secondName, names)
   }
 
+  func lastingHash(_ key: RowKey) -> UInt64? {
+    RowKey(names.lastingHash(key.name), names.lastingHash(key.secondName)).mixed
+  }
+
   func precedes(_ a: RowKey, _ b: RowKey) -> Bool {
     let order = names.compare(a.name, b.name)
     return (order == 0 ? names.compare(a.secondName, b.secondName) : order) < 0

@@ -119,7 +119,7 @@ struct TechnologyLayout: RowLayout {
 }
 
 /// A technology on a day.
-struct TechnologyUsageRow: CachedRow {
+struct TechnologyUsageRow: PeopledRow {
   var projects: Int64 = 0
   var selections: Int64 = 0
   var successes: Int64 = 0
@@ -137,7 +137,6 @@ struct TechnologyUsageRow: CachedRow {
     people.merge(onto: stored.people)
   }
 
-  mutating func wasWritten() { people.wasWritten() }
   var heapBytes: Int { people.heapBytes }
 }
 
@@ -272,8 +271,6 @@ struct TechnologyUsageLayout: PeopledLayout {
     writer.bigint(row.people.takenOut)
     writer.bigint(row.position)
   }
-
-  static func people(of row: TechnologyUsageRow) -> People { row.people }
 
   func writePeople(_ key: RowKey, _ row: TechnologyUsageRow, to writer: inout RowWriter) {
     writer.name(key.name, names)

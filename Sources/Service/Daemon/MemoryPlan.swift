@@ -20,7 +20,7 @@ package struct MemoryPlan: Hashable, Sendable {
     let bytes = megabytes << 20
     tailBytes = bytes * 4 / 100
     cacheBytes = bytes * 8 / 100
-    dirtyBytes = bytes * 6 / 100
+    dirtyBytes = bytes * 12 / 100
     shares = Dictionary(uniqueKeysWithValues: projections.map { ($0, Self.weights[$0] ?? 1) })
   }
 
