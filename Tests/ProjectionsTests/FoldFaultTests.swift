@@ -6,56 +6,63 @@ import Testing
 /// What nobody's journal leads to, but somebody's hand may, stops the projection that reads it, and not the program.
 @Suite("Stored rows that cannot be")
 struct FoldFaultTests {
-  private func read<R>(_ make: (inout RowWriter) -> Void, _ body: (inout RowReader) -> R) -> (value: R, fault: String?)
+  private func read<R>(_ make: (inout RowWriter) -> Void, as body: (inout RowReader) -> R) -> (value: R, fault: String?)
   {
     _ = FoldFault.take()
     let value = StoredRow.make(make).withReader { (reader: inout RowReader) in body(&reader) }
     return (value, FoldFault.take())
   }
 
-  @Test("a sum near the end of bigint is a fault", arguments: [Int64.max, .min, (1 << 62) + 1, -(1 << 62) - 1] as [Int64])
+  @Test(
+    "a sum near the end of bigint is a fault", arguments: [Int64.max, .min, (1 << 62) + 1, -(1 << 62) - 1] as [Int64])
   func sums(value: Int64) {
-    let found = read({ $0.bigint(value) }) { $0.count() }
+    let found = read({ $0.bigint(value) }, as: { $0.count() })
     #expect(found.value == 0 && found.fault != nil)
   }
 
   @Test("a sum as great as any that events come to is none", arguments: [0, 1 << 62, -(1 << 62), nil] as [Int64?])
   func possible(value: Int64?) {
-    let found = read({ $0.bigint(value) }) { $0.count() }
+    let found = read({ $0.bigint(value) }, as: { $0.count() })
     #expect(found.value == value ?? 0 && found.fault == nil)
   }
 
   @Test("a wide sum beyond 2^126 is a fault", arguments: [Int128.max, .min + 1, (1 << 126) + 1] as [Int128])
   func wideSums(value: Int128) {
-    let found = read({ $0.wideInteger(value) }) { $0.wideCount() }
+    let found = read({ $0.wideInteger(value) }, as: { $0.wideCount() })
     #expect(found.value == 0 && found.fault != nil)
-    #expect(read({ $0.wideInteger(-1 << 126) }) { $0.wideCount() }.value == -1 << 126)
+    #expect(read({ $0.wideInteger(-1 << 126) }, as: { $0.wideCount() }).value == -1 << 126)
     // What stays at the greatest number that fits is none.
-    let greatest = read({ $0.wideInteger(value) }) { $0.wideInteger() }
+    let greatest = read({ $0.wideInteger(value) }, as: { $0.wideInteger() })
     #expect(greatest.value == value && greatest.fault == nil)
   }
 
   @Test("a field of another type, an infinite time, and a histogram without its ranks are faults")
   func fields() {
-    #expect(read({ $0.int(1) }) { $0.bigint() }.fault != nil)
-    #expect(read({ $0.bigint(.max) }) { $0.timestamptz() }.fault != nil)
-    #expect(read({ $0.int(.max) }) { $0.date() }.fault != nil)
+    #expect(read({ $0.int(1) }, as: { $0.bigint() }).fault != nil)
+    #expect(read({ $0.bigint(.max) }, as: { $0.timestamptz() }).fault != nil)
+    #expect(read({ $0.int(.max) }, as: { $0.date() }).fault != nil)
     #expect(
-      read({
-        $0.ints([1, 2])
-        $0.bigints([5])
-      }) { LatencyHistogram(&$0) }.fault != nil)
+      read(
+        {
+          $0.ints([1, 2])
+          $0.bigints([5])
+        }, as: { LatencyHistogram(&$0) }
+      ).fault != nil)
     #expect(
-      read({
-        $0.ints([1, 2])
-        $0.bigints([5, .max])
-      }) { LatencyHistogram(&$0) }.fault != nil)
+      read(
+        {
+          $0.ints([1, 2])
+          $0.bigints([5, .max])
+        }, as: { LatencyHistogram(&$0) }
+      ).fault != nil)
     #expect(
-      read({
-        $0.ints([1, 2])
-        $0.bigints([5, 7])
-      }) { LatencyHistogram(&$0) }.fault == nil)
-    #expect(read({ $0.smallint(-1) }) { $0.sharing() }.fault != nil)
+      read(
+        {
+          $0.ints([1, 2])
+          $0.bigints([5, 7])
+        }, as: { LatencyHistogram(&$0) }
+      ).fault == nil)
+    #expect(read({ $0.smallint(-1) }, as: { $0.sharing() }).fault != nil)
   }
 
   @Test("a row that nobody asked for is a fault")

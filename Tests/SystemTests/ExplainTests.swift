@@ -111,7 +111,8 @@ extension SystemTests {
       // A row for each view, by its key; what is looked for there are its newest state's events, counted.
       let cases = [
         ("technology_usage", "technology, day", "projects + selections"),
-        ("technology_trends", "technology_name", "usage_count"), ("technology_pairs", "technology_a, technology_b", "together"),
+        ("technology_trends", "technology_name", "usage_count"),
+        ("technology_pairs", "technology_a, technology_b", "together"),
         ("domain_patterns", "domain", "sample_size"), ("team_stats", "team_id", "projects_generated"),
         ("team_activity", "team_id, day", "projects_generated"),
         ("team_technologies", "team_id, technology", "usage_count"),
