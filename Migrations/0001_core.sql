@@ -897,6 +897,23 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION pleat.resume IS 'Lets a partition go on that paused for too many bad records; they are counted anew.';
 
+CREATE FUNCTION pleat.old_snapshots(p_seconds integer)
+  RETURNS TABLE (pid integer, login text, application text, seconds double precision)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT a.pid, a.usename::text, a.application_name, extract(epoch FROM clock_timestamp() - a.xact_start)::float8
+  FROM pg_stat_activity a
+  WHERE a.datname = current_database() AND (a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL)
+    AND a.backend_type <> 'autovacuum worker' AND a.xact_start < clock_timestamp() - make_interval(secs => p_seconds)
+  UNION ALL
+  SELECT NULL, x.owner::text, 'prepared ' || x.gid, extract(epoch FROM clock_timestamp() - x.prepared)::float8
+  FROM pg_prepared_xacts x
+  WHERE x.database = current_database() AND x.prepared < clock_timestamp() - make_interval(secs => p_seconds)
+  ORDER BY 4 DESC;
+END;
+COMMENT ON FUNCTION pleat.old_snapshots IS
+  'Whose transactions have kept dead versions of updated rows from being removed for longer than so many seconds; of other logins only where the owner may read all statistics.';
+
 -- Grants ---------------------------------------------------------------------------------------------------------------------
 
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA pleat FROM PUBLIC;
@@ -916,6 +933,6 @@ GRANT EXECUTE ON FUNCTION
   pleat.take_over_partition, pleat.note_partition, pleat.append, pleat.take_over_projection, pleat.move_projection,
   pleat.note_projection, pleat.add_turn, pleat.take_over_relay, pleat.move_relay
   TO pleat_writer;
-GRANT EXECUTE ON FUNCTION pleat.journal_has, pleat.chain_value TO pleat_writer, pleat_operator;
+GRANT EXECUTE ON FUNCTION pleat.journal_has, pleat.chain_value, pleat.old_snapshots TO pleat_writer, pleat_operator;
 -- The writer too: it moves cursors anyway, and the commands use its login where no other is configured.
 GRANT EXECUTE ON FUNCTION pleat.skip, pleat.resume TO pleat_operator, pleat_writer;

@@ -69,6 +69,12 @@ package struct Migrator {
     try ensure(connection, Roles.isOwner, [], Roles.becomeOwner)
     try ensure(connection, Roles.ownerMayCreate, [], Roles.letOwnerCreate)
     try ensure(connection, Roles.writerMayConnect, [], Roles.letWriterConnect)
+    let mayWatch = try passing { () throws(PostgresError) in
+      try connection.query(Roles.mayWatch).map { $0.bool() ?? false }.first ?? false
+    }
+    if mayWatch, createsRoles {
+      try passing { () throws(PostgresError) in try connection.execute(Roles.watch) }
+    }
     let mayInterpret = try passing { () throws(PostgresError) in
       try connection.query(Roles.mayInterpret).map { $0.bool() ?? false }.first ?? false
     }

@@ -22,6 +22,14 @@ enum Roles {
     ("pleat_writer", "pleat_owner", "GRANT pleat_writer TO pleat_owner"),
   ]
 
+  /// Whose snapshots are how old is hidden from who may not read all statistics; where the login may let the owner, it does.
+  static let mayWatch = """
+    SELECT NOT pg_has_role('pleat_owner', 'pg_read_all_stats', 'USAGE')
+      AND (r.rolsuper OR r.rolcreaterole AND current_setting('server_version_num')::integer < 160000)
+    FROM pg_roles r WHERE r.rolname = current_user
+    """
+  static let watch = "GRANT pg_read_all_stats TO pleat_owner"
+
   static let isMember = "SELECT pg_has_role($2, $1, 'USAGE')"
 
   /// `SET ROLE pleat_owner` is what a migration begins with.

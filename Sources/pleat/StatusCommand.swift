@@ -23,6 +23,7 @@ struct StatusCommand: Command {
     let status = StatusRun(try common.configuration())
     let outcome = try status.run(waitSeconds: waitCaughtUp)
     print(json ? outcome.report.json.description + "\n" : outcome.report.text, terminator: "")
+    if json { for warning in outcome.report.warnings { standardError("pleat: \(warning)\n") } }
     if let failure = outcome.failure { throw failure }
   }
 }

@@ -66,6 +66,15 @@ struct StatusTests {
     #expect(report.isCaughtUp == expected)
   }
 
+  @Test("who holds a snapshot for long is named")
+  func snapshot() {
+    var held = status([p0: 10], journal: 7, projects: 7, models: 7)
+    held.oldSnapshots = [.init(pid: 42, login: "ann", application: "psql", seconds: 190)]
+    let report = StatusReport(instance: "i", status: held, ends: nil, projections: ["projects", "models"])
+    #expect(report.warnings.count == 1)
+    #expect(report.text.contains("Warning: backend 42 of ann (psql) has held a snapshot for 3 min"))
+  }
+
   @Test("a partition with an alarm is not caught up, however far it was read")
   func alarm() {
     var stands = status([p0: 12], journal: 7, projects: 7, models: 7)

@@ -175,6 +175,21 @@ extension SystemTests {
       #expect(second.terminate() == 0)
     }
 
+    @Test("status warns of whoever holds a snapshot for longer than a minute, also to the writer")
+    func oldSnapshot() throws {
+      let pleat = try Installation()
+      #expect(try !pleat.pleat("status").contains("Warning"))
+      // A prepared transaction can be as old as the catalog says; a minute's wait is no test.
+      let found = try pleat.sql(
+        """
+        BEGIN; SET application_name = 'holder'; SELECT txid_current() IS NOT NULL; SET ROLE pleat_writer;
+        SELECT application FROM pleat.old_snapshots(0) WHERE application = 'holder'
+        """)
+      #expect(found.hasSuffix("holder"))
+      #expect(
+        try pleat.sql("SELECT pg_has_role('pleat_owner', 'pg_read_all_stats', 'USAGE')") == "t")
+    }
+
     @Test("no command touches a database that a newer program has migrated")
     func newer() throws {
       let pleat = try Installation()

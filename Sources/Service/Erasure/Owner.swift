@@ -131,12 +131,16 @@ package struct Owner {
       if let (isTouched, bytes) = found.first, isTouched { tables.append((name, bytes, false)) }
     }
     guard !tables.isEmpty else { return [] }
-    try awaitSnapshots()
+    // What somebody may still see is written anew with the rest: then the old bytes are there still.
+    let isUnseen = try awaitSnapshots()
+    if !isUnseen {
+      say("somebody has held a snapshot for longer than \(Self.snapshotSeconds) s: `pleat status` names them")
+    }
     var left: [String] = []
     for (name, bytes, isAppended) in tables.sorted(by: { $0.name < $1.name }) {
       let isTooLarge = bytes > (isAppended ? Self.largestAppended : Self.largestScrub)
       say("\(isTooLarge ? "vacuuming" : "writing anew") \(name) (\(bytes >> 20) MB)")
-      guard try vacuum(isTooLarge ? "VACUUM \(name)" : "VACUUM (FULL) \(name)"), !isTooLarge else {
+      guard isUnseen, try vacuum(isTooLarge ? "VACUUM \(name)" : "VACUUM (FULL) \(name)"), !isTooLarge else {
         left.append(name)
         continue
       }
@@ -180,15 +184,16 @@ package struct Owner {
     }
   }
 
-  /// Until nobody's snapshot is older than now, or a minute is over: rows that somebody could still see are kept.
-  private func awaitSnapshots() throws(StoreError) {
+  /// Until nobody's snapshot is older than now, or a minute is over: rows that somebody could still see are kept. Returns whether none is.
+  private func awaitSnapshots() throws(StoreError) -> Bool {
     let horizon = try ask(Self.horizon).map { row in row.text() ?? "0" }.first ?? "0"
     let deadline = SystemClock.monotonicNanoseconds() + Int64(Self.snapshotSeconds) * SystemClock.nanosecondsPerSecond
     let pause = Waker()
     while SystemClock.monotonicNanoseconds() < deadline {
       let older = try ask(Self.olderSnapshots, [.text(horizon)]).map { row in row.bigint() ?? 0 }.first ?? 0
-      if older == 0 { return }
+      if older == 0 { return true }
       pause.wait(until: SystemClock.monotonicNanoseconds() + SystemClock.nanosecondsPerSecond / 20)
     }
+    return false
   }
 }

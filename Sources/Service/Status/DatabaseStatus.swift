@@ -58,6 +58,21 @@ package struct DatabaseStatus: Sendable {
     }
   }
 
+  /// A transaction that keeps dead versions of updated rows for so long.
+  package struct Snapshot: Hashable, Sendable {
+    /// nil for a prepared one.
+    package var pid: Int32?
+    package var login: String
+    package var application: String
+    package var seconds: Double
+
+    package init(pid: Int32?, login: String, application: String, seconds: Double) {
+      (self.pid, self.login, self.application, self.seconds) = (pid, login, application, seconds)
+    }
+  }
+
+  /// Older than a minute, the oldest first.
+  package var oldSnapshots: [Snapshot] = []
   /// The journal's last position.
   package var journalPosition: Int64
   package var watermark: Timestamp?

@@ -45,6 +45,9 @@ package enum StatusQueries {
     SELECT position, greatest_time - interval '5 minutes' FROM pleat.journal_head
     """
 
+  /// Nothing of Pleat holds one for longer than a minute.
+  private static let snapshots = "SELECT pid, login, application, seconds FROM pleat.old_snapshots(60) LIMIT 5"
+
   package static func read(_ connection: Connection) throws(PostgresError) -> DatabaseStatus {
     let partitions = try connection.query(partitions).map { row in
       DatabaseStatus.Partition(
@@ -66,8 +69,13 @@ package enum StatusQueries {
     guard let head = head.first, let relay = relay.first else {
       throw .unexpected("the database has no journal or no relay: it was not migrated to its end")
     }
-    return DatabaseStatus(
+    var status = DatabaseStatus(
       journalPosition: head.position, watermark: head.watermark, partitions: partitions, projections: projections,
       relay: relay)
+    status.oldSnapshots = try connection.query(snapshots).map { row in
+      DatabaseStatus.Snapshot(
+        pid: row.int(), login: row.text() ?? "", application: row.text() ?? "", seconds: row.double() ?? 0)
+    }
+    return status
   }
 }

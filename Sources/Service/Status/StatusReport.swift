@@ -42,6 +42,16 @@ package struct StatusReport {
       && projections.union(positions.keys).allSatisfy { positions[$0] ?? 0 >= status.journalPosition }
   }
 
+  /// What is no part of the contract's object, a sentence each.
+  package var warnings: [String] {
+    status.oldSnapshots.map { snapshot in
+      let who = snapshot.pid.map { "backend \($0)" } ?? "a transaction"
+      return "\(who) of \(snapshot.login) (\(snapshot.application)) has held a snapshot for "
+        + "\(ProgressLine.duration(snapshot.seconds)): dead versions of updated rows pile up meanwhile, and folding slows down; "
+        + "end it, or let it commit."
+    }
+  }
+
   package var json: JSONValue {
     .object([
       "instance": .string(instance), "version": .string(pleatVersion), "caught_up": .bool(isCaughtUp),
@@ -111,6 +121,7 @@ package struct StatusReport {
     for projection in status.projections {
       if let reason = projection.reason { text += "\n\(projection.name), \(projection.state): \(reason)\n" }
     }
+    for warning in warnings { text += "\nWarning: \(warning)\n" }
     return text
   }
 }
