@@ -1,5 +1,6 @@
 -- Rows for Benchmarks/reading.sh: for each view 100,000 keys with 50 versions each, at 50 turns of the day, and what it is joined
--- with. Versions stand turn by turn, as the daemon writes them; every key has changed since the last turn.
+-- with. Versions stand turn by turn, as the daemon writes them; every key has changed since the last turn. (wizard_now has 20 keys
+-- at most: it has 100,000 sessions.)
 \set ON_ERROR_STOP 1
 SET synchronous_commit = off;
 
@@ -130,5 +131,95 @@ INSERT INTO pleat.model_metrics (
 SELECT 1, model_name, task_type, complexity_level, hour, 10, 12345678, 1000, 987654321, 8000000, 10, 1, buckets, bucket_ranks,
   v * 200000
 FROM generate_series(1, 50) v, pleat.model_metrics_current;
+
+-- team_activity: another 2,000 teams on 50 days each, every one of which changed at every turn.
+INSERT INTO pleat.team_activity_current (
+  generation, team_id, day, events, projects_generated, projects_opened, wizard_steps, active_members, successes, failures, hashes,
+  counts, estimate, position)
+SELECT 1, 'active team ' || lpad(i::text, 6, '0'), '2025-11-21'::date - d, 50, 20, 20, 10, 2, 10, 10,
+  ARRAY[i::bigint * 1000, i::bigint * 1000 + 1], '{25,25}', false, 10000001 + i * 50 + d
+FROM generate_series(1, 2000) i, generate_series(1, 50) d;
+INSERT INTO pleat.team_activity (
+  generation, team_id, day, events, projects_generated, projects_opened, wizard_steps, active_members, successes, failures, hashes,
+  counts, estimate, position)
+SELECT 1, team_id, day, v, v / 2, v / 2, v, 2, v / 5, v / 5, hashes, counts, estimate, v * 200000
+FROM generate_series(1, 50) v, (SELECT * FROM pleat.team_activity_current WHERE team_id < 'b') c;
+
+-- team_technologies: 10,000 teams with 10 technologies each.
+INSERT INTO pleat.team_technologies_current (generation, team_id, technology, usage_count, successes, failures, position)
+SELECT 1, 'team ' || lpad(i::text, 6, '0'), 'technology ' || lpad(t::text, 6, '0'), 50, 20, 10, 10000001 + i
+FROM generate_series(1, 10000) i, generate_series(1, 10) t;
+INSERT INTO pleat.team_technologies (generation, team_id, technology, usage_count, successes, failures, position)
+SELECT 1, team_id, technology, v, v / 3, v / 5, v * 200000
+FROM generate_series(1, 50) v, pleat.team_technologies_current;
+
+-- domain_patterns: 100,000 domains with 3 stacks each, one of which has people too few for the list.
+INSERT INTO pleat.domains_current (
+  generation, domain, projects, languages_sum, successes, failures, people, people_taken_out, position)
+SELECT 1, 'domain ' || lpad(i::text, 6, '0'), 50, 100, 20, 10, 30, 0, 10000001 + i FROM generate_series(1, 100000) i;
+INSERT INTO pleat.domains (
+  generation, domain, projects, languages_sum, successes, failures, people, people_taken_out, position)
+SELECT 1, domain, v, 2 * v, v / 3, v / 5, 30, 0, v * 200000 FROM generate_series(1, 50) v, pleat.domains_current;
+INSERT INTO pleat.domain_stacks_current (
+  generation, domain, stack_id, technologies, usage_count, successes, failures, people, people_taken_out, position)
+SELECT 1, 'domain ' || lpad(i::text, 6, '0'), substring(sha256(convert_to('["A' || i % 1000 || '","B' || k || '"]', 'UTF8')) FOR 16),
+  ARRAY['A' || i % 1000, 'B' || k], 20 - k, 5, 5, CASE k WHEN 3 THEN 5 ELSE 15 END, 0,
+  greatest((50 - (k * 17 + i % 16)) * 200000 + 500, 1)
+FROM generate_series(1, 100000) i, generate_series(1, 3) k;
+INSERT INTO pleat.domain_stacks (
+  generation, domain, stack_id, technologies, usage_count, successes, failures, people, people_taken_out, position)
+SELECT 1, domain, stack_id, technologies, usage_count, 5, 5, people, 0, (position / 200000 + 1) * 200000
+FROM pleat.domain_stacks_current ORDER BY position;
+
+-- model_performance: 2,000 models on 50 days each.
+INSERT INTO pleat.model_days_current (
+  generation, model_name, task_type, day, requests, response_time_us, tokens_used, cost_nanodollars, quality_millionths,
+  quality_samples, fallbacks, response_time_squares, cost_squares, quality_squares, announced, buckets, bucket_ranks, position)
+SELECT 1, 'model ' || lpad(i::text, 6, '0'), 'chat', '2026-11-21'::date - d, 10, 12345678, 1000, 987654321, 8000000, 10, 1,
+  15241576000000, 975461057789971041, 6400000000000, 0, '{900,950,1000,1100}', '{3,6,9,10}', 10000001 + i
+FROM generate_series(1, 2000) i, generate_series(0, 49) d;
+INSERT INTO pleat.model_days (
+  generation, model_name, task_type, day, requests, response_time_us, tokens_used, cost_nanodollars, quality_millionths,
+  quality_samples, fallbacks, response_time_squares, cost_squares, quality_squares, announced, buckets, bucket_ranks, position)
+SELECT 1, model_name, task_type, day, 10, 12345678, 1000, 987654321, 8000000, 10, 1, 15241576000000, 975461057789971041,
+  6400000000000, 0, buckets, bucket_ranks, v * 200000
+FROM generate_series(1, 50) v, pleat.model_days_current;
+
+-- prediction_calibration: 10,000 versions of models.
+INSERT INTO pleat.prediction_calibration_current (
+  generation, model_version, decile, predictions, outcomes, successes, probability_sum_millionths, squared_error_sum, position)
+SELECT 1, 'version ' || lpad(i::text, 6, '0'), d, 50, 20, 10, 25000000, 5000000000000, 10000001 + i
+FROM generate_series(1, 10000) i, generate_series(0, 9) d;
+INSERT INTO pleat.prediction_calibration (
+  generation, model_version, decile, predictions, outcomes, successes, probability_sum_millionths, squared_error_sum, position)
+SELECT 1, model_version, decile, v, v / 2, v / 3, v * 500000, v * 100000000000, v * 200000
+FROM generate_series(1, 50) v, pleat.prediction_calibration_current;
+
+-- wizard_activity: 20 steps in 5,000 hours. wizard_now: 100,000 sessions.
+INSERT INTO pleat.wizard_activity_current (
+  generation, step, hour, completions, sessions, duration_buckets, duration_ranks, position)
+SELECT 1, s, '2026-01-01Z'::timestamptz + h * interval '1 hour', 50, 40, '{900,950,1000,1100}', '{3,6,9,10}', 10000001 + h
+FROM generate_series(1, 20) s, generate_series(1, 5000) h;
+INSERT INTO pleat.wizard_activity (
+  generation, step, hour, completions, sessions, duration_buckets, duration_ranks, position)
+SELECT 1, step, hour, v, v, duration_buckets, duration_ranks, v * 200000
+FROM generate_series(1, 50) v, pleat.wizard_activity_current;
+INSERT INTO pleat.wizard_sessions_current (generation, session, step, time, position)
+SELECT 1, hashint8extended(i, 7), 1 + i % 20, '2026-11-21T09:45:00Z', 10000001 + i FROM generate_series(1, 100000) i;
+INSERT INTO pleat.wizard_sessions (generation, step, sessions, position)
+SELECT 1, s, 5000, v * 200000 FROM generate_series(1, 50) v, generate_series(1, 20) s;
+
+-- cache_stats: 100 caches on 1,000 days. errors: 20 components, 4 severities, 1,250 hours.
+INSERT INTO pleat.cache_stats_current (
+  generation, cache, day, hits, misses, tokens_saved, cost_saved_nanodollars, position)
+SELECT 1, 'cache ' || lpad(c::text, 3, '0'), '2026-11-21'::date - d, 50, 10, 1000, 987654321, 10000001 + d
+FROM generate_series(1, 100) c, generate_series(1, 1000) d;
+INSERT INTO pleat.cache_stats (generation, cache, day, hits, misses, tokens_saved, cost_saved_nanodollars, position)
+SELECT 1, cache, day, v, v / 5, v * 20, v * 20000000, v * 200000 FROM generate_series(1, 50) v, pleat.cache_stats_current;
+INSERT INTO pleat.errors_current (generation, component, severity, hour, occurrences, position)
+SELECT 1, 'component ' || lpad(c::text, 2, '0'), s, '2026-01-01Z'::timestamptz + h * interval '1 hour', 50, 10000001 + h
+FROM generate_series(1, 20) c, unnest(ARRAY['info', 'warning', 'error', 'critical']) s, generate_series(1, 1250) h;
+INSERT INTO pleat.errors (generation, component, severity, hour, occurrences, position)
+SELECT 1, component, severity, hour, v, v * 200000 FROM generate_series(1, 50) v, pleat.errors_current;
 
 VACUUM (ANALYZE);

@@ -808,6 +808,8 @@ CREATE TABLE pleat.prediction_calibration (
   position                   bigint NOT NULL,
   PRIMARY KEY (generation, model_version, decile, position)
 );
+-- The order of the view, where deciles are bigint.
+CREATE INDEX prediction_calibration_in_order ON pleat.prediction_calibration_current (generation, model_version, (decile::bigint));
 COMMENT ON TABLE pleat.prediction_calibration_current IS 'Predictions that count, and what came of them.';
 COMMENT ON COLUMN pleat.prediction_calibration_current.decile IS '0 to 9: the tenth in which the probability lies.';
 COMMENT ON COLUMN pleat.prediction_calibration_current.predictions IS

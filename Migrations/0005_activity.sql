@@ -27,6 +27,8 @@ CREATE TABLE pleat.wizard_activity (
   position         bigint NOT NULL,
   PRIMARY KEY (generation, step, hour, position)
 );
+-- The order of the view, where steps are bigint.
+CREATE INDEX wizard_activity_in_order ON pleat.wizard_activity_current (generation, (step::bigint), hour);
 COMMENT ON TABLE pleat.wizard_activity_current IS 'Wizard steps completed, by UTC hour of event time.';
 COMMENT ON COLUMN pleat.wizard_activity_current.completions IS 'wizard_step_completed events.';
 COMMENT ON COLUMN pleat.wizard_activity_current.sessions IS 'Of wizard_sketches: exact, or an estimate.';

@@ -123,24 +123,6 @@ WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
   AND (x.position > 0 OR clock_timestamp() IS NULL);
 COMMENT ON VIEW pleat.domains_seen IS 'domains as the setting pleat.as_of shows it.';
 
-CREATE VIEW pleat.domain_stacks_seen AS
-SELECT c.domain, c.stack_id, c.technologies, x.usage_count, x.successes, x.failures, x.people, x.people_taken_out, x.position
-FROM pleat.domain_stacks_current c
-CROSS JOIN LATERAL (
-  SELECT c.usage_count, c.successes, c.failures, c.people, c.people_taken_out, c.position
-  WHERE c.position < (SELECT s.before FROM pleat.seen('projects') s)
-  UNION ALL
-  (SELECT v.usage_count, v.successes, v.failures, v.people, v.people_taken_out, v.position
-  FROM pleat.domain_stacks v
-  WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
-    AND v.generation = c.generation AND v.domain = c.domain AND v.stack_id = c.stack_id
-    AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
-  ORDER BY v.position DESC LIMIT 1)
-) x
-WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
-  AND (x.position > 0 OR clock_timestamp() IS NULL);
-COMMENT ON VIEW pleat.domain_stacks_seen IS 'domain_stacks as the setting pleat.as_of shows it.';
-
 CREATE VIEW pleat.prediction_calibration_seen AS
 SELECT c.model_version, c.decile, x.predictions, x.outcomes, x.successes, x.probability_sum_millionths, x.squared_error_sum,
     x.position
@@ -317,64 +299,74 @@ WHERE c.generation = (SELECT s.generation FROM pleat.seen('activity') s)
 COMMENT ON VIEW pleat.errors_seen IS 'errors as the setting pleat.as_of shows it.';
 
 
--- The same for one row by its key, or the few rows of a key in a window of days: T_current is scanned for those that have not changed since
--- the turn seen, and, if there is one, for the others.
+-- The same for one row by its key, or the few rows of a key in a window of days: now a mere scan of T_current; for the past one
+-- scan, too, beside which the newest version at or before the turn seen is looked up of the rows that have changed since.
 
 CREATE VIEW pleat.technologies_window AS
 SELECT c.technology, c.projects, c.position
 FROM pleat.technologies_current c
 WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
-  AND c.position < (SELECT s.before FROM pleat.seen('projects') s)
+  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NULL
 UNION ALL
-SELECT c.technology, v.projects, v.position
+SELECT c.technology, CASE WHEN v.position IS NULL THEN c.projects ELSE v.projects END, coalesce(v.position, c.position)
 FROM pleat.technologies_current c
-CROSS JOIN LATERAL (
+LEFT JOIN LATERAL (
   SELECT * FROM pleat.technologies v
-  WHERE v.generation = c.generation AND v.technology = c.technology
+  WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+    AND v.generation = c.generation AND v.technology = c.technology
     AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
   ORDER BY v.position DESC LIMIT 1
-) v
+) v ON v.position > 0 OR clock_timestamp() IS NULL
 WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
-  AND c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
-  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NOT NULL;
+  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NOT NULL
+  AND (c.position < (SELECT s.turn FROM pleat.seen('projects') s) OR v.position IS NOT NULL);
 COMMENT ON VIEW pleat.technologies_window IS 'technologies as the setting pleat.as_of shows it, for one key.';
 
 CREATE VIEW pleat.technology_usage_window AS
 SELECT c.technology, c.day, c.projects, c.selections, c.successes, c.failures, c.people, c.people_taken_out, c.position
 FROM pleat.technology_usage_current c
 WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
-  AND c.position < (SELECT s.before FROM pleat.seen('projects') s)
+  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NULL
 UNION ALL
-SELECT c.technology, c.day, v.projects, v.selections, v.successes, v.failures, v.people, v.people_taken_out, v.position
+SELECT c.technology, c.day, CASE WHEN v.position IS NULL THEN c.projects ELSE v.projects END,
+  CASE WHEN v.position IS NULL THEN c.selections ELSE v.selections END,
+  CASE WHEN v.position IS NULL THEN c.successes ELSE v.successes END,
+  CASE WHEN v.position IS NULL THEN c.failures ELSE v.failures END,
+  CASE WHEN v.position IS NULL THEN c.people ELSE v.people END,
+  CASE WHEN v.position IS NULL THEN c.people_taken_out ELSE v.people_taken_out END, coalesce(v.position, c.position)
 FROM pleat.technology_usage_current c
-CROSS JOIN LATERAL (
+LEFT JOIN LATERAL (
   SELECT * FROM pleat.technology_usage v
-  WHERE v.generation = c.generation AND v.technology = c.technology AND v.day = c.day
+  WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+    AND v.generation = c.generation AND v.technology = c.technology AND v.day = c.day
     AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
   ORDER BY v.position DESC LIMIT 1
-) v
+) v ON v.position > 0 OR clock_timestamp() IS NULL
 WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
-  AND c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
-  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NOT NULL;
+  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NOT NULL
+  AND (c.position < (SELECT s.turn FROM pleat.seen('projects') s) OR v.position IS NOT NULL);
 COMMENT ON VIEW pleat.technology_usage_window IS 'technology_usage as the setting pleat.as_of shows it, for a few days of a key.';
 
 CREATE VIEW pleat.technology_people_window AS
 SELECT c.technology, c.day, c.hashes, c.counts, c.estimate, c.position
 FROM pleat.technology_people_current c
 WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
-  AND c.position < (SELECT s.before FROM pleat.seen('projects') s)
+  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NULL
 UNION ALL
-SELECT c.technology, c.day, v.hashes, v.counts, v.estimate, v.position
+SELECT c.technology, c.day, CASE WHEN v.position IS NULL THEN c.hashes ELSE v.hashes END,
+  CASE WHEN v.position IS NULL THEN c.counts ELSE v.counts END,
+  CASE WHEN v.position IS NULL THEN c.estimate ELSE v.estimate END, coalesce(v.position, c.position)
 FROM pleat.technology_people_current c
-CROSS JOIN LATERAL (
+LEFT JOIN LATERAL (
   SELECT * FROM pleat.technology_people v
-  WHERE v.generation = c.generation AND v.technology = c.technology AND v.day = c.day
+  WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+    AND v.generation = c.generation AND v.technology = c.technology AND v.day = c.day
     AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
   ORDER BY v.position DESC LIMIT 1
-) v
+) v ON v.position > 0 OR clock_timestamp() IS NULL
 WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
-  AND c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
-  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NOT NULL;
+  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NOT NULL
+  AND (c.position < (SELECT s.turn FROM pleat.seen('projects') s) OR v.position IS NOT NULL);
 COMMENT ON VIEW pleat.technology_people_window IS 'technology_people as the setting pleat.as_of shows it, for a few days of a key.';
 
 CREATE VIEW pleat.stack_combinations_window AS
@@ -382,20 +374,28 @@ SELECT c.stack_id, c.technologies, c.usage_count, c.successes, c.failures, c.com
   c.first_seen, c.last_seen, c.people, c.people_taken_out, c.position
 FROM pleat.stack_combinations_current c
 WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
-  AND c.position < (SELECT s.before FROM pleat.seen('projects') s)
+  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NULL
 UNION ALL
-SELECT c.stack_id, c.technologies, v.usage_count, v.successes, v.failures, v.complexity_sum_millionths, v.complexity_count,
-  v.first_seen, v.last_seen, v.people, v.people_taken_out, v.position
+SELECT c.stack_id, c.technologies, CASE WHEN v.position IS NULL THEN c.usage_count ELSE v.usage_count END,
+  CASE WHEN v.position IS NULL THEN c.successes ELSE v.successes END,
+  CASE WHEN v.position IS NULL THEN c.failures ELSE v.failures END,
+  CASE WHEN v.position IS NULL THEN c.complexity_sum_millionths ELSE v.complexity_sum_millionths END,
+  CASE WHEN v.position IS NULL THEN c.complexity_count ELSE v.complexity_count END,
+  CASE WHEN v.position IS NULL THEN c.first_seen ELSE v.first_seen END,
+  CASE WHEN v.position IS NULL THEN c.last_seen ELSE v.last_seen END,
+  CASE WHEN v.position IS NULL THEN c.people ELSE v.people END,
+  CASE WHEN v.position IS NULL THEN c.people_taken_out ELSE v.people_taken_out END, coalesce(v.position, c.position)
 FROM pleat.stack_combinations_current c
-CROSS JOIN LATERAL (
+LEFT JOIN LATERAL (
   SELECT * FROM pleat.stack_combinations v
-  WHERE v.generation = c.generation AND v.stack_id = c.stack_id
+  WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+    AND v.generation = c.generation AND v.stack_id = c.stack_id
     AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
   ORDER BY v.position DESC LIMIT 1
-) v
+) v ON v.position > 0 OR clock_timestamp() IS NULL
 WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
-  AND c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
-  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NOT NULL;
+  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NOT NULL
+  AND (c.position < (SELECT s.turn FROM pleat.seen('projects') s) OR v.position IS NOT NULL);
 COMMENT ON VIEW pleat.stack_combinations_window IS
   'stack_combinations as the setting pleat.as_of shows it. No index has the order of its readers'' key.';
 
@@ -403,40 +403,74 @@ CREATE VIEW pleat.stack_days_window AS
 SELECT c.stack_id, c.day, c.usage_count, c.position
 FROM pleat.stack_days_current c
 WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
-  AND c.position < (SELECT s.before FROM pleat.seen('projects') s)
+  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NULL
 UNION ALL
-SELECT c.stack_id, c.day, v.usage_count, v.position
+SELECT c.stack_id, c.day, CASE WHEN v.position IS NULL THEN c.usage_count ELSE v.usage_count END,
+  coalesce(v.position, c.position)
 FROM pleat.stack_days_current c
-CROSS JOIN LATERAL (
+LEFT JOIN LATERAL (
   SELECT * FROM pleat.stack_days v
-  WHERE v.generation = c.generation AND v.stack_id = c.stack_id AND v.day = c.day
+  WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+    AND v.generation = c.generation AND v.stack_id = c.stack_id AND v.day = c.day
     AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
   ORDER BY v.position DESC LIMIT 1
-) v
+) v ON v.position > 0 OR clock_timestamp() IS NULL
 WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
-  AND c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
-  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NOT NULL;
+  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NOT NULL
+  AND (c.position < (SELECT s.turn FROM pleat.seen('projects') s) OR v.position IS NOT NULL);
 COMMENT ON VIEW pleat.stack_days_window IS 'stack_days as the setting pleat.as_of shows it, for a few days of a key.';
+
+CREATE VIEW pleat.domain_stacks_window AS
+SELECT c.domain, c.stack_id, c.technologies, c.usage_count, c.successes, c.failures, c.people, c.people_taken_out, c.position
+FROM pleat.domain_stacks_current c
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
+  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NULL
+UNION ALL
+SELECT c.domain, c.stack_id, c.technologies, CASE WHEN v.position IS NULL THEN c.usage_count ELSE v.usage_count END,
+  CASE WHEN v.position IS NULL THEN c.successes ELSE v.successes END,
+  CASE WHEN v.position IS NULL THEN c.failures ELSE v.failures END,
+  CASE WHEN v.position IS NULL THEN c.people ELSE v.people END,
+  CASE WHEN v.position IS NULL THEN c.people_taken_out ELSE v.people_taken_out END, coalesce(v.position, c.position)
+FROM pleat.domain_stacks_current c
+LEFT JOIN LATERAL (
+  SELECT * FROM pleat.domain_stacks v
+  WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+    AND v.generation = c.generation AND v.domain = c.domain AND v.stack_id = c.stack_id
+    AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
+  ORDER BY v.position DESC LIMIT 1
+) v ON v.position > 0 OR clock_timestamp() IS NULL
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
+  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NOT NULL
+  AND (c.position < (SELECT s.turn FROM pleat.seen('projects') s) OR v.position IS NOT NULL);
+COMMENT ON VIEW pleat.domain_stacks_window IS 'domain_stacks as the setting pleat.as_of shows it, for one domain.';
 
 CREATE VIEW pleat.team_activity_window AS
 SELECT c.team_id, c.day, c.events, c.projects_generated, c.projects_opened, c.wizard_steps, c.active_members, c.successes,
-    c.failures, c.hashes, c.counts, c.estimate, c.position
+  c.failures, c.hashes, c.counts, c.estimate, c.position
 FROM pleat.team_activity_current c
 WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
-  AND c.position < (SELECT s.before FROM pleat.seen('projects') s)
+  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NULL
 UNION ALL
-SELECT c.team_id, c.day, v.events, v.projects_generated, v.projects_opened, v.wizard_steps, v.active_members, v.successes,
-    v.failures, v.hashes, v.counts, v.estimate, v.position
+SELECT c.team_id, c.day, CASE WHEN v.position IS NULL THEN c.events ELSE v.events END,
+  CASE WHEN v.position IS NULL THEN c.projects_generated ELSE v.projects_generated END,
+  CASE WHEN v.position IS NULL THEN c.projects_opened ELSE v.projects_opened END,
+  CASE WHEN v.position IS NULL THEN c.wizard_steps ELSE v.wizard_steps END,
+  CASE WHEN v.position IS NULL THEN c.active_members ELSE v.active_members END,
+  CASE WHEN v.position IS NULL THEN c.successes ELSE v.successes END,
+  CASE WHEN v.position IS NULL THEN c.failures ELSE v.failures END,
+  CASE WHEN v.position IS NULL THEN c.hashes ELSE v.hashes END, CASE WHEN v.position IS NULL THEN c.counts ELSE v.counts END,
+  CASE WHEN v.position IS NULL THEN c.estimate ELSE v.estimate END, coalesce(v.position, c.position)
 FROM pleat.team_activity_current c
-CROSS JOIN LATERAL (
+LEFT JOIN LATERAL (
   SELECT * FROM pleat.team_activity v
-  WHERE v.generation = c.generation AND v.team_id = c.team_id AND v.day = c.day
+  WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+    AND v.generation = c.generation AND v.team_id = c.team_id AND v.day = c.day
     AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
   ORDER BY v.position DESC LIMIT 1
-) v
+) v ON v.position > 0 OR clock_timestamp() IS NULL
 WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
-  AND c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
-  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NOT NULL;
+  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NOT NULL
+  AND (c.position < (SELECT s.turn FROM pleat.seen('projects') s) OR v.position IS NOT NULL);
 COMMENT ON VIEW pleat.team_activity_window IS 'team_activity as the setting pleat.as_of shows it, for a few days of a key.';
 
 -- All public projects of both windows: what trends are shares of. One row.
@@ -583,31 +617,9 @@ COMMENT ON VIEW pleat.technology_pairs_rows IS 'insights.technology_pairs withou
 
 -- Domains ----------------------------------------------------------------------------------------------------------------------
 
--- The lists have a threshold of their own, before the ten are taken: shown_stacks.
+-- Without the lists, which are joined where they are shown: each has its threshold, or none.
 CREATE VIEW pleat.domain_patterns_rows AS
 SELECT d.domain, d.projects AS sample_size, d.people,
-  (
-    SELECT coalesce(jsonb_agg(jsonb_build_object(
-      'technologies', s.technologies, 'usage_count', s.usage_count,
-      'success_rate', pleat.share(s.successes, s.successes + s.failures)
-    ) ORDER BY s.usage_count DESC, s.technologies), '[]')
-    FROM (
-      SELECT t.technologies, t.usage_count, t.successes, t.failures FROM pleat.domain_stacks_seen t
-      WHERE t.domain = d.domain AND t.usage_count > 0
-      ORDER BY t.usage_count DESC, t.technologies LIMIT 10
-    ) s
-  ) AS popular_stacks,
-  (
-    SELECT coalesce(jsonb_agg(jsonb_build_object(
-      'technologies', s.technologies, 'usage_count', s.usage_count,
-      'success_rate', pleat.share(s.successes, s.successes + s.failures)
-    ) ORDER BY s.usage_count DESC, s.technologies), '[]')
-    FROM (
-      SELECT t.technologies, t.usage_count, t.successes, t.failures FROM pleat.domain_stacks_seen t
-      WHERE t.domain = d.domain AND t.usage_count > 0 AND t.people - t.people_taken_out >= 10
-      ORDER BY t.usage_count DESC, t.technologies LIMIT 10
-    ) s
-  ) AS shown_stacks,
   pleat.share(d.languages_sum, d.projects) AS average_languages_count,
   jsonb_build_object(
     'success_rate', pleat.share(d.successes, d.successes + d.failures),
@@ -617,7 +629,7 @@ SELECT d.domain, d.projects AS sample_size, d.people,
   d.people_taken_out
 FROM pleat.domains_seen d
 WHERE d.projects > 0;
-COMMENT ON VIEW pleat.domain_patterns_rows IS 'insights.domain_patterns without the threshold, and what it needs.';
+COMMENT ON VIEW pleat.domain_patterns_rows IS 'insights.domain_patterns without its lists and the threshold, and what it needs.';
 
 -- What everybody reads, and the same without the threshold ---------------------------------------------------------------------
 
@@ -672,15 +684,38 @@ SELECT technology_a, technology_b, together, people, jaccard, lift, g, outcomes,
 FROM pleat.technology_pairs_rows
 WHERE pleat.as_of_is_readable();
 
+-- An entry of the list has to pass the threshold, too, before the ten are taken.
 CREATE VIEW insights.domain_patterns WITH (security_barrier) AS
-SELECT domain, sample_size, people, shown_stacks AS popular_stacks, average_languages_count, success_metrics
-FROM pleat.domain_patterns_rows
-WHERE people - people_taken_out >= 10 AND pleat.as_of_is_readable()
-ORDER BY domain;
+SELECT d.domain, d.sample_size, d.people, l.popular_stacks, d.average_languages_count, d.success_metrics
+FROM pleat.domain_patterns_rows d
+CROSS JOIN LATERAL (
+  SELECT coalesce(jsonb_agg(jsonb_build_object(
+    'technologies', s.technologies, 'usage_count', s.usage_count,
+    'success_rate', pleat.share(s.successes, s.successes + s.failures)
+  ) ORDER BY s.usage_count DESC, s.technologies), '[]') AS popular_stacks
+  FROM (
+    SELECT t.technologies, t.usage_count, t.successes, t.failures FROM pleat.domain_stacks_window t
+    WHERE t.domain = d.domain AND t.usage_count > 0 AND t.people - t.people_taken_out >= 10
+    ORDER BY t.usage_count DESC, t.technologies LIMIT 10
+  ) s
+) l
+WHERE d.people - d.people_taken_out >= 10 AND pleat.as_of_is_readable()
+ORDER BY d.domain;
 
 CREATE VIEW pleat_unmasked.domain_patterns AS
-SELECT domain, sample_size, people, popular_stacks, average_languages_count, success_metrics
-FROM pleat.domain_patterns_rows
+SELECT d.domain, d.sample_size, d.people, l.popular_stacks, d.average_languages_count, d.success_metrics
+FROM pleat.domain_patterns_rows d
+CROSS JOIN LATERAL (
+  SELECT coalesce(jsonb_agg(jsonb_build_object(
+    'technologies', s.technologies, 'usage_count', s.usage_count,
+    'success_rate', pleat.share(s.successes, s.successes + s.failures)
+  ) ORDER BY s.usage_count DESC, s.technologies), '[]') AS popular_stacks
+  FROM (
+    SELECT t.technologies, t.usage_count, t.successes, t.failures FROM pleat.domain_stacks_window t
+    WHERE t.domain = d.domain AND t.usage_count > 0
+    ORDER BY t.usage_count DESC, t.technologies LIMIT 10
+  ) s
+) l
 WHERE pleat.as_of_is_readable();
 
 -- Teams ------------------------------------------------------------------------------------------------------------------------
@@ -694,29 +729,33 @@ SELECT team_id, name, members, projects_generated, projects_opened, wizard_steps
   pleat.share(complexity_sum_millionths, complexity_count * 1000000) AS avg_complexity,
   first_activity, last_activity
 FROM (
-  SELECT s.*, s.successes + s.failures AS outcomes,
-    CASE WHEN NOT k.has_full AND k.hashes <= 256 THEN k.hashes ELSE (
-      SELECT pleat.people(array_agg(u.hash ORDER BY u.hash), k.has_estimate)
-      FROM (
-        SELECT DISTINCT
-          unnest(CASE WHEN k.has_estimate THEN a.hashes[1:width_bucket(k.bound, a.hashes)] ELSE a.hashes END) AS hash
-        FROM pleat.team_activity_window a
-        WHERE a.team_id = s.team_id AND a.day > n.today - 30 AND a.day <= n.today
-        ORDER BY hash LIMIT 257
-      ) u
-    ) END AS active_members
+  SELECT s.*, s.successes + s.failures AS outcomes, m.active_members
   FROM pleat.projects_now n
   CROSS JOIN pleat.team_stats_seen s
   CROSS JOIN LATERAL (
-    SELECT count(DISTINCT h.hash) AS hashes, coalesce(bool_or(h.is_full), false) AS has_full,
-      bool_or(h.estimate) AS has_estimate, min(h.hash) FILTER (WHERE h.is_full) AS bound
+    SELECT CASE WHEN NOT k.has_full AND k.hashes <= 256 THEN k.hashes ELSE (
+        SELECT pleat.people(array_agg(u.hash ORDER BY u.hash), k.has_estimate)
+        FROM (
+          SELECT DISTINCT
+            unnest(CASE WHEN k.has_estimate THEN a.hashes[1:width_bucket(k.bound, a.hashes)] ELSE a.hashes END) AS hash
+          FROM pleat.team_activity_window a
+          WHERE a.team_id = s.team_id AND a.day > n.today - 30 AND a.day <= n.today
+          ORDER BY hash LIMIT 257
+        ) u
+      ) END AS active_members
     FROM (
-      SELECT a.estimate, cardinality(a.hashes) >= 256 AS is_full,
-        unnest(CASE WHEN cardinality(a.hashes) < 256 THEN a.hashes ELSE a.hashes[256:256] END) AS hash
-      FROM pleat.team_activity_window a
-      WHERE a.team_id = s.team_id AND a.day > n.today - 30 AND a.day <= n.today
-    ) h
-  ) k
+      SELECT count(DISTINCT h.hash) AS hashes, coalesce(bool_or(h.is_full), false) AS has_full,
+        bool_or(h.estimate) AS has_estimate, min(h.hash) FILTER (WHERE h.is_full) AS bound
+      FROM (
+        SELECT a.estimate, cardinality(a.hashes) >= 256 AS is_full,
+          unnest(CASE WHEN cardinality(a.hashes) < 256 THEN a.hashes ELSE a.hashes[256:256] END) AS hash
+        FROM pleat.team_activity_window a
+        WHERE a.team_id = s.team_id AND a.day > n.today - 30 AND a.day <= n.today
+      ) h
+    ) k
+    OFFSET 0
+  ) m
+  WHERE m.active_members >= 0 OR clock_timestamp() IS NULL
 ) r
 WHERE pleat.as_of_is_readable();
 
@@ -769,7 +808,8 @@ FROM pleat_unmasked.model_metrics
 ORDER BY model_name, task_type, complexity_level, hour;
 
 -- A histogram over several days: its ranks become counts of each bucket (less the rank of the bucket before), these are added
--- up, and made ranks again.
+-- up, and made ranks again. An aggregate with an order (which is true of all) keeps the planner from hashing: so models come in
+-- the order of the index, and the first hundred cost what they are.
 CREATE VIEW pleat_unmasked.model_performance AS
 SELECT m.model_name, m.requests,
   (m.response_time_us / nullif(m.requests * 1000::numeric, 0))::float8 AS response_time_ms,
@@ -808,29 +848,30 @@ FROM (
     WHERE d.requests > 0
   ) d
   GROUP BY model_name
+  HAVING bool_and(requests > 0 ORDER BY day)
 ) m
-LEFT JOIN (
-  SELECT model_name, array_agg(bucket ORDER BY bucket) AS buckets, array_agg(rank ORDER BY bucket) AS ranks
+LEFT JOIN LATERAL (
+  SELECT array_agg(bucket ORDER BY bucket) AS buckets, array_agg(rank ORDER BY bucket) AS ranks
   FROM (
-    SELECT model_name, bucket, (sum(sum(count)) OVER (PARTITION BY model_name ORDER BY bucket))::bigint AS rank
+    SELECT bucket, (sum(sum(count)) OVER (ORDER BY bucket))::bigint AS rank
     FROM (
-      SELECT d.model_name, h.bucket, h.rank - h.rank_before AS count
+      SELECT h.bucket, h.rank - h.rank_before AS count
       FROM pleat.models_now n
       JOIN pleat.model_days_seen d ON d.day > n.today - 30 AND d.day <= n.today
       CROSS JOIN unnest(d.buckets, d.bucket_ranks, 0::bigint || d.bucket_ranks) AS h (bucket, rank, rank_before)
-      WHERE h.bucket IS NOT NULL
+      WHERE d.model_name = m.model_name AND h.bucket IS NOT NULL
     ) counts
-    GROUP BY model_name, bucket
+    GROUP BY bucket
   ) ranks
-  GROUP BY model_name
-) h ON h.model_name = m.model_name
+) h ON true
 WHERE pleat.as_of_is_readable();
 
 CREATE VIEW insights.model_performance WITH (security_barrier) AS
 SELECT model_name, requests, response_time_ms, response_time_ms_p50, response_time_ms_p95, response_time_ms_p99,
   tokens_used, cost_usd, quality_score, quality_samples, fallbacks, mean_cost_usd, previous_requests,
   previous_mean_cost_usd, previous_response_time_ms, previous_quality_score
-FROM pleat_unmasked.model_performance;
+FROM pleat_unmasked.model_performance
+ORDER BY model_name;
 
 
 -- Of a project and version one prediction counts at most: see the fold. Squared errors are sums of 10^-12.
@@ -843,7 +884,8 @@ WHERE predictions > 0 AND pleat.as_of_is_readable();
 
 CREATE VIEW insights.prediction_calibration WITH (security_barrier) AS
 SELECT model_version, decile, predictions, outcomes, successes, mean_probability, brier
-FROM pleat_unmasked.prediction_calibration;
+FROM pleat_unmasked.prediction_calibration
+ORDER BY model_version, decile;
 
 -- Activity ---------------------------------------------------------------------------------------------------------------------
 
@@ -856,7 +898,8 @@ WHERE pleat.as_of_is_readable();
 
 CREATE VIEW insights.wizard_activity WITH (security_barrier) AS
 SELECT step, hour, completions, sessions, duration_ms_p50, duration_ms_p95
-FROM pleat_unmasked.wizard_activity;
+FROM pleat_unmasked.wizard_activity
+ORDER BY step, hour;
 
 -- At a turn of the day it was counted with the watermark of that turn.
 CREATE VIEW pleat_unmasked.wizard_now AS

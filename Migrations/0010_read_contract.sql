@@ -259,7 +259,7 @@ COMMENT ON COLUMN pleat_unmasked.domain_patterns.popular_stacks IS
 
 -- V_at, for each view that has a past: the view, as of a position or a time. It puts the setting back; where an error keeps it
 -- from that, PostgreSQL does, since the setting was local to the transaction, or savepoint, that the error undoes. What is no
--- position, or no time that RFC 3339 can write, is the error 22023 of the setting.
+-- position, or no time that RFC 3339 can write, is the error 22023 of the setting. A whole view fits into work_mem.
 DO $at$
 DECLARE
   reading record;
@@ -280,7 +280,7 @@ BEGIN
   LOOP
     EXECUTE format($create$
       CREATE FUNCTION %1$I.%2$I(as_of %3$s) RETURNS SETOF %1$I.%4$I
-      LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+      LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' AS $function$
       DECLARE
         v_before text := coalesce(current_setting('pleat.as_of', true), '');
       BEGIN
