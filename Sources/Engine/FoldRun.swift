@@ -187,7 +187,7 @@ package final class FoldRun {
 
   private func startFlush() throws {
     try finishFlush()
-    let changes = try takeChanges(of: projection.tables)
+    let changes = try takeChanges(of: writeAllButMost())
     try store.startFlush(fencedCursor, to: place, state: state, changes)
     job = .flush(place)
     saidState = state
@@ -196,6 +196,38 @@ package final class FoldRun {
     (dirtySince, derivedSince) = (nil, nil)
     // A row that is in the flush and not in memory would be loaded as it was before.
     if projection.evict(keeping: settings.cacheBytes) { try finishFlush() }
+  }
+
+  /// Of many changed rows, writes those of the smaller tables, and returns the tables that are left to be written in the
+  /// background: so not everything is held twice, as rows and as bytes.
+  private func writeAllButMost() throws -> [any Table] {
+    var left: [any Table] = []
+    var rows = 0
+    for group in tablesByChanges() {
+      let more = group.reduce(0) { $0 + $1.dirtyCount }
+      if rows + more > ProjectionSettings.flushRows, rows > 0 {
+        try open(to: place)
+        try store.write(takeChanges(of: left))
+        (left, rows) = ([], 0)
+      }
+      left += group
+      rows += more
+    }
+    return left
+  }
+
+  /// Tables that must be written together, those with the fewest changes first.
+  private func tablesByChanges() -> [[any Table]] {
+    var groups: [[any Table]] = []
+    for table in projection.tables {
+      if let owner = groups.last?.first?.rowsOwner, owner == table.rowsOwner {
+        groups[groups.count - 1].append(table)
+      } else {
+        groups.append([table])
+      }
+    }
+    let changes = groups.map { $0.reduce(0) { $0 + $1.dirtyCount } }
+    return groups.indices.sorted { (changes[$0], $0) < (changes[$1], $1) }.map { groups[$0] }
   }
 
   /// Whether something is written in the background, its end not yet taken notice of.

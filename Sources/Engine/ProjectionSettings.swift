@@ -1,6 +1,6 @@
 /// How a projection's stage works.
 package struct ProjectionSettings: Sendable {
-  /// Memory for rows that are not dirty, in bytes.
+  /// Memory for rows that stay behind a commit, in bytes.
   package var cacheBytes: Int
   /// Memory, in bytes, for rows that were changed or read since the last commit. The more, the fewer rows are written again and
   /// again, and read again.
@@ -17,6 +17,8 @@ package struct ProjectionSettings: Sendable {
   static let loadedFlushNanoseconds: Int64 = 5_000_000_000
   /// …but for so long only, once derived events wait for the commit.
   static let oldDerivedFlushNanoseconds: Int64 = 1_000_000_000
+  /// So many changed rows, about, are handed to the background at once; of more, the rest is waited for.
+  static let flushRows = 20_000
   /// Payload bytes read from the journal at once.
   static let readBytes = 4 << 20
   /// How often the journal is asked whether another instance has appended.

@@ -7,9 +7,9 @@ import CSystemd
 package struct MemoryPlan: Hashable, Sendable {
   /// Of the journal's end in memory.
   package var tailBytes: Int
-  /// Of all projections' rows that are not dirty.
+  /// Of all projections' rows that may stay in memory behind a commit.
   private var cacheBytes: Int
-  /// Of all projections' rows that are changed and not committed.
+  /// Of all projections' rows that were changed or read since the last commit, beside those.
   private var dirtyBytes: Int
   private var shares: [String: Int]
 
@@ -20,14 +20,14 @@ package struct MemoryPlan: Hashable, Sendable {
     let bytes = megabytes << 20
     tailBytes = bytes * 4 / 100
     cacheBytes = bytes * 8 / 100
-    dirtyBytes = bytes * 12 / 100
+    dirtyBytes = bytes * 9 / 100
     shares = Dictionary(uniqueKeysWithValues: projections.map { ($0, Self.weights[$0] ?? 1) })
   }
 
-  /// What a projection may keep of rows that are not dirty.
+  /// What a projection may keep of its rows behind a commit.
   package func cacheBytes(of projection: String) -> Int { share(of: projection, in: cacheBytes) }
 
-  /// What a projection may have of rows that are changed and not committed, before it commits them.
+  /// What a projection may have besides, before it writes rows and drops them.
   package func dirtyBytes(of projection: String) -> Int { share(of: projection, in: dirtyBytes) }
 
   private func share(of projection: String, in bytes: Int) -> Int {
