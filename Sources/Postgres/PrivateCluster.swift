@@ -34,11 +34,15 @@ package final class PrivateCluster {
 
   /// Makes a cluster; `start` runs it. On an error nothing is left.
   ///
-  /// - Parameter settings: further settings of the server, by PostgreSQL's names.
-  package init(_ address: Address = .unixSocket, settings: [(String, String)] = []) throws(ClusterError) {
+  /// - Parameters:
+  ///   - parent: where the directory is made; nil for the system's place for temporary files.
+  ///   - settings: further settings of the server, by PostgreSQL's names.
+  package init(
+    _ address: Address = .unixSocket, in parent: String? = nil, settings: [(String, String)] = []
+  ) throws(ClusterError) {
     binaries = try Self.findBinaries()
     user = geteuid() == 0 ? try ClusterUser.find() : nil
-    directory = try Self.makeDirectory(owner: user)
+    directory = try Self.makeDirectory(in: parent, owner: user)
     self.settings = settings
     do throws(ClusterError) {
       clusterGuard = try ClusterGuard(directory: directory)
@@ -185,8 +189,8 @@ package final class PrivateCluster {
 
   // MARK: - Directory and port
 
-  private static func makeDirectory(owner: ClusterUser?) throws(ClusterError) -> String {
-    let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+  private static func makeDirectory(in given: String?, owner: ClusterUser?) throws(ClusterError) -> String {
+    let parent = given ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
     var template = Array("\(parent)/pleat-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else { throw .directory(parent, String(cString: strerror(errno))) }
     let path = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }

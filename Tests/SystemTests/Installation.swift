@@ -10,6 +10,8 @@ final class Installation {
   private(set) var daemons: [DaemonProcess] = []
   private var extra: [String: String]
 
+  private static let loggedDaemons = 12
+
   /// Makes database and topics, and migrates.
   init(
     topics: [String: Int] = ["in": 1], environment: [String: String] = [:], migrate: Bool = true,
@@ -96,9 +98,9 @@ final class Installation {
 
   func waitCaughtUp(seconds: Int = 120) throws { try pleat("status", "--wait-caught-up", "\(seconds)") }
 
-  /// What the daemons logged, for a failure's message.
+  /// What the daemons logged that were started last, for a failure's message.
   var logs: String {
-    daemons.map {
+    daemons.suffix(Self.loggedDaemons).map {
       "\n--- \($0.log.lastPathComponent)\n\($0.output.split(separator: "\n").suffix(60).joined(separator: "\n"))"
     }
     .joined()

@@ -1,6 +1,7 @@
 import Engine
 import Events
 import Foundation
+import Glibc
 import Kafka
 import Postgres
 import Synchronization
@@ -18,6 +19,16 @@ final class Servers: @unchecked Sendable {
   let cluster: PrivateCluster
   let kafka: RealKafka?
   private let broker: ChildProcess?
+  /// Under PostgreSQL and under Kafka, where they are small.
+  let disks: (postgres: LimitedDisk, kafka: LimitedDisk)?
+
+  private static let postgresDiskMegabytes = 400
+  private static let kafkaDiskMegabytes = 300
+
+  /// Another build of it than that beside the tests, such as a release.
+  private static let givenProgram = ProcessInfo.processInfo.environment["SYSTEM_TESTS_PROGRAM"].map {
+    URL(fileURLWithPath: $0)
+  }
 
   static func shared() throws -> Servers {
     try sharedServers.withLock { known in
@@ -30,17 +41,31 @@ final class Servers: @unchecked Sendable {
   }
 
   /// Servers of one's own, to be killed: a real Kafka, which must be there. They end with `stop`.
-  static func own() throws -> Servers { try Servers(kafka: RealKafka()) }
+  /// - Parameter onSmallDisks: each on a file system of its own that can be filled.
+  static func own(kafkaNodes: Int = 1, onSmallDisks: Bool = false) throws -> Servers {
+    let disks =
+      onSmallDisks
+      ? (
+        postgres: try LimitedDisk(megabytes: postgresDiskMegabytes),
+        kafka: try LimitedDisk(megabytes: kafkaDiskMegabytes)
+      ) : nil
+    return try Servers(kafka: RealKafka(nodes: kafkaNodes, in: disks?.kafka.path), disks: disks)
+  }
 
   /// `kafka`: one's own, not yet started; nil for the shared one.
-  private init(kafka own: RealKafka? = nil) throws {
+  private init(kafka own: RealKafka? = nil, disks: (postgres: LimitedDisk, kafka: LimitedDisk)? = nil) throws {
+    self.disks = disks
     folder = FileManager.default.temporaryDirectory.appendingPathComponent("pleat-system-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    program = Bundle.module.bundleURL.deletingLastPathComponent().appendingPathComponent("pleat")
+    program = Self.givenProgram ?? Bundle.module.bundleURL.deletingLastPathComponent().appendingPathComponent("pleat")
     guard FileManager.default.isExecutableFile(atPath: program.path) else {
       throw TestSupportError("\(program.path) is not there: `swift build` makes it")
     }
-    cluster = try PrivateCluster(.loopback, settings: [("fsync", "off")])
+    var settings = [("fsync", "off")]
+    // Backups are made of one's own only.
+    if own != nil { settings += [("wal_level", "replica"), ("max_wal_senders", "4")] }
+    if disks != nil { settings += [("max_wal_size", "64MB"), ("min_wal_size", "32MB")] }
+    cluster = try PrivateCluster(.loopback, in: disks?.postgres.path, settings: settings)
     try cluster.start()
     if let own {
       try own.start()
@@ -68,6 +93,11 @@ final class Servers: @unchecked Sendable {
   func stop() {
     broker?.end()
     cluster.remove()
+    if let disks {
+      kafka?.remove()
+      disks.postgres.remove()
+      disks.kafka.remove()
+    }
     try? FileManager.default.removeItem(at: folder)
   }
 
@@ -90,6 +120,30 @@ final class Servers: @unchecked Sendable {
   func restartPostgres() throws {
     cluster.stop(.immediate)
     try cluster.start()
+  }
+
+  /// A copy of the whole cluster, made while it works; it can be restored again and again.
+  func backUp(as name: String) throws {
+    try asPostgres([
+      "pg_basebackup", "-D", "\(cluster.directory)/\(name)", "-X", "stream", "-c", "fast", "--no-sync", "-d",
+      url(database: "postgres", user: "postgres"),
+    ])
+  }
+
+  /// Ends PostgreSQL as a crash does, and starts what the backup holds in its place.
+  func restore(from name: String) throws {
+    cluster.stop(.immediate)
+    let data = "\(cluster.directory)/data"
+    try asPostgres(["rm", "-rf", data])
+    try asPostgres(["cp", "-a", "--reflink=auto", "\(cluster.directory)/\(name)", data])
+    try cluster.start()
+  }
+
+  func removeBackup(_ name: String) throws { try asPostgres(["rm", "-rf", "\(cluster.directory)/\(name)"]) }
+
+  private func asPostgres(_ command: [String]) throws {
+    let user = getuid() == 0 ? ["runuser", "-u", "postgres", "--"] : []
+    _ = try Shell.output((user + command)[0], Array((user + command).dropFirst()), environment: ["PWD": "/"])
   }
 
   // MARK: - Kafka

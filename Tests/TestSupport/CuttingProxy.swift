@@ -2,7 +2,8 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// Stands between a client and a server on 127.0.0.1, and cuts one connection when told to: around one message from the client.
+/// Stands between clients and a server on 127.0.0.1; when told to, cuts one connection around one message from the client, or
+/// makes everything slow.
 package final class CuttingProxy: @unchecked Sendable {
   package enum Cut: CaseIterable, Sendable {
     /// The message never arrives.
@@ -21,6 +22,7 @@ package final class CuttingProxy: @unchecked Sendable {
   private struct State {
     var armed: (cut: Cut, messages: Int)?
     var cuts = 0
+    var delayMilliseconds: UInt32 = 0
     var isClosed = false
   }
 
@@ -50,6 +52,9 @@ package final class CuttingProxy: @unchecked Sendable {
 
   /// Cuts a connection around the so-manieth message from now on, of whatever client sends it.
   package func arm(_ cut: Cut, afterMessages messages: Int) { state.withLock { $0.armed = (cut, messages) } }
+
+  /// From now on every message, in either direction and of at most 64 KiB, waits so long: a far and narrow network.
+  package func slowDown(milliseconds: UInt32) { state.withLock { $0.delayMilliseconds = milliseconds } }
 
   package var cuts: Int { state.withLock { $0.cuts } }
 
@@ -100,11 +105,13 @@ package final class CuttingProxy: @unchecked Sendable {
       guard poll(&ends, 2, -1) > 0 else { return }
       if ends[1].revents != 0 {
         let count = read(server, &buffer, buffer.count)
+        delay()
         if count <= 0 || !Self.send(buffer[..<count], to: client) { return }
       }
       guard ends[0].revents != 0 else { continue }
       let count = read(client, &buffer, buffer.count)
       if count <= 0 { return }
+      delay()
       switch due() {
       case nil: if !Self.send(buffer[..<count], to: server) { return }
       case .before: return
@@ -120,6 +127,11 @@ package final class CuttingProxy: @unchecked Sendable {
         return
       }
     }
+  }
+
+  private func delay() {
+    let milliseconds = state.withLock { $0.delayMilliseconds }
+    if milliseconds > 0 { usleep(milliseconds * 1_000) }
   }
 
   /// What to do around this message.

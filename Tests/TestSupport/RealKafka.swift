@@ -2,8 +2,8 @@ import Foundation
 package import Kafka
 import Synchronization
 
-/// One node of Apache Kafka (KRaft, broker and controller at once) in a temporary directory, on free ports of
-/// 127.0.0.1. Topics are not made by themselves.
+/// One node of Apache Kafka (KRaft, broker and controller at once), or several, in a temporary directory, on free ports of
+/// 127.0.0.1. Topics are not made by themselves; of three nodes, each has everything, and two must have what is acknowledged.
 ///
 /// It needs `KAFKA_HOME`, a directory in the layout of the distribution, and Java.
 package final class RealKafka: @unchecked Sendable {
@@ -16,11 +16,20 @@ package final class RealKafka: @unchecked Sendable {
   package let bootstrap: String
   package let directory: String
   private let home: String
-  private var process: ChildProcess?
+  private let nodes: [Node]
+  private var processes: [ChildProcess?]
+
+  private struct Node {
+    var configuration: String
+    var log: String
+  }
 
   private static let startMilliseconds = 60_000
   private static let stopMilliseconds = 30_000
+  private static let retryMicroseconds: UInt32 = 200_000
   private static let heap = "-Xmx512m -Xms128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+  /// Of one of several nodes.
+  private static let smallHeap = "-Xmx256m -Xms64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 
   /// One for all tests of a process that leave it running; it ends with the process.
   package static func shared() throws -> RealKafka {
@@ -35,66 +44,87 @@ package final class RealKafka: @unchecked Sendable {
   }
 
   /// Formats the storage; `start` starts the broker.
-  /// - Parameter settings: broker properties that go over those below.
-  package init(settings: [String: String] = [:]) throws {
+  /// - Parameters:
+  ///   - nodes: one, or three.
+  ///   - parent: where the directory is made; nil for the system's.
+  ///   - settings: broker properties that go over those below.
+  package init(nodes count: Int = 1, in parent: String? = nil, settings: [String: String] = [:]) throws {
     guard let home = Self.home else { throw TestSupportError("KAFKA_HOME is not set") }
     self.home = home
-    directory = NSTemporaryDirectory() + "pleat-kafka-\(UUID().uuidString)"
+    directory = (parent.map { $0 + "/" } ?? NSTemporaryDirectory()) + "pleat-kafka-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-    let ports = try Self.freePorts(2)
-    bootstrap = "127.0.0.1:\(ports[0])"
-    var properties = [
-      "process.roles": "broker,controller",
-      "node.id": "1",
-      "controller.quorum.voters": "1@127.0.0.1:\(ports[1])",
-      "listeners": "PLAINTEXT://127.0.0.1:\(ports[0]),CONTROLLER://127.0.0.1:\(ports[1])",
-      "advertised.listeners": "PLAINTEXT://127.0.0.1:\(ports[0])",
-      "controller.listener.names": "CONTROLLER",
-      "inter.broker.listener.name": "PLAINTEXT",
-      "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
-      "log.dirs": "\(directory)/data",
-      "auto.create.topics.enable": "false",
-      "offsets.topic.replication.factor": "1",
-      "offsets.topic.num.partitions": "1",
-      "transaction.state.log.replication.factor": "1",
-      "transaction.state.log.min.isr": "1",
-      "transaction.state.log.num.partitions": "1",
-      "group.initial.rebalance.delay.ms": "0",
-    ]
-    properties.merge(settings) { _, new in new }
-    let text = properties.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)\n" }.joined()
-    try text.write(toFile: configurationFile, atomically: true, encoding: .utf8)
-    let format = try ChildProcess(
-      ["\(home)/bin/kafka-storage.sh", "format", "-t", Self.clusterID(), "-c", configurationFile],
-      output: "\(directory)/format.log")
-    try waitUntil("the storage is formatted", milliseconds: Self.startMilliseconds) { format.hasEnded() }
-    guard FileManager.default.fileExists(atPath: "\(directory)/data/meta.properties") else {
-      throw TestSupportError("kafka-storage.sh failed: \(Self.tail(of: "\(directory)/format.log"))")
+    let ports = try Self.freePorts(2 * count)
+    bootstrap = ports[..<count].map { "127.0.0.1:\($0)" }.joined(separator: ",")
+    let voters = ports[count...].enumerated().map { "\($0 + 1)@127.0.0.1:\($1)" }.joined(separator: ",")
+    let cluster = Self.clusterID()
+    var made: [Node] = []
+    for number in 1...count {
+      let folder = count == 1 ? directory : "\(directory)/node-\(number)"
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      let (port, controllerPort) = (ports[number - 1], ports[count + number - 1])
+      var properties = [
+        "process.roles": "broker,controller",
+        "node.id": "\(number)",
+        "controller.quorum.voters": voters,
+        "listeners": "PLAINTEXT://127.0.0.1:\(port),CONTROLLER://127.0.0.1:\(controllerPort)",
+        "advertised.listeners": "PLAINTEXT://127.0.0.1:\(port)",
+        "controller.listener.names": "CONTROLLER",
+        "inter.broker.listener.name": "PLAINTEXT",
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        "log.dirs": "\(folder)/data",
+        "auto.create.topics.enable": "false",
+        "default.replication.factor": "\(count)",
+        "min.insync.replicas": count == 1 ? "1" : "2",
+        "offsets.topic.replication.factor": "\(count)",
+        "offsets.topic.num.partitions": "1",
+        "transaction.state.log.replication.factor": "\(count)",
+        "transaction.state.log.min.isr": count == 1 ? "1" : "2",
+        "transaction.state.log.num.partitions": "1",
+        "group.initial.rebalance.delay.ms": "0",
+      ]
+      if count > 1 {
+        // A node that is gone is known to be within seconds.
+        properties["broker.session.timeout.ms"] = "3000"
+        properties["broker.heartbeat.interval.ms"] = "500"
+      }
+      properties.merge(settings) { _, new in new }
+      let node = Node(configuration: "\(folder)/server.properties", log: "\(folder)/broker.log")
+      let text = properties.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)\n" }.joined()
+      try text.write(toFile: node.configuration, atomically: true, encoding: .utf8)
+      let format = try ChildProcess(
+        ["\(home)/bin/kafka-storage.sh", "format", "-t", cluster, "-c", node.configuration],
+        output: "\(folder)/format.log")
+      try waitUntil("the storage is formatted", milliseconds: Self.startMilliseconds) { format.hasEnded() }
+      guard FileManager.default.fileExists(atPath: "\(folder)/data/meta.properties") else {
+        throw TestSupportError("kafka-storage.sh failed: \(Self.tail(of: "\(folder)/format.log"))")
+      }
+      made.append(node)
     }
+    nodes = made
+    processes = made.map { _ in nil }
   }
 
   deinit { remove() }
-
-  private var configurationFile: String { "\(directory)/server.properties" }
 
   /// How clients reach it.
   package func configuration(properties: [String: String] = [:]) -> KafkaClientConfiguration {
     KafkaClientConfiguration(bootstrap: bootstrap, group: "pleat-test", properties: properties)
   }
 
-  /// Starts the broker, for the first time or again on the same data, and waits until it answers.
+  package var nodeCount: Int { nodes.count }
+
+  /// Starts the nodes that do not run, for the first time or again on the same data, and waits until they answer.
   package func start() throws {
-    guard process == nil else { return }
-    let log = "\(directory)/broker.log"
-    let started = try ChildProcess(
-      ["\(home)/bin/kafka-server-start.sh", configurationFile], output: log, environment: ["KAFKA_HEAP_OPTS": Self.heap]
-    )
-    process = started
+    guard processes.contains(where: { $0 == nil }) else { return }
+    for index in nodes.indices { try launch(index) }
     let admin = try AdminTopics(
       configuration(properties: ["reconnect.backoff.max.ms": "100"]), log: { _, _ in })
     defer { admin.close() }
+    let log = nodes[0].log
     try waitUntil("Kafka answers; its log ends with \(Self.tail(of: log))", milliseconds: Self.startMilliseconds) {
-      if started.hasEnded() { throw TestSupportError("Kafka ended: \(Self.tail(of: log))") }
+      if processes.contains(where: { $0?.hasEnded() ?? true }) {
+        throw TestSupportError("Kafka ended: \(Self.tail(of: log))")
+      }
       do throws(KafkaError) {
         return try admin.partitionCount(of: "none") == nil
       } catch {
@@ -103,25 +133,38 @@ package final class RealKafka: @unchecked Sendable {
     }
   }
 
-  /// SIGKILL; the data stays, and `start` starts it again.
-  package func kill() {
-    process?.end()
-    process = nil
+  /// Starts one node, if it does not run, and does not wait for it.
+  package func launch(_ node: Int) throws {
+    guard processes[node] == nil else { return }
+    processes[node] = try ChildProcess(
+      ["\(home)/bin/kafka-server-start.sh", nodes[node].configuration], output: nodes[node].log,
+      environment: ["KAFKA_HEAP_OPTS": nodes.count == 1 ? Self.heap : Self.smallHeap])
+  }
+
+  /// SIGKILL to every node; the data stays, and `start` starts them again.
+  package func kill() { for node in nodes.indices { kill(node) } }
+
+  package func kill(_ node: Int) {
+    processes[node]?.end()
+    processes[node] = nil
   }
 
   /// SIGTERM, and waits for an orderly end; the data stays.
   package func stop() throws {
-    guard let process else { return }
-    process.signal(SIGTERM)
-    try waitUntil("Kafka has ended", milliseconds: Self.stopMilliseconds) { process.hasEnded() }
-    self.process = nil
+    for process in processes { process?.signal(SIGTERM) }
+    for process in processes.compactMap({ $0 }) {
+      try waitUntil("Kafka has ended", milliseconds: Self.stopMilliseconds) { process.hasEnded() }
+    }
+    processes = nodes.map { _ in nil }
   }
 
   /// SIGSTOP: it keeps its connections, and answers nothing.
-  package func suspend() { process?.signal(SIGSTOP) }
+  package func suspend() { for node in nodes.indices { suspend(node) } }
+  package func suspend(_ node: Int) { processes[node]?.signal(SIGSTOP) }
 
   /// SIGCONT.
-  package func resume() { process?.signal(SIGCONT) }
+  package func resume() { for node in nodes.indices { resume(node) } }
+  package func resume(_ node: Int) { processes[node]?.signal(SIGCONT) }
 
   /// Ends the broker and deletes its data.
   package func remove() {
@@ -133,7 +176,16 @@ package final class RealKafka: @unchecked Sendable {
   package func createTopic(
     _ name: String, partitions: Int32 = 1, settings: [(String, String)] = []
   ) throws {
-    _ = try administer { admin in try admin.create(name, partitions: partitions, settings: settings) }
+    let deadline = Date().addingTimeInterval(Double(Self.startMilliseconds) / 1_000)
+    while true {
+      do {
+        _ = try administer { admin in try admin.create(name, partitions: partitions, settings: settings) }
+        return
+      } catch  where nodes.count > 1 && Date() < deadline {
+        // Until every node has registered there are too few for the copies.
+        usleep(Self.retryMicroseconds)
+      }
+    }
   }
 
   package func administer<Result>(_ body: (AdminTopics) throws -> Result) throws -> Result {

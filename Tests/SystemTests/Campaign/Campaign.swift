@@ -9,23 +9,29 @@ import Testing
 ///
 /// Servers of its own: they are killed. One instance reaches PostgreSQL through a proxy that cuts connections.
 final class Campaign {
-  private let servers: Servers
-  private let pleat: Installation
-  private let proxy: CuttingProxy
-  private var random: SeededRandom
-  private var daemons: [String: DaemonProcess] = [:]
+  let servers: Servers
+  let pleat: Installation
+  let proxy: CuttingProxy
+  let theme: Theme
+  var random: SeededRandom
+  private(set) var daemons: [String: DaemonProcess] = [:]
   private(set) var log = FaultLog()
+  /// By the fault that is under way.
+  var kills = 0
+  var side = SideTopic()
 
   private static let events = 6_000
   private static let linesAChunk = 15
   private static let recoverySeconds = 120.0
   private static let leaseSeconds = 3
+  static let backup = "backup"
 
-  init(seed: UInt64) throws {
+  init(seed: UInt64, theme: Theme) throws {
     random = SeededRandom(seed: seed)
-    servers = try Servers.own()
+    self.theme = theme
+    servers = try Servers.own(kafkaNodes: theme == .nodes ? 3 : 1, onSmallDisks: theme == .disks)
     pleat = try Installation(
-      topics: ["in": 3],
+      topics: theme == .topics ? ["in": 3, "side": 1] : ["in": 3],
       environment: ["PLEAT_RELAY_PUBLISH": "all", "PLEAT_LIMITS_LEASE_SECONDS": "\(Self.leaseSeconds)"], on: servers)
     proxy = try CuttingProxy(target: servers.cluster.port)
   }
@@ -46,45 +52,62 @@ final class Campaign {
     try start("one")
     try start("two")
     let feeder = Feeder(pleat, world: world, linesAChunk: Self.linesAChunk)
+    if theme == .restores { try servers.backUp(as: Self.backup) }
     for _ in 0..<faults {
       let fault = next()
+      kills = 0
       try strike(fault)
       // Now and then the next comes before the last is overcome.
       let began = Date()
       let waits = Int.random(in: 0..<3, using: &random) > 0
-      if waits { try recover(from: fault) }
-      log.note(fault, recoveredAfter: waits ? Date().timeIntervalSince(began) : nil)
+      if waits { try recover() }
+      log.note(fault, kills: kills, recoveredAfter: waits ? Date().timeIntervalSince(began) : nil)
       try expectRunning(after: fault)
+      // The next restore goes back to here.
+      if theme == .restores, waits, Int.random(in: 0..<4, using: &random) == 0 {
+        try servers.removeBackup(Self.backup)
+        try servers.backUp(as: Self.backup)
+      }
     }
     try feeder.finish(within: Int(Self.recoverySeconds))
-    try recover(from: nil)
-    try pleat.expectRight(produced: world)
+    try recover()
+    try pleat.expectRight(produced: world + side.produced, restored: theme == .restores)
+    try pleat.pleat("verify")
     for (name, daemon) in daemons { #expect(daemon.terminate() == 0, "\(name) did not end in order\(pleat.logs)") }
   }
 
   private func next() -> Fault {
     let all = Fault.allCases
-    var ticket = Int.random(in: 0..<all.reduce(0) { $0 + $1.weight }, using: &random)
+    var ticket = Int.random(in: 0..<all.reduce(0) { $0 + $1.weight(in: theme) }, using: &random)
     return all.first { fault in
-      ticket -= fault.weight
+      ticket -= fault.weight(in: theme)
       return ticket < 0
     }!
   }
 
   // MARK: - Instances
 
-  private func start(_ name: String) throws {
+  @discardableResult
+  func start(_ name: String) throws -> DaemonProcess {
     var environment: [String: String] = [:]
     if name == "one" {
       environment["PLEAT_POSTGRES_URL"] = pleat.environment["PLEAT_POSTGRES_URL"]!
         .replacingOccurrences(of: "port=\(servers.cluster.port)", with: "port=\(proxy.port)")
     }
-    daemons[name] = try pleat.start(name, environment)
+    let daemon = try pleat.start(name, environment)
+    daemons[name] = daemon
+    return daemon
   }
 
-  private func anyone() -> String { ["one", "two"].randomElement(using: &random)! }
+  func killInstance(_ name: String) {
+    guard let daemon = daemons.removeValue(forKey: name) else { return }
+    daemon.killHard()
+    kills += 1
+  }
 
-  private func pause(upTo seconds: Double) { usleep(UInt32(Double.random(in: 0...seconds, using: &random) * 1e6)) }
+  func anyone() -> String { ["one", "two"].randomElement(using: &random)! }
+
+  func pause(upTo seconds: Double) { usleep(UInt32(Double.random(in: 0...seconds, using: &random) * 1e6)) }
 
   private func expectRunning(after fault: Fault) throws {
     for (name, daemon) in daemons where !daemon.isRunning {
@@ -94,7 +117,7 @@ final class Campaign {
   }
 
   /// Waits until every projection has what Kafka holds now.
-  private func recover(from fault: Fault?) throws {
+  func recover() throws {
     let deadline = Date().addingTimeInterval(Self.recoverySeconds)
     while true {
       do {
@@ -107,46 +130,8 @@ final class Campaign {
     }
   }
 
-  // MARK: - Faults
-
-  private func strike(_ fault: Fault) throws {
-    pause(upTo: 0.4)
-    switch fault {
-    case .killInstance:
-      let name = anyone()
-      daemons[name]!.killHard()
-      pause(upTo: 1)
-      try start(name)
-    case .stopInstance: try stopInstance(anyone())
-    case .comeAndGo:
-      let guest = try pleat.start("three")
-      sleep(1)
-      #expect(guest.terminate() == 0, "\(guest.output)")
-    case .takeName:
-      let name = anyone()
-      let older = daemons[name]!
-      try start(name)
-      #expect(older.waitForExit(30) && older.process.terminationStatus == 78, "\(older.output)")
-    case .endBackend: if let pid = try backend() { _ = try attempt("SELECT pg_terminate_backend(\(pid))") }
-    case .killBackend: if let pid = try backend() { kill(pid, SIGKILL) }
-    case .killPostmaster: try killPostmaster()
-    case .cutBefore: try cut(.before)
-    case .cutAfter: try cut(.after)
-    case .cutLate: try cut(.late)
-    case .killBroker:
-      servers.kafka!.kill()
-      pause(upTo: 2)
-      try servers.kafka!.start()
-    case .stopBroker:
-      servers.kafka!.suspend()
-      sleep(2)
-      pause(upTo: 4)
-      servers.kafka!.resume()
-    }
-  }
-
   /// What a query says, once PostgreSQL answers.
-  private func attempt(_ query: String) throws -> String {
+  func attempt(_ query: String) throws -> String {
     var answer = ""
     try Wait.until(seconds: 60, "PostgreSQL answers") {
       guard let text = try? pleat.sql(query) else { return false }
@@ -154,34 +139,5 @@ final class Campaign {
       return true
     }
     return answer
-  }
-
-  private func backend() throws -> pid_t? {
-    pid_t(
-      try attempt("SELECT pid FROM pg_stat_activity WHERE usename = 'pleat_writer' ORDER BY random() LIMIT 1"))
-  }
-
-  private func stopInstance(_ name: String) throws {
-    let daemon = daemons[name]!
-    daemon.signal(SIGSTOP)
-    try Wait.until(seconds: 60, "the leases of \(name) are gone") {
-      try attempt("SELECT count(*) FROM pleat.leases WHERE owner = '\(name)' AND until > clock_timestamp()") == "0"
-    }
-    pause(upTo: 1)
-    daemon.signal(SIGCONT)
-  }
-
-  private func killPostmaster() throws {
-    kill(servers.cluster.pid!, SIGKILL)
-    servers.cluster.stop(.immediate)
-    pause(upTo: 1)
-    // Backends of the one before may still hold its memory for a moment.
-    try Wait.until(seconds: 60, "PostgreSQL starts again") { (try? servers.cluster.start()) != nil }
-  }
-
-  private func cut(_ cut: CuttingProxy.Cut) throws {
-    let before = proxy.cuts
-    proxy.arm(cut, afterMessages: Int.random(in: 0...30, using: &random))
-    try Wait.until(seconds: 60, "a connection is cut") { proxy.cuts > before }
   }
 }

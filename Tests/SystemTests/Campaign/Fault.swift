@@ -1,6 +1,7 @@
 /// What a campaign does to a running Pleat, and from what it must recover by itself.
 enum Fault: String, CaseIterable {
   case killInstance = "kill -9 of an instance"
+  case rush = "instances that come and go, each killed within a second"
   case stopInstance = "SIGSTOP of an instance until its leases are gone, then SIGCONT"
   case comeAndGo = "an instance that joins, and leaves a second later"
   case takeName = "an instance started a second time under its name"
@@ -12,21 +13,41 @@ enum Fault: String, CaseIterable {
   case cutLate = "a connection cut, the statement arrives later"
   case killBroker = "kill -9 of the broker"
   case stopBroker = "SIGSTOP of the broker for seconds, then SIGCONT"
+  case killNode = "kill -9 of one of three brokers, back after seconds"
+  case stopNode = "SIGSTOP of one of three brokers until it is given up, then SIGCONT"
+  case killNodes = "kill -9 of all three brokers"
+  case fillPostgres = "PostgreSQL's disk full for seconds"
+  case fillBroker = "the broker's disk full for seconds, then kill -9"
+  case restore = "PostgreSQL restored from a backup, instances killed while they notice"
+  case restoreTwice = "restored twice in a row from the same backup"
+  case truncate = "records deleted before they are read: an alarm with the gap, and a skip"
+  case recreate = "a topic made anew and filled past the cursor: an alarm, and a skip"
+  case slowPostgres = "PostgreSQL slow for minutes"
+  case slowBroker = "the broker slow for minutes"
+  case brokerAway = "the broker away for minutes"
 
-  /// How often, against the others: what takes seconds by itself comes less often.
-  var weight: Int {
+  /// How often, against the others of a round: what takes seconds by itself comes less often.
+  func weight(in theme: Theme) -> Int {
     switch self {
     case .killInstance: 10
-    case .stopInstance, .killPostmaster, .killBroker, .stopBroker, .takeName, .comeAndGo: 1
+    case .rush: theme == .rushes ? 6 : 0
+    case .stopInstance, .killPostmaster, .takeName, .comeAndGo: 1
+    case .killBroker, .stopBroker: theme == .nodes ? 0 : 1
     case .endBackend, .killBackend, .cutBefore, .cutAfter, .cutLate: 3
+    case .killNode: theme == .nodes ? 8 : 0
+    case .stopNode: theme == .nodes ? 3 : 0
+    case .killNodes: theme == .nodes ? 1 : 0
+    case .fillPostgres: theme == .disks ? 8 : 0
+    case .fillBroker: theme == .disks ? 5 : 0
+    case .restore: theme == .restores ? 6 : 0
+    case .restoreTwice: theme == .restores ? 3 : 0
+    case .truncate, .recreate: theme == .topics ? 4 : 0
+    case .slowPostgres, .slowBroker, .brokerAway: 0
     }
   }
+}
 
-  /// Whether it kills a process outright.
-  var isKill: Bool {
-    switch self {
-    case .killInstance, .killBackend, .killPostmaster, .killBroker: true
-    default: false
-    }
-  }
+/// What a round of a campaign is mainly about; the ordinary faults come in all of them.
+enum Theme: String, CaseIterable {
+  case rushes, disks, nodes, restores, topics
 }
