@@ -15,6 +15,8 @@ FIRST_SEED ?= 1
 # Of each of four seeds.
 DECODER_ROUNDS ?= 250000
 FAULTS ?= 500
+# Slow servers, and a broker that is away: for so long each; 0 leaves them out.
+SLOW_SECONDS ?= 600
 SIMULATE = .build/simulator/release/simulate
 
 .PHONY: all build test simulator simulate soak campaign mutations fuzz codec demo format lint install clean deps needs-swift needs-libraries
@@ -48,11 +50,14 @@ soak: simulator
 	SOAK_DECODER_ROUNDS=$(DECODER_ROUNDS) $(SWIFT) test --skip-build --filter DecoderDifferentialTests
 	$(MAKE) campaign
 
-# Real instances, backends, postmasters and brokers are killed, stopped and cut off, FAULTS times; SOAK_SEED=N begins with that seed.
+# Real instances, backends, postmasters and brokers are killed, stopped and cut off, disks filled, backups restored, FAULTS times;
+# SOAK_SEED=N begins with that seed, SOAK_THEME=disks (rushes, nodes, restores, topics) keeps to one kind, SOAK_LOG=FILE adds up
+# what several campaigns have seen. Full disks need root.
 campaign: needs-swift needs-libraries
 	@test -n "$$KAFKA_HOME" || { echo "The campaign needs a real Kafka: set KAFKA_HOME." >&2; exit 1; }
 	$(SWIFT) build --build-tests
-	SOAK_FAULTS=$(FAULTS) $(SWIFT) test --skip-build --filter CampaignTests
+	SOAK_FAULTS=$(FAULTS) $(if $(filter-out 0,$(SLOW_SECONDS)),SOAK_SLOW_SECONDS=$(SLOW_SECONDS)) \
+	  $(SWIFT) test --skip-build --filter CampaignTests
 
 # Each protection taken out: the seed that notices it; docs/faults.md has the list.
 mutations: simulator

@@ -84,7 +84,7 @@ let package = Package(
     tests("GeneratorTests", ["Generator", "Events"]),
     tests("ServiceTests", ["Service", "Generator", "Engine", "Projections", "Events"]),
     tests(
-      "SystemTests", ["TestSupport", "Kafka", "Postgres", "Engine", "Events"], data: ["Conformance"],
+      "SystemTests", ["TestSupport", "Kafka", "Postgres", "Engine", "Projections", "Events"], data: ["Conformance", "Clock"],
       isOptimized: true),
   ],
   cxxLanguageStandard: .cxx17

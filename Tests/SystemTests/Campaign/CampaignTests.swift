@@ -29,8 +29,9 @@ extension SystemTests {
         do {
           let campaign = try Campaign(seed: seed, theme: Self.isAsked ? theme : .rushes)
           defer { log.add(campaign.log) }
-          try campaign.run(faults: faults)
+          let outcome = Result { try campaign.run(faults: faults) }
           if let file = environment["SOAK_LOG"] { try campaign.log.append(to: file) }
+          try outcome.get()
         } catch {
           Issue.record("the round with the seed \(seed), \(theme): \(error)")
         }
@@ -39,7 +40,9 @@ extension SystemTests {
         seed += 1
       }
       say(log.table)
-      if let file = environment["SOAK_LOG"] { say("All of \(file):\n\(try FaultLog.read(file).table)") }
+      if let file = environment["SOAK_LOG"], FileManager.default.fileExists(atPath: file) {
+        say("All of \(file):\n\(try FaultLog.read(file).table)")
+      }
     }
 
     /// `SOAK_SLOW_SECONDS`: so long each, such as 600.
@@ -50,8 +53,9 @@ extension SystemTests {
     func slow(_ fault: Fault) throws {
       let environment = Self.environment
       if let only = environment["SOAK_SLOW"], "\(fault)" != only { return }
-      let trial = try SlowTrial(fault, on: Servers.own())
-      defer { trial.end() }
+      let servers = try Servers.own()
+      defer { servers.stop() }
+      let trial = try SlowTrial(fault, on: servers)
       let outcome = try trial.run(seconds: environment["SOAK_SLOW_SECONDS"].flatMap { Int($0) } ?? 0)
       say("\(fault.rawValue): \(outcome)")
       var log = FaultLog()

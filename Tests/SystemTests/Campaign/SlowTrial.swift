@@ -27,7 +27,7 @@ final class SlowTrial {
   private var lines: [Substring] = []
   private var used = 0
 
-  private static let measured = 5_000
+  private let measured: Int
   private static let leaseSeconds = 10
   private static let delayMilliseconds: UInt32 = 50
   /// Of a slow broker: so long it stands, so long it runs.
@@ -35,24 +35,26 @@ final class SlowTrial {
   private static let running: UInt32 = 100_000
   private static let mostMegabytes = 300
 
-  init(_ fault: Fault, on servers: Servers) throws {
-    (self.fault, self.servers) = (fault, servers)
+  /// - Parameter measured: events by which its speed is measured.
+  init(_ fault: Fault, on servers: Servers, measured: Int = 5_000) throws {
+    (self.fault, self.servers, self.measured) = (fault, servers, measured)
     pleat = try Installation(
       topics: ["in": 2],
       environment: ["PLEAT_RELAY_PUBLISH": "all", "PLEAT_LIMITS_LEASE_SECONDS": "\(Self.leaseSeconds)"], on: servers)
     proxy = try CuttingProxy(target: servers.cluster.port)
   }
 
-  func end() {
+  deinit {
+    // Whatever happened, the broker answers others.
+    servers.kafka!.resume()
     proxy.close()
     pleat.stopAll()
-    servers.stop()
   }
 
   /// - Parameter backlog: events that come in meanwhile.
   func run(seconds: Int, backlog: Int = 20_000) throws -> Outcome {
     let world = try pleat.pleat(
-      "generate", "--events", "\(backlog + 2 * Self.measured)", "--seed", "31", "--days", "60", "--end",
+      "generate", "--events", "\(backlog + 2 * measured)", "--seed", "31", "--days", "60", "--end",
       "2026-11-01T00:00:00Z")
     lines = world.split(separator: "\n")
     let url = pleat.environment["PLEAT_POSTGRES_URL"]!
@@ -95,11 +97,11 @@ final class SlowTrial {
 
   /// Events a second until they are folded.
   private func measure() throws -> Double {
-    let events = take(Self.measured)
+    let events = take(measured)
     let began = Date()
     try pleat.produce(events)
     try pleat.waitCaughtUp()
-    return Double(Self.measured) / Date().timeIntervalSince(began)
+    return Double(measured) / Date().timeIntervalSince(began)
   }
 
   /// Who holds what; what has run out is missing.

@@ -1,0 +1,267 @@
+import Foundation
+import Glibc
+import Kafka
+import Postgres
+import Projections
+import Testing
+
+extension SystemTests {
+  /// What the simulator has too, done to the real thing.
+  @Suite("Schedules known to be hard")
+  struct HardScheduleTests {
+    private func world(_ pleat: Installation, events: Int, seed: Int, days: Int = 40) throws -> Data {
+      Data(
+        try pleat.pleat(
+          "generate", "--events", "\(events)", "--seed", "\(seed)", "--days", "\(days)", "--end", "2026-11-01T00:00:00Z"
+        ).utf8)
+    }
+
+    private func split(_ events: Data, _ share: Double) -> (Data, Data) {
+      let lines = events.split(separator: UInt8(ascii: "\n"))
+      let count = Int(Double(lines.count) * share)
+      func join(_ part: ArraySlice<Data>) -> Data { Data(part.joined(separator: [10])) + [10] }
+      return (join(lines[..<count]), join(lines[count...]))
+    }
+
+    private func owners(_ pleat: Installation) throws -> String {
+      try pleat.sql(
+        """
+        SELECT string_agg(resource || ' ' || owner, ', ' ORDER BY resource) FROM pleat.leases WHERE until > clock_timestamp()
+        """)
+    }
+
+    private func epochs(_ pleat: Installation) throws -> String {
+      try pleat.sql(
+        """
+        SELECT (SELECT string_agg(epoch::text, ' ' ORDER BY topic, partition) FROM pleat.partitions) || ' '
+          || (SELECT string_agg(epoch::text, ' ' ORDER BY projection) FROM pleat.projection_cursors)
+        """)
+    }
+
+    @Test(
+      "a configuration copied to a second machine with the name in it: the older start wakes up, ends with 78, wrote nothing"
+    )
+    func sameNameElsewhere() throws {
+      let pleat = try Installation(topics: ["in": 2], environment: ["PLEAT_RELAY_PUBLISH": "all"])
+      let events = try world(pleat, events: 3_000, seed: 41)
+      let (first, rest) = split(events, 0.5)
+      let older = try pleat.start()
+      try pleat.produce(first)
+      try Wait.until("it is at work") { try pleat.sql("SELECT position > 100 FROM pleat.journal_head") == "t" }
+      older.signal(SIGSTOP)
+      let younger = try pleat.start()
+      try pleat.produce(rest)
+      try pleat.waitCaughtUp()
+      let before = try pleat.sql("SELECT position, encode(chain, 'hex') FROM pleat.journal_head")
+      older.signal(SIGCONT)
+      #expect(older.waitForExit(30) && older.process.terminationStatus == 78, "\(older.output)")
+      #expect(try pleat.sql("SELECT position, encode(chain, 'hex') FROM pleat.journal_head") == before)
+      try pleat.expectRight(produced: events)
+      #expect(younger.isRunning && younger.terminate() == 0)
+    }
+
+    @Test(
+      "somebody else's open transaction over the cursor topic: the relay waits for its end, and publishes nothing twice",
+      .enabled(if: Servers.hasRealKafka))
+    func openTransaction() throws {
+      let set = try ConformanceSet("rules")
+      let pleat = try Installation(environment: ["PLEAT_RELAY_PUBLISH": "all"])
+      let all = set.events.split(separator: UInt8(ascii: "\n"))
+      let lines = all.prefix(all.count / 5)
+      let (first, rest) = split(Data(lines.joined(separator: [10])), 2.0 / 3)
+      try pleat.produce(first)
+      let killed = try pleat.start()
+      try pleat.waitCaughtUp()
+      try Wait.until("the outbox is relayed") { try pleat.relayed() }
+      let early = try pleat.derivedEvents().count
+      #expect(early > 0)
+
+      let other = try TransactionalProducer(
+        KafkaClientConfiguration(bootstrap: pleat.servers.bootstrap, group: "tests"),
+        transactionalID: "\(pleat.name)-somebody", log: { _, _ in })
+      defer { other.close() }
+      try other.initialize()
+      try other.begin()
+      try other.send(topic: "\(pleat.name).cursors", partition: 0, key: "nobody", value: "nothing")
+      try other.flush()
+      killed.killHard()
+      let daemon = try pleat.start()
+      try pleat.produce(rest)
+      // Projections do not wait for the relay.
+      try pleat.waitCaughtUp()
+      #expect(try !pleat.relayed())
+      #expect(try pleat.derivedEvents().count == early, "\(pleat.logs)")
+      try other.abort()
+      try Wait.until(seconds: 60, "the outbox is relayed\(pleat.logs)") { try pleat.relayed() }
+      let published = try pleat.derivedEvents().map { $0["id"] as! String }
+      #expect(published.count > early && Set(published).count == published.count)
+      let due = try pleat.sql("SELECT count(*) FROM pleat.outbox WHERE topic = 0")
+      #expect("\(published.count)" == due)
+      #expect(daemon.terminate() == 0)
+    }
+
+    /// Each of the first statements on a table takes so long.
+    private func slow(_ pleat: Installation, _ table: String, seconds: Int, times: Int) throws {
+      _ = try pleat.sql(
+        """
+        CREATE SEQUENCE pleat.slow_\(table);
+        CREATE FUNCTION pleat.slow_\(table)() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+          IF nextval('pleat.slow_\(table)') <= \(times) THEN PERFORM pg_sleep(\(seconds)); END IF;
+          RETURN NULL;
+        END $$;
+        CREATE TRIGGER slow AFTER INSERT ON pleat.\(table) FOR EACH STATEMENT EXECUTE FUNCTION pleat.slow_\(table)();
+        """)
+    }
+
+    @Test("a statement longer than a lease, and a flush longer than a lease: the lease is kept, and all is there once")
+    func longerThanALease() throws {
+      let pleat = try Installation(topics: ["in": 2], environment: ["PLEAT_RELAY_PUBLISH": "all"])
+      let events = try world(pleat, events: 2_000, seed: 42, days: 10)
+      let (first, rest) = split(events, 0.5)
+      let one = try pleat.start("one")
+      // Who would take over at once.
+      let two = try pleat.start("two")
+      try pleat.produce(first)
+      try pleat.waitCaughtUp()
+      try Wait.until("the partitions are shared") {
+        try pleat.sql(
+          "SELECT count(DISTINCT owner) FROM pleat.leases WHERE resource LIKE 'partition/%' AND until > clock_timestamp()"
+        )
+          == "2"
+      }
+      try pleat.waitCaughtUp()
+      let (owners, epochs) = (try owners(pleat), try epochs(pleat))
+      // Leases last for 3 seconds. An append is one statement; a flush of the projects has one for each table.
+      try slow(pleat, "journal", seconds: 7, times: 1)
+      try slow(pleat, "model_metrics_current", seconds: 7, times: 1)
+      for table in ["projects_current", "technologies_current", "team_stats_current"] {
+        try slow(pleat, table, seconds: 2, times: 1)
+      }
+      try pleat.produce(rest)
+      try pleat.waitCaughtUp()
+      #expect(try self.owners(pleat) == owners, "\(pleat.logs)")
+      #expect(try self.epochs(pleat) == epochs, "\(pleat.logs)")
+      for table in ["journal", "model_metrics_current", "projects_current"] {
+        #expect(try pleat.sql("SELECT is_called FROM pleat.slow_\(table)") == "t", "\(table) was never slow")
+      }
+      try pleat.expectRight(produced: events)
+      #expect(one.terminate() == 0 && two.terminate() == 0)
+    }
+
+    @Test("a rebuilder that wakes up after its lease and switches: it does not, and starts over")
+    func lateRebuilder() throws {
+      let pleat = try Installation(topics: ["in": 2], environment: ["PLEAT_RELAY_PUBLISH": "all"])
+      let events = try world(pleat, events: 2_500, seed: 43)
+      let (first, rest) = split(events, 0.6)
+      let daemon = try pleat.start()
+      try pleat.produce(first)
+      try pleat.waitCaughtUp()
+      // So that it can be stopped once it has paused the live one, and before it goes on.
+      _ = try pleat.sql(
+        """
+        CREATE SEQUENCE pleat.seizures;
+        CREATE FUNCTION pleat.slow_seizure() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+          IF nextval('pleat.seizures') = 1 THEN PERFORM pg_sleep(2); END IF;
+          RETURN NEW;
+        END $$;
+        CREATE TRIGGER slow BEFORE UPDATE ON pleat.leases FOR EACH ROW
+          WHEN (NEW.resource = 'projection/projects' AND NEW.owner LIKE '%rebuild%' AND OLD.owner IS DISTINCT FROM NEW.owner)
+          EXECUTE FUNCTION pleat.slow_seizure();
+        """)
+      let rebuilder = try pleat.begin("rebuild", "projects", "--json")
+      try Wait.until("it takes the live lease\(rebuilder.output)") {
+        try pleat.sql("SELECT is_called FROM pleat.seizures") == "t" || !rebuilder.isRunning
+      }
+      rebuilder.signal(SIGSTOP)
+      try Wait.until(seconds: 60, "its lease is gone, and the live one goes on\(pleat.logs)") {
+        try pleat.sql(
+          "SELECT owner = 'one' AND until > clock_timestamp() FROM pleat.leases WHERE resource = 'projection/projects'")
+          == "t"
+      }
+      try pleat.produce(rest)
+      try pleat.waitCaughtUp()
+      rebuilder.signal(SIGCONT)
+      #expect(rebuilder.waitForExit(60) && rebuilder.process.terminationStatus == 0, "\(rebuilder.output)")
+      #expect(try pleat.sql("SELECT generation FROM pleat.live_generations WHERE projection = 'projects'") == "2")
+      try pleat.waitCaughtUp()
+      try pleat.expectRight(produced: events)
+      #expect(try pleat.sql("SELECT last_value > 1 FROM pleat.seizures") == "t", "it did not start over")
+      #expect(daemon.terminate() == 0)
+    }
+
+    @Test("a crash between a turn and the event that turned")
+    func crashAtATurn() throws {
+      let pleat = try Installation(topics: ["in": 1], environment: ["PLEAT_RELAY_PUBLISH": "all"])
+      let events = try world(pleat, events: 2_000, seed: 44, days: 12)
+      // Every turn of a day takes a moment, before its versions and derived events are committed with the event.
+      _ = try pleat.sql(
+        """
+        CREATE SEQUENCE pleat.turning;
+        CREATE FUNCTION pleat.slow_turn() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+          IF nextval('pleat.turning') % 7 = 0 THEN PERFORM pg_sleep(1); END IF;
+          RETURN NULL;
+        END $$;
+        CREATE TRIGGER slow AFTER INSERT ON pleat.turns FOR EACH STATEMENT EXECUTE FUNCTION pleat.slow_turn();
+        """)
+      try pleat.produce(events)
+      for _ in 0..<3 {
+        let before = try pleat.sql("SELECT last_value FROM pleat.turning")
+        let daemon = try pleat.start()
+        try Wait.until("a turn is under way") {
+          try pleat.sql("SELECT last_value % 7 = 0 AND last_value > \(before) FROM pleat.turning") == "t"
+        }
+        daemon.killHard()
+      }
+      let daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      try pleat.expectRight(produced: events)
+      try pleat.pleat("verify")
+      #expect(daemon.terminate() == 0)
+    }
+
+    @Test("a snapshot held open across a swap, retention and a vacuum shows what it showed, and holds nobody up")
+    func openSnapshot() throws {
+      let pleat = try Installation(topics: ["in": 2], environment: ["PLEAT_RELAY_PUBLISH": "all"])
+      let events = try world(pleat, events: 2_500, seed: 45, days: 60)
+      let (first, rest) = split(events, 0.7)
+      let daemon = try pleat.start()
+      try pleat.produce(first)
+      try pleat.waitCaughtUp()
+      let views = ["technology_usage", "team_stats", "technology_pairs", "model_metrics"]
+      let reader = try Connection(ConnectionTarget(pleat.servers.url(database: pleat.name, user: "postgres")))
+      func seen() throws -> [String] {
+        try views.map { view in
+          try reader.query(
+            "SELECT md5(coalesce(string_agg(v::text, ' ' ORDER BY v::text), '')) FROM pleat_unmasked.\(view) v"
+          ).map { $0.text() ?? "" }.joined()
+        }
+      }
+      try reader.execute("SET idle_in_transaction_session_timeout = 0; BEGIN ISOLATION LEVEL REPEATABLE READ")
+      _ = try reader.query("SELECT count(*) FROM pleat.journal")
+      let before = try seen()
+      try pleat.produce(rest)
+      for projection in ["projects", "models"] { try pleat.pleat("rebuild", projection) }
+      try pleat.waitCaughtUp()
+      try pleat.pleat("retention", "--json", environment: ["PLEAT_RETENTION_VERSIONS_DAYS": "20"])
+      _ = try pleat.sql("VACUUM ANALYZE")
+      #expect(try seen() == before)
+      try reader.execute("COMMIT")
+      #expect(try seen() != before)
+      _ = try pleat.sql("VACUUM")
+      try pleat.expectRight(produced: events)
+      try pleat.pleat("verify")
+      #expect(daemon.terminate() == 0)
+    }
+  }
+}
+
+extension Installation {
+  /// Whether everything in the outbox is published.
+  func relayed() throws -> Bool {
+    try sql(
+      """
+      SELECT NOT EXISTS (SELECT FROM pleat.outbox o LEFT JOIN pleat.relay_places r USING (projection)
+        WHERE r.position IS NULL OR (o.position, o.ordinal) > (r.position, r.ordinal))
+      """) == "t"
+  }
+}
