@@ -43,7 +43,7 @@ extension SystemTests {
     )
     func sameNameElsewhere() throws {
       let pleat = try Installation(topics: ["in": 2], environment: ["PLEAT_RELAY_PUBLISH": "all"])
-      let events = try world(pleat, events: 3_000, seed: 41)
+      let events = try world(pleat, events: 1_000, seed: 41)
       let (first, rest) = split(events, 0.5)
       let older = try pleat.start()
       try pleat.produce(first)
@@ -116,7 +116,7 @@ extension SystemTests {
     @Test("a statement longer than a lease, and a flush longer than a lease: the lease is kept, and all is there once")
     func longerThanALease() throws {
       let pleat = try Installation(topics: ["in": 2], environment: ["PLEAT_RELAY_PUBLISH": "all"])
-      let events = try world(pleat, events: 2_000, seed: 42, days: 10)
+      let events = try world(pleat, events: 800, seed: 42, days: 5)
       let (first, rest) = split(events, 0.5)
       let one = try pleat.start("one")
       // Who would take over at once.
@@ -151,7 +151,7 @@ extension SystemTests {
     @Test("a rebuilder that wakes up after its lease and switches: it does not, and starts over")
     func lateRebuilder() throws {
       let pleat = try Installation(topics: ["in": 2], environment: ["PLEAT_RELAY_PUBLISH": "all"])
-      let events = try world(pleat, events: 2_500, seed: 43)
+      let events = try world(pleat, events: 800, seed: 43, days: 10)
       let (first, rest) = split(events, 0.6)
       let daemon = try pleat.start()
       try pleat.produce(first)
@@ -192,7 +192,7 @@ extension SystemTests {
     @Test("a crash between a turn and the event that turned")
     func crashAtATurn() throws {
       let pleat = try Installation(topics: ["in": 1], environment: ["PLEAT_RELAY_PUBLISH": "all"])
-      let events = try world(pleat, events: 2_000, seed: 44, days: 12)
+      let events = try world(pleat, events: 800, seed: 44, days: 30)
       // Every turn of a day takes a moment, before its versions and derived events are committed with the event.
       _ = try pleat.sql(
         """
@@ -222,7 +222,7 @@ extension SystemTests {
     @Test("a snapshot held open across a swap, retention and a vacuum shows what it showed, and holds nobody up")
     func openSnapshot() throws {
       let pleat = try Installation(topics: ["in": 2], environment: ["PLEAT_RELAY_PUBLISH": "all"])
-      let events = try world(pleat, events: 2_500, seed: 45, days: 60)
+      let events = try world(pleat, events: 1_000, seed: 45, days: 60)
       let (first, rest) = split(events, 0.7)
       let daemon = try pleat.start()
       try pleat.produce(first)

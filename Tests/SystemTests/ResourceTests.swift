@@ -18,8 +18,8 @@ extension SystemTests {
       "a slow database, or broker: leases kept, memory bounded, all of it made good afterwards",
       .enabled(if: Servers.hasRealKafka), arguments: [Fault.slowPostgres, .slowBroker])
     func slow(_ fault: Fault) throws {
-      let trial = try SlowTrial(fault, on: Servers.shared(), measured: 500)
-      _ = try trial.run(seconds: 8, backlog: 2_000)
+      let trial = try SlowTrial(fault, on: Servers.shared(), measured: 300)
+      _ = try trial.run(seconds: 8, backlog: 1_000)
     }
 
     private func state(_ pleat: Installation, _ projection: String) throws -> String {
@@ -30,7 +30,7 @@ extension SystemTests {
     @Test("a projection that throws stops alone, shows in freshness and status, and goes on by itself when mended")
     func throwing() throws {
       let pleat = try Installation(topics: ["in": 2], environment: ["PLEAT_RELAY_PUBLISH": "all"])
-      let (first, rest) = (try world(pleat, events: 800, seed: 51), try world(pleat, events: 800, seed: 52))
+      let (first, rest) = (try world(pleat, events: 400, seed: 51), try world(pleat, events: 400, seed: 52))
       let daemon = try pleat.start()
       try pleat.produce(first)
       try pleat.waitCaughtUp()
@@ -74,7 +74,7 @@ extension SystemTests {
     func clockSteps() throws {
       let pleat = try Installation(topics: ["in": 3], environment: ["PLEAT_RELAY_PUBLISH": "all"])
       let clock = try SteppingClock(in: pleat.folder)
-      let events = try world(pleat, events: 3_000, seed: 53)
+      let events = try world(pleat, events: 1_200, seed: 53)
       let lines = events.split(separator: UInt8(ascii: "\n"))
       let one = try pleat.start("one", clock.environment)
       let two = try pleat.start("two")
@@ -95,8 +95,8 @@ extension SystemTests {
       var next = 100
       for hours in [-1, 5, -200, 24 * 90, -3, 0] {
         clock.step(hours: hours)
-        try pleat.produce(Data(lines[next..<next + 400].joined(separator: [10])))
-        next += 400
+        try pleat.produce(Data(lines[next..<next + 150].joined(separator: [10])))
+        next += 150
         try pleat.waitCaughtUp()
         #expect(try owners() == before, "\(hours) hours: a lease was lost\(pleat.logs)")
       }

@@ -71,17 +71,20 @@ package struct RebuildRun {
       folding: ProjectionSettings(cacheBytes: context.cacheBytes), reporter: QuietReporter(),
       make: { () throws(StoreError) in context.make(entry) })
     var line = ProgressLine()
-    var workedAt = begun.monotonicNanoseconds
+    /// Since the first of the failures that nothing came between. Not since the last success: a stopped process has had no chance.
+    var failsSince: Int64?
     var said = ""
     while !rebuild.isDone {
       let now = SystemClock.now()
       var wait: Int64 = 0
       do {
         if case .at(let moment) = try rebuild.step(now) { wait = max(moment - now.monotonicNanoseconds, 0) }
-        workedAt = now.monotonicNanoseconds
+        failsSince = nil
       } catch {
         guard let error = error as? StoreError else { throw CommandFailure(.failure, "\(error).") }
-        try judge(error, since: workedAt)
+        let since = failsSince ?? SystemClock.monotonicNanoseconds()
+        failsSince = since
+        try judge(error, since: since)
         if said != error.message { standardError("\(error.message); trying again\n") }
         said = error.message
         wait = Self.retryNanoseconds
@@ -112,8 +115,8 @@ package struct RebuildRun {
   }
 
   /// Returns where it is worth another try. A rebuilder that was killed holds its lease for a while yet.
-  private func judge(_ error: StoreError, since workedAt: Int64) throws(CommandFailure) {
-    let idle = SystemClock.monotonicNanoseconds() - workedAt
+  private func judge(_ error: StoreError, since began: Int64) throws(CommandFailure) {
+    let idle = SystemClock.monotonicNanoseconds() - began
     let lease = Int64(context.configuration.limits.leaseSeconds) * SystemClock.nanosecondsPerSecond
     switch error {
     case .unavailable where idle < Self.patienceNanoseconds: return
