@@ -77,10 +77,11 @@ final class Campaign {
   }
 
   private func next() -> Fault {
+    if Bool.random(using: &random) { return theme.faults.randomElement(using: &random)! }
     let all = Fault.allCases
-    var ticket = Int.random(in: 0..<all.reduce(0) { $0 + $1.weight(in: theme) }, using: &random)
+    var ticket = Int.random(in: 0..<all.reduce(0) { $0 + $1.weight }, using: &random)
     return all.first { fault in
-      ticket -= fault.weight(in: theme)
+      ticket -= fault.weight
       return ticket < 0
     }!
   }

@@ -26,28 +26,28 @@ enum Fault: String, CaseIterable {
   case slowBroker = "the broker slow for minutes"
   case brokerAway = "the broker away for minutes"
 
-  /// How often, against the others of a round: what takes seconds by itself comes less often.
-  func weight(in theme: Theme) -> Int {
+  /// How often, against the other ordinary ones: what takes seconds by itself comes less often.
+  var weight: Int {
     switch self {
     case .killInstance: 10
-    case .rush: theme == .rushes ? 6 : 0
-    case .stopInstance, .killPostmaster, .takeName, .comeAndGo: 1
-    case .killBroker, .stopBroker: theme == .nodes ? 0 : 1
     case .endBackend, .killBackend, .cutBefore, .cutAfter, .cutLate: 3
-    case .killNode: theme == .nodes ? 8 : 0
-    case .stopNode: theme == .nodes ? 3 : 0
-    case .killNodes: theme == .nodes ? 1 : 0
-    case .fillPostgres: theme == .disks ? 8 : 0
-    case .fillBroker: theme == .disks ? 5 : 0
-    case .restore: theme == .restores ? 6 : 0
-    case .restoreTwice: theme == .restores ? 3 : 0
-    case .truncate, .recreate: theme == .topics ? 4 : 0
-    case .slowPostgres, .slowBroker, .brokerAway: 0
+    case .stopInstance, .killPostmaster, .takeName, .comeAndGo, .killBroker, .stopBroker: 1
+    default: 0
     }
   }
 }
 
-/// What a round of a campaign is mainly about; the ordinary faults come in all of them.
+/// What every other fault of a round is about; the ordinary ones come in all of them.
 enum Theme: String, CaseIterable {
   case rushes, disks, nodes, restores, topics
+
+  var faults: [Fault] {
+    switch self {
+    case .rushes: [.rush]
+    case .disks: [.fillPostgres, .fillBroker]
+    case .nodes: [.killNode, .killNode, .stopNode, .killNodes]
+    case .restores: [.restore, .restoreTwice]
+    case .topics: [.truncate, .recreate]
+    }
+  }
 }
