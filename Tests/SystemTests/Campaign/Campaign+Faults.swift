@@ -24,8 +24,10 @@ extension Campaign {
     case .takeName:
       let name = anyone()
       let older = daemons[name]!
+      // Which one is the younger, their registrations decide; while a server is away there are none.
+      try Wait.until(seconds: 120, "\(name) has registered\(pleat.logs)") { older.output.contains("registered as") }
       try start(name)
-      #expect(older.waitForExit(30) && older.process.terminationStatus == 78, "\(older.output)")
+      #expect(older.waitForExit(120) && older.process.terminationStatus == 78, "\(older.output)")
     case .endBackend: if let pid = try backend() { _ = try attempt("SELECT pg_terminate_backend(\(pid))") }
     case .killBackend:
       if let pid = try backend() {
