@@ -84,7 +84,8 @@ let package = Package(
     tests("GeneratorTests", ["Generator", "Events"]),
     tests("ServiceTests", ["Service", "Generator", "Engine", "Projections", "Events"]),
     tests(
-      "SystemTests", ["TestSupport", "Kafka", "Postgres", "Engine", "Projections", "Events"], data: ["Conformance", "Clock"],
+      "SystemTests", ["TestSupport", "Kafka", "Postgres", "Engine", "Projections", "Events"],
+      data: ["Conformance", "Clock"],
       isOptimized: true),
   ],
   cxxLanguageStandard: .cxx17
