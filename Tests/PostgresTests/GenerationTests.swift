@@ -53,6 +53,21 @@ struct GenerationTests {
     #expect(try store.segments(after: 10, bytes: 1).first?.firstPosition == 11)
   }
 
+  @Test("who folds is said to do as before, whatever the rebuild has said of the generation it made")
+  func state() throws {
+    let database = try database()
+    let store = try database.projection()
+    _ = try store.takeOver(instance: try database.instance("two", holding: ["projection/p"]))
+    let owner = InstanceID(name: "r", start: 1)
+    let own = try store.beginRebuild(owner, seconds: 60, acceptLoss: true)
+    try database.connect().execute(
+      "UPDATE pleat.projection_cursors SET state = CASE generation WHEN 1 THEN 'live' ELSE 'catching_up' END")
+    try store.swap(own, for: try store.seizeLive(owner, seconds: 15), owner, seconds: 60)
+    #expect(
+      try database.value("SELECT state FROM pleat.projection_cursors WHERE generation = 2 AND phase = 'live'") == "live"
+    )
+  }
+
   @Test("what is folded already is never moved over a gap")
   func foldedStays() throws {
     let database = try database()
