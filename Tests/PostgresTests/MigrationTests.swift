@@ -147,7 +147,8 @@ struct MigrationTests {
         WHERE p.pronamespace = 'pleat'::regnamespace AND has_function_privilege($1, p.oid, 'EXECUTE') ORDER BY 1
         """, [.text(role)]
       ).map { $0.text() ?? "" }
-      #expect(callable == (role == "pleat_operator" ? ["chain_value", "journal_has", "resume", "skip"] : []))
+      #expect(
+        callable == (role == "pleat_operator" ? ["chain_value", "journal_has", "old_snapshots", "resume", "skip"] : []))
       let secret = try admin.query("SELECT has_table_privilege($1, 'pleat.secrets', 'SELECT')", [.text(role)])
       #expect(secret.map { $0.bool() } == [false])
     }
