@@ -124,7 +124,7 @@ package final class FoldRun {
   private func loadWanted(_ range: Range<Int>, of batch: JournalBatch) throws {
     var round = 0
     while projection.wantRows(for: range, of: batch.events, round: round) {
-      if hasShed { try finishFlush() }
+      if hasShed, holds(.droppedRowsAreWaitedFor) { try finishFlush() }
       for table in projection.tables {
         while let keys = table.takeWantedKeys() {
           try store.load(table, keys)

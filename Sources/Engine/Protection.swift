@@ -11,6 +11,8 @@ package enum Protection: String, CaseIterable, Sendable {
   case fingerprints
   /// After a failure the projection in memory is thrown away.
   case failureDropsProjection
+  /// Rows that were dropped in an open transaction are read over its own connection.
+  case droppedRowsAreWaitedFor
   /// The relay fences its predecessor before it reads how far that came.
   case fencingBeforeReading
   /// After doubt the relay starts over from what the cursor topic says.
