@@ -82,9 +82,18 @@ package final class FoldRun {
     let index = Int(place.position + 1 - batch.firstPosition)
     let end = Int(min(last, batch.lastPosition) + 1 - batch.firstPosition)
     guard index >= 0, index < end else { throw batch.doesNotFollow(place.position) }
+    let before = finder
     let special = nextSpecial(events, in: index..<end)
     if dirtySince == nil { dirtySince = now.monotonicNanoseconds }
-    if special.index > index { try foldRange(index..<special.index, of: batch) }
+    if special.index > index {
+      let reached = try foldRange(index..<special.index, of: batch)
+      if reached < special.index {
+        finder = before
+        _ = finder.advance(through: events.events, in: index..<reached)
+      }
+      place = target(batch.firstPosition + Int64(reached) - 1, of: batch)
+      if reached < special.index { return }
+    }
     guard special.index < end else { return }
     if special.turns {
       try turn(at: special.index, of: batch)
@@ -109,11 +118,20 @@ package final class FoldRun {
     return index
   }
 
-  private func foldRange(_ range: Range<Int>, of batch: JournalBatch) throws {
+  /// Folds the range, or, if its events change far more rows than others, so much of it that memory is full; returns how far.
+  private func foldRange(_ range: Range<Int>, of batch: JournalBatch) throws -> Int {
     try loadWanted(range, of: batch)
-    projection.fold(range, of: batch.events, firstPosition: batch.firstPosition)
-    place = target(batch.firstPosition + Int64(range.upperBound) - 1, of: batch)
-    foldedEvents += Int64(range.count)
+    let tables = projection.tables
+    var reached = range.lowerBound
+    repeat {
+      let end = min(reached + ProjectionSettings.eventsBetweenLooks, range.upperBound)
+      projection.fold(reached..<end, of: batch.events, firstPosition: batch.firstPosition)
+      reached = end
+    } while reached < range.upperBound
+      && tables.reduce(0) { $0 + $1.heldBytes } < (settings.cacheBytes + settings.dirtyBytes)
+        * ProjectionSettings.excess
+    foldedEvents += Int64(reached - range.lowerBound)
+    return reached
   }
 
   private func target(_ position: Int64, of batch: JournalBatch) -> ProjectionPlace {
@@ -302,6 +320,8 @@ package final class FoldRun {
   private func foldFanOut(_ index: Int, of batch: JournalBatch, to target: ProjectionPlace) throws {
     try open(to: target)
     try store.write(takeChanges(of: projection.tables))
+    // So that it knows its limit, also where nothing was flushed before.
+    projection.evict(keeping: settings.cacheBytes)
     try projection.fanOut(index, of: batch.events, position: target.position, store: flushingRows())
     place = target
     foldedEvents += 1

@@ -19,6 +19,10 @@ package struct ProjectionSettings: Sendable {
   static let oldDerivedFlushNanoseconds: Int64 = 1_000_000_000
   /// So many changed rows, about, are handed to the background at once; of more, the rest is waited for.
   static let flushRows = 20_000
+  /// Where so many times the memory for rows is used within a batch, the rest of it waits until some is written and dropped.
+  static let excess = 2
+  /// So many events are folded between two looks at it. One alone may change 2,016 pairs of technologies.
+  static let eventsBetweenLooks = 64
   /// Payload bytes read from the journal at once.
   static let readBytes = 4 << 20
   /// How often the journal is asked whether another instance has appended.

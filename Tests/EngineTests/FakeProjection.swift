@@ -21,6 +21,7 @@ struct FakeProjection: Projection {
   /// Events of an organisation's settings fan out.
   func fansOut(_ index: Int, of batch: EventBatch) -> Bool { batch.events[index].type == .orgSettingsChanged }
   mutating func fanOut(_ index: Int, of batch: EventBatch, position: Int64, store: any RowStream) throws {
+    precondition(table.limit != nil, "a fan-out does not know how much memory it may take")
     if !table.isKnown {
       try store.rows("", []) { table.absorb(&$0) }
       table.settle()
@@ -31,13 +32,18 @@ struct FakeProjection: Projection {
   mutating func runRules(at turn: Turn, store: any RowStream) throws -> [DerivedEvent] {
     [DerivedEvent(topic: .events, subject: "s", id: "\(turn.position)", asOf: turn.hour, json: "{}")]
   }
-  mutating func evict(keeping bytes: Int) -> Bool { false }
+  mutating func evict(keeping bytes: Int) -> Bool {
+    table.limit = bytes
+    return false
+  }
 }
 
 final class CountingTable: Table {
   let statements = TableStatements(
     name: "fake", load: "", copy: "", createStage: "", copyToStage: "", update: "", version: "versions")
   var isWanted = false
+  /// What the rows may take, as `evict` was told.
+  var limit: Int?
   private(set) var isKnown = false
   private var isDirty = false
   private var isStored = false
@@ -64,6 +70,7 @@ final class CountingTable: Table {
   func settle() { isKnown = true }
   var dirtyCount: Int { isDirty ? 1 : 0 }
   var byteCount: Int { dirtyCount * 16 }
+  var heldBytes: Int { 16 }
   func writeChanges(generation: Int32, inserts: inout RowWriter, updates: inout RowWriter) {
     guard isDirty else { return }
     func write(_ writer: inout RowWriter) {

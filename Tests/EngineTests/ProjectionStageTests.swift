@@ -126,6 +126,30 @@ struct ProjectionStageTests {
     #expect(try committedAfter(1_000_000_000, .catchingUp) == ["2"])
   }
 
+  @Test("a batch that changes far more than others is folded in pieces")
+  func pieces() throws {
+    let (database, journal) = (FakeProjectionStore.Database(), FakeJournal())
+    let hours = Array(repeating: 1, count: 70) + [2] + Array(repeating: 1, count: 70)
+    try append(hours, to: journal)
+    let store = FakeProjectionStore(database, journal)
+    let run = FoldRun(
+      FakeProjection(), at: try store.takeOver(instance: InstanceID(name: "a", start: 1)), in: store,
+      settings: ProjectionSettings(cacheBytes: 1, dirtyBytes: 1), publishes: true)
+    var walk = JournalWalk(store)
+    let now = Instant(monotonicNanoseconds: 0, wall: Timestamp(microseconds: 0))
+    let batch = try #require(try walk.batch(after: 0))
+    var places: [Int64] = []
+    while run.place.position < Int64(hours.count) {
+      try run.fold(batch, now)
+      try run.flushUnderLoad(now)
+      places.append(run.place.position)
+    }
+    try run.flush()
+    #expect(places == [64, 71, 135, 141])
+    #expect(row(database) == expected(Int64(hours.count)))
+    #expect(database.content.outbox == ["71"])
+  }
+
   @Test("rows that no journal leads to fail the projection, and nothing is written")
   func fault() throws {
     let (database, journal) = (FakeProjectionStore.Database(), FakeJournal())

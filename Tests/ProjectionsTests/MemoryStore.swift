@@ -12,6 +12,8 @@ class MemoryStore: RowStream {
   private(set) var tables: [String: [Key: StoredRow]] = [:]
   /// What is loaded now, in order of the projection's tables.
   private let live: [any Table]
+  /// The most bytes of rows that a flush of all tables found.
+  private(set) var mostFlushedBytes = 0
   /// Nothing before this position is still to be written.
   var floor: Int64 = 1
 
@@ -62,7 +64,10 @@ class MemoryStore: RowStream {
     for table in live { load(table, table.takeWantedKeys()) }
   }
 
-  func flush() { flush(live) }
+  func flush() {
+    mostFlushedBytes = max(mostFlushedBytes, live.reduce(0) { $0 + $1.heldBytes })
+    flush(live)
+  }
 
   /// What the rules need of these.
   func flushForRules(_ tables: [any Table]) {

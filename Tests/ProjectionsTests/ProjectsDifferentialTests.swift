@@ -127,4 +127,24 @@ struct ProjectsDifferentialTests {
     #expect(back.store.rows(of: "project_days").map { $0.integer(1) } == [Int64(count)])
     Self.compare(facts, back.store, "pages")
   }
+
+  @Test("however many technologies an organisation's projects have, few changed rows wait to be written")
+  func boundedPages() throws {
+    var random = SplitMix(seed: 1)
+    var facts = (0..<16).map { index in
+      let project = ProjectFact(
+        id: "p\(index)", user: "u\(index)", technologies: (0..<64).map { _ in Mention("t\(random.below(1000))") },
+        team: "team", org: "org", complexity: nil, visibility: nil)
+      return Fact(ProjectsWorld.start, .generated(project))
+    }
+    facts.append(Fact(ProjectsWorld.start, .organisation("org", learning: nil, sharing: Sharing.none)))
+    facts.append(Fact(ProjectsWorld.start + 1, .organisation("org", learning: nil, sharing: .public)))
+    // Each project is written, and forgotten, by itself.
+    let borders = Borders(random: random, batch: 5, cut: 100, flush: 100, evict: 100, bytes: 0...0)
+    let outcome = try Self.run(facts, borders)
+    let most = outcome.store.mostFlushedBytes
+    #expect(most >= ProjectsProjection.fanOutBytes)
+    #expect(most < ProjectsProjection.fanOutBytes * 3 / 2)
+    Self.compare(facts, outcome.store, "64 technologies each")
+  }
 }

@@ -211,6 +211,7 @@ package final class Daemon {
     let limit = Int64(configuration.limits.leaseSeconds) * SystemClock.nanosecondsPerSecond
     let watchdog = Watchdog(limitNanoseconds: limit)
     let activity = BackendActivity(configuration)
+    var freeMemory = FreeMemory(limitBytes: configuration.limits.memoryMegabytes << 20)
     var feedAt: Int64 = 0
     while true {
       if isStopSignal(signals.next(within: Self.tickNanoseconds)) { return nil }
@@ -221,6 +222,7 @@ package final class Daemon {
             + "machine.")
       }
       say(statusLine())
+      freeMemory.giveBack()
       let now = SystemClock.monotonicNanoseconds()
       guard now >= feedAt else { continue }
       feedAt = now + min((manager.watchdogNanoseconds ?? limit) / 4, limit / 2)
