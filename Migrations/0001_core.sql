@@ -739,10 +739,14 @@ BEGIN
     ON CONFLICT DO NOTHING;
     INSERT INTO pleat.live_generations (projection, generation) VALUES (p_projection, 1) ON CONFLICT DO NOTHING;
   END IF;
+  -- What is waited for may be a switch: the row is then read again, but not which generation is the live one.
   UPDATE pleat.projection_cursors c SET epoch = c.epoch + 1
     FROM pleat.live_generations g
-    WHERE g.projection = p_projection AND c.projection = g.projection AND c.generation = g.generation
-    RETURNING c.* INTO STRICT v_cursor;
+    WHERE g.projection = p_projection AND c.projection = g.projection AND c.generation = g.generation AND c.phase = 'live'
+    RETURNING c.* INTO v_cursor;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'another generation of % has become live', p_projection USING ERRCODE = 'PL001';
+  END IF;
   IF (v_cursor.fold_version, v_cursor.catalog_version) <> (p_fold_version, p_catalog_version) THEN
     RAISE EXCEPTION 'generation % of % was folded by version % with catalog %, this program has version % with catalog %',
       v_cursor.generation, p_projection, v_cursor.fold_version, v_cursor.catalog_version, p_fold_version, p_catalog_version

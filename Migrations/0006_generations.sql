@@ -146,11 +146,15 @@ CREATE FUNCTION pleat.seize_projection(p_projection text, p_owner text, p_start 
   at_last_day_turn bigint, previous_owner text, previous_start bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  -- As in a takeover: what is waited for may be a switch.
   UPDATE pleat.projection_cursors c SET epoch = c.epoch + 1
     FROM pleat.live_generations g
-    WHERE g.projection = p_projection AND c.projection = g.projection AND c.generation = g.generation
+    WHERE g.projection = p_projection AND c.projection = g.projection AND c.generation = g.generation AND c.phase = 'live'
     RETURNING c.generation, c.epoch, c.position, c.chain, c.greatest_time, c.last_day_turn
-    INTO STRICT live_generation, new_epoch, at_position, at_chain, at_greatest_time, at_last_day_turn;
+    INTO live_generation, new_epoch, at_position, at_chain, at_greatest_time, at_last_day_turn;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'another generation of % has become live', p_projection USING ERRCODE = 'PL001';
+  END IF;
   -- Last, as in every takeover: heartbeats must not wait for what comes before.
   PERFORM pleat.claim_rebuild(p_projection, p_owner, p_start, p_seconds);
   INSERT INTO pleat.leases (resource) VALUES ('projection/' || p_projection) ON CONFLICT DO NOTHING;

@@ -77,4 +77,38 @@ struct GenerationTests {
     _ = try store.beginRebuild(InstanceID(name: "r", start: 1), seconds: 60, acceptLoss: true)
     #expect(try store.liveGeneration()?.position == 5)
   }
+
+  @Test("who takes a projection over while another generation becomes the live one does not fold the one before")
+  func takeoverDuringSwitch() throws {
+    let world = try ProjectionStoreTests.World()
+    let admin = try world.database.connect()
+    try admin.execute("SET ROLE pleat_owner")
+    let file = try #require(try MigrationFile.read(directory: TestCluster.migrations).first { $0.number == 6 })
+    try admin.execute(file.sql)
+    let owner = InstanceID(name: "r", start: 1)
+    let rebuilder = try world.database.projection()
+    let own = try rebuilder.beginRebuild(owner, seconds: 60, acceptLoss: false)
+    let live = try rebuilder.seizeLive(owner, seconds: 15)
+    let switching = try world.database.connect()
+    try switching.execute("BEGIN")
+    _ = try switching.query(
+      "SELECT pleat.swap_generation('p', 1, $1, 2, $2, 0, '', 'r', 1, 60, $3, $4)",
+      [
+        .bigint(live.cursor.epoch), .bigint(own.epoch), .text(world.instance.name), .bigint(world.instance.start),
+      ])
+    let waiting = try SentStatement(
+      world.database.connect(),
+      "SELECT pleat.take_over_projection('p', '\(world.instance.name)', \(world.instance.start), 1, 1)")
+    try world.database.waitUntil(
+      "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = \(waiting.connection.backendPID) AND wait_event_type = 'Lock')"
+    )
+    try switching.execute("COMMIT")
+    let error = #expect(throws: PostgresError.self) { try waiting.wait() }
+    guard case .server(let server) = error, server.sqlState == "PL001" else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    let next = try world.database.projection()
+    #expect(try next.takeOver(instance: world.instance).generation == own.generation)
+  }
 }
