@@ -14,7 +14,8 @@ CREATE TABLE pleat.erasures (
   letters_until bigint NOT NULL DEFAULT 0,
   letters_to   bigint NOT NULL DEFAULT 0,
   busy_until   timestamptz NOT NULL DEFAULT '-infinity',
-  position     bigint
+  position     bigint,
+  also         uuid[] NOT NULL DEFAULT '{}'
 );
 CREATE UNIQUE INDEX erasures_open ON pleat.erasures (person) WHERE position IS NULL;
 COMMENT ON TABLE pleat.erasures IS 'Erasures of people. Nothing here holds an id.';
@@ -27,6 +28,8 @@ COMMENT ON COLUMN pleat.erasures.letters_until IS 'The last dead letter at the b
 COMMENT ON COLUMN pleat.erasures.letters_to IS 'Dead letters are searched up to this id.';
 COMMENT ON COLUMN pleat.erasures.busy_until IS 'Somebody who knows the id is at work, and will append the event.';
 COMMENT ON COLUMN pleat.erasures.position IS 'Of the erasure''s event; NULL before it.';
+COMMENT ON COLUMN pleat.erasures.also IS
+  'Ids of requests that have extended it: what the cursor topic names by one of these is known, and not begun again.';
 
 CREATE TABLE pleat.erasure_ends (
   erasure     uuid NOT NULL REFERENCES pleat.erasures ON DELETE CASCADE,
@@ -112,13 +115,15 @@ BEGIN
   -- What is begun is extended: one erasure of a person at a time.
   SELECT e.id INTO v_id FROM pleat.erasures e WHERE e.person = p_person AND e.position IS NULL FOR UPDATE;
   IF NOT FOUND THEN
-    INSERT INTO pleat.erasures (id, person, requested_at, search_until) VALUES (p_id, p_person, p_requested_at, 0)
-      ON CONFLICT DO NOTHING RETURNING id INTO v_id;
-    IF v_id IS NULL THEN
-      RETURN p_id;
+    SELECT e.id INTO v_id FROM pleat.erasures e WHERE e.id = p_id OR p_id = ANY (e.also);
+    IF FOUND THEN
+      RETURN v_id;
     END IF;
+    INSERT INTO pleat.erasures (id, person, requested_at, search_until) VALUES (p_id, p_person, p_requested_at, 0);
+    v_id := p_id;
     v_changed := true;
   END IF;
+  UPDATE pleat.erasures e SET also = e.also || p_id WHERE e.id = v_id AND p_id <> ALL (e.id || e.also);
   WITH entered AS (
     INSERT INTO pleat.erasure_ends AS e (erasure, topic, partition, incarnation, end_offset)
       SELECT v_id, n.topic, n.partition, n.incarnation, n.end_offset

@@ -46,9 +46,12 @@ package final class PostgresErasureStore: ErasureStore {
   package func known(_ ids: [String]) throws(StoreError) -> Set<String> {
     if ids.isEmpty { return [] }
     return Set(
-      try store.query("SELECT id::text FROM pleat.erasures WHERE id::text = ANY ($1)", [.texts(ids)]).map { row in
-        row.text() ?? ""
-      })
+      try store.query(
+        """
+        SELECT k.id FROM unnest($1) k (id)
+        WHERE EXISTS (SELECT FROM pleat.erasures e WHERE e.id::text = k.id OR k.id = ANY (e.also::text[]))
+        """, [.texts(ids)]
+      ).map { row in row.text() ?? "" })
   }
 
   package func begin(_ record: ErasureRecord) throws(StoreError) -> String {

@@ -51,7 +51,12 @@ struct ErasureStoreTests {
     let open = try store.open()
     #expect(open.count == 1 && open[0].searchUntil == 30 && open[0].hash == 7)
     #expect(open[0].ends == Self.record(1, end: 40).ends)
-    #expect(try store.known([Self.record(1).id, Self.record(2).id]) == [Self.record(1).id])
+    // The cursor topic may name the second alone: it is not to be begun once the first is done.
+    let ids = (1...3).map { Self.record($0).id }
+    #expect(try store.known(ids) == Set(ids.prefix(2)))
+    try database.connect().execute("UPDATE pleat.erasures SET position = 1")
+    #expect(try store.begin(Self.record(2, end: 40)) == Self.record(1).id)
+    #expect(try store.open().isEmpty)
   }
 
   @Test("a rewritten segment keeps its chain value, with what was chained beside it")
