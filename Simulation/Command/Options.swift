@@ -8,8 +8,12 @@ struct UsageError: Error, CustomStringConvertible {
 struct Options {
   static let usage = """
     simulate [--seeds N] [--from N] [--jobs N] [--mutation NAME]   runs seeds, says which fail
-    simulate --seed N [--mutation NAME]                            replays one, with everything that happens
-    simulate --mutations [--seeds N] [--from N]                    looks for a seed that notices each mutation
+    simulate … --count-faults                                      and how often each fault happened
+    simulate --schedules [--mutation NAME]                         lives through the schedules known to be hard
+    simulate --schedule NAME [--mutation NAME]                     through one, with everything that happens
+    simulate --seed N [--calls] [--mutation NAME]                  replays one, with everything that happens
+    simulate --mutations [--seeds N] [--from N] [--jobs N]         looks for a seed that notices each mutation
+    NAME may be several, with + between them: what stands behind each other is missed together
     """
 
   var first: UInt64 = 1
@@ -17,6 +21,9 @@ struct Options {
   var jobs = 1
   var replays = false
   var huntsMutations = false
+  var countsFaults = false
+  var tellsCalls = false
+  var schedules: [Schedule] = []
   var mutation: Mutation?
 
   init() {}
@@ -39,6 +46,14 @@ struct Options {
         count = 1
         replays = true
       case "--mutations": huntsMutations = true
+      case "--schedules": schedules = Schedule.all
+      case "--schedule":
+        schedules = Schedule.all.filter { [name = rest.first] in $0.name.hasPrefix(name ?? "") }
+        _ = rest.popFirst()
+        tellsCalls = true
+        guard !schedules.isEmpty else { throw UsageError(description: "No schedule has this name.") }
+      case "--calls": tellsCalls = true
+      case "--count-faults": countsFaults = true
       case "--mutation":
         guard let name = rest.popFirst(), let found = Mutation(named: name) else {
           let names = Mutation.all.map(\.name).joined(separator: ", ")

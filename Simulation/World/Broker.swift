@@ -2,8 +2,10 @@ import Engine
 
 /// A record that stood in a topic, for the checks: what it was, and from when to when it was there for readers.
 struct Published {
-  /// The event's id; nil for what is no valid event.
+  /// The event's id; nil for what is no event, and cannot become one.
   var id: String?
+  /// It is refused; with an id, a higher version could read it.
+  var isBad: Bool
   var value: [UInt8]
   var bornAt: Int64
   var diedAt: Int64 = .max
@@ -22,6 +24,7 @@ final class PartitionLog {
     var value: [UInt8]
     /// The event's id, as the producer knows it.
     var id: String?
+    var isBad = false
   }
 
   var low: Int64 = 0
@@ -80,13 +83,15 @@ final class Broker {
 
   /// Appends one record; in a transaction it is seen once that commits.
   @discardableResult
-  func append(_ partition: TopicPartition, key: [UInt8], value: [UInt8], id: String?, transaction: Int = 0) -> Int64 {
+  func append(
+    _ partition: TopicPartition, key: [UInt8], value: [UInt8], id: String?, isBad: Bool = false, transaction: Int = 0
+  ) -> Int64 {
     guard let log = log(partition) else { return -1 }
     let offset = log.high
     log.entries.append(
       PartitionLog.Entry(
         offset: offset, transaction: transaction, timestamp: world.scheduler.now / 1_000_000, key: key, value: value,
-        id: id))
+        id: id, isBad: isBad))
     log.high += 1
     if transaction != 0 {
       if log.open[transaction] == nil {
@@ -102,7 +107,7 @@ final class Broker {
 
   private func note(_ partition: TopicPartition, _ entry: PartitionLog.Entry) {
     history[partition, default: [:]][entry.offset, default: []].append(
-      Published(id: entry.id, value: entry.value, bornAt: world.scheduler.now))
+      Published(id: entry.id, isBad: entry.isBad, value: entry.value, bornAt: world.scheduler.now))
   }
 
   func beginTransaction() -> Int {
@@ -112,6 +117,7 @@ final class Broker {
 
   func end(_ transaction: Int, _ ending: Ending) {
     guard endings[transaction] == .open else { return }
+    if ending == .aborted { world.count(.abortedTransaction) }
     endings[transaction] = ending
     for partition in touched.removeValue(forKey: transaction) ?? [] {
       guard let log = logs[partition], log.open.removeValue(forKey: transaction) != nil else { continue }
@@ -170,6 +176,7 @@ final class Broker {
       guard let transaction = producer.transaction, world.scheduler.now - producer.openedAt > nanoseconds else {
         continue
       }
+      world.count(.timedOutTransaction)
       end(transaction, .aborted)
       producers[id]?.transaction = nil
       producers[id]?.epoch += 1
@@ -198,6 +205,20 @@ final class Broker {
     log.entries.removeLast(log.entries.count - log.index(from: end))
     log.high = end
     log.open = log.open.filter { $0.value < end }
+  }
+
+  /// Of what is committed, the last of each key stays; offsets do not move.
+  func compact(_ partition: TopicPartition) {
+    guard let log = log(partition) else { return }
+    let stable = log.lastStable
+    var newest: [[UInt8]: Int64] = [:]
+    for entry in log.entries where !entry.isMarker && endings[entry.transaction] == .committed {
+      newest[entry.key] = entry.offset
+    }
+    log.entries.removeAll { entry in
+      guard entry.offset < stable, !entry.isMarker, endings[entry.transaction] != .open else { return false }
+      return endings[entry.transaction] == .aborted || newest[entry.key].map { $0 > entry.offset } ?? false
+    }
   }
 
   func delete(_ partition: TopicPartition) {

@@ -4,6 +4,9 @@ import Engine
 final class Chaos {
   private let world: World
   private var snapshots: [DatabaseState] = []
+  /// What a standby had a moment ago.
+  private var standby: [DatabaseState] = []
+  private static let standbyLimit = 5
   private var newcomers = 0
 
   /// Backups that a restore may choose from.
@@ -16,12 +19,16 @@ final class Chaos {
     every(profile.crash, "crash") { $0.crash() }
     every(profile.pause, "pause") { $0.pause() }
     every(profile.databaseRestart, "restart") { chaos in
+      chaos.world.count(.databaseRestart)
       chaos.world.trace("-- the database restarts")
       chaos.world.database.restart(awayFor: chaos.duration(0.01...2))
     }
     every(profile.restore.map { $0 / 8 }, "snapshot") { $0.snapshot() }
     every(profile.restore, "restore") { $0.restore() }
+    if profile.failover != nil { every(0.2, "standby") { $0.replicate() } }
+    every(profile.failover, "failover") { $0.failOver() }
     every(profile.brokerAway, "broker") { chaos in
+      chaos.world.count(.brokerAway)
       chaos.world.trace("-- the broker is away")
       chaos.world.broker.awayUntil = chaos.world.scheduler.now + chaos.duration(0.05...4)
     }
@@ -30,10 +37,16 @@ final class Chaos {
       chaos.world.trace("-- the database's disk is full")
       chaos.world.database.diskFullUntil = chaos.world.scheduler.now + chaos.duration(0.2...4)
     }
+    every(profile.slowDisk, "slow disk") { chaos in
+      chaos.world.count(.slowDisk)
+      chaos.world.trace("-- the database's disk is slow")
+      chaos.world.database.slowUntil = chaos.world.scheduler.now + chaos.duration(0.2...4)
+    }
     every(profile.clockStep, "clocks") { $0.clockStep() }
     every(profile.newcomer, "newcomer") { $0.newcomer() }
     every(profile.namesake, "namesake") { chaos in
       guard let instance = chaos.anybody() else { return }
+      chaos.world.count(.namesake)
       chaos.world.trace("-- somebody starts a second \(instance.name)")
       Instance.start(instance.name, in: chaos.world)
     }
@@ -41,11 +54,29 @@ final class Chaos {
     every(profile.recreate, "recreate") { $0.recreate() }
     every(profile.retention, "retention") { $0.retention() }
     every(profile.foreignTransaction, "foreign") { $0.foreignTransaction() }
+    every(profile.compaction, "compaction") { chaos in
+      chaos.world.count(.compaction)
+      chaos.world.broker.compact(SimulatedOutputLog.cursorTopic)
+    }
+    every(profile.rebuild, "rebuild") { chaos in
+      let rebuilder = Rebuilder.start(chaos.world.scheduler.random.pick(World.projections), in: chaos.world)
+      chaos.haunt(rebuilder.process, killed: .rebuilderGone, paused: .rebuilderPause)
+    }
+    every(profile.discard, "discard") { $0.discard() }
+    every(profile.erasure, "erasure") { chaos in
+      let command = chaos.world.commands.count
+      Forgetting.start(chaos.world.scheduler.random.pick(World.people), in: chaos.world)
+      chaos.haunt(chaos.world.commands[command], killed: .forgetGone, paused: nil)
+    }
+    every(profile.retry, "retry") { LetterRetry.start(in: $0.world) }
+    if let moment = profile.upgradeAt {
+      world.scheduler.spawn("upgrade", after: Int64(moment * 1e9)) { [self] in upgrade() }
+    }
     // Transactions of the dead time out.
     world.scheduler.spawn("transaction timeouts") { [world] in
       while !world.scheduler.isEnding {
         world.scheduler.sleep(1_000_000_000)
-        world.broker.expireTransactions(olderThan: 15_000_000_000)
+        world.broker.expireTransactions(olderThan: 4_000_000_000)
       }
     }
   }
@@ -88,9 +119,11 @@ final class Chaos {
     if running.count > 1, world.scheduler.random.chance(0.6) {
       let leaving = world.scheduler.random.pick(running)
       world.trace("-- \(leaving.name) is to stop")
+      world.count(.departure)
       leaving.stop()
     } else if running.count < 4 {
       newcomers += 1
+      world.count(.arrival)
       Instance.start("n\(newcomers)", in: world)
     }
   }
@@ -99,10 +132,12 @@ final class Chaos {
     guard let instance = anybody() else { return }
     let until = world.scheduler.now + duration(0.2...5)
     if world.scheduler.random.chance(0.6) {
+      world.count(.databaseUnreachable)
       world.trace("-- \(instance.name) does not reach the database")
       instance.process.databaseAwayUntil = until
       for session in instance.process.sessions where !session.isTerminated { world.endLater(session) }
     } else {
+      world.count(.brokerUnreachable)
       world.trace("-- \(instance.name) does not reach the broker")
       instance.process.brokerAwayUntil = until
     }
@@ -113,7 +148,9 @@ final class Chaos {
     if world.scheduler.random.chance(0.4) {
       // Small: a clock that leaps ends every lease, as it should.
       world.database.skew += step / 3_600
+      world.count(.databaseClock)
     } else {
+      world.count(.instanceClock)
       anybody()?.process.wallSkew = step
     }
   }
@@ -127,11 +164,80 @@ final class Chaos {
     }
   }
 
+  private func replicate() {
+    standby.append(world.database.state)
+    if standby.count > Self.standbyLimit { standby.removeFirst() }
+  }
+
+  private func failOver() {
+    guard !standby.isEmpty, world.database.awayUntil <= world.scheduler.now else { return }
+    world.count(.failover)
+    let state = world.scheduler.random.pick(standby)
+    standby = []
+    world.trace("-- a standby takes over that stands at position \(state.head.position)")
+    world.database.restart(awayFor: duration(0.01...2), with: state)
+  }
+
   private func restore() {
     guard !snapshots.isEmpty else { return }
+    world.count(.restore)
     let state = snapshots[world.scheduler.random.int(0...snapshots.count - 1)]
     world.trace("-- the database goes back to position \(state.head.position)")
     world.database.restart(awayFor: duration(0.01...2), with: state)
+  }
+
+  private func discard() {
+    let projection = world.scheduler.random.pick(World.projections)
+    let session = world.database.open(for: "operator")
+    defer { session.terminate() }
+    guard world.database.awayUntil <= world.scheduler.now else { return }
+    do throws(StoreError) {
+      try session.execute { session throws(StoreError) in try session.discardRebuild(projection) }
+      world.count(.discard)
+      world.trace("-- what is being rebuilt of \(projection) is given up")
+    } catch {
+      world.trace("-- discard: \(error.message)")
+    }
+  }
+
+  // MARK: Commands and versions
+
+  /// Some commands are killed, others stopped until their leases are gone.
+  private func haunt(_ process: Process, killed: FaultKind, paused: FaultKind?) {
+    let luck = world.scheduler.random.int(0...9)
+    guard luck < 5 else { return }
+    world.scheduler.spawn("fate of \(process.name)", after: duration(0...1.5)) { [world] in
+      guard world.isTroubled, !world.scheduler.isEnding, !process.fibers.isEmpty else { return }
+      if luck < 2 {
+        world.count(killed)
+        world.trace("\(process.name) is killed")
+        process.die(world.scheduler)
+        for session in process.sessions where !session.isTerminated { world.endLater(session) }
+      } else if let paused {
+        world.count(paused)
+        let length = world.scheduler.random.nanoseconds(0.2...Double(world.profile.leaseSeconds) * 3)
+        world.trace("\(process.name) is stopped for \(length / 1_000_000) ms")
+        process.pausedUntil = world.scheduler.now + length
+      }
+    }
+  }
+
+  /// Most instances are replaced one after the other; some stay as they are.
+  private func upgrade() {
+    if world.scheduler.isEnding || !world.isTroubled { return }
+    world.count(.upgrade)
+    world.version = 2
+    world.trace("-- version 2 is rolled out")
+    for instance in world.instances where world.scheduler.random.chance(0.7) {
+      world.scheduler.sleep(duration(0...1))
+      if world.scheduler.isEnding || !world.isTroubled { return }
+      guard instance.isRunning, !instance.isStopping else { continue }
+      if world.scheduler.random.chance(0.5) { instance.crash() } else { instance.stop() }
+      world.scheduler.spawn("restart of \(instance.name)", after: duration(0.3...2)) { [world] in
+        if world.scheduler.isEnding { return }
+        Instance.start(instance.name, in: world)
+      }
+    }
   }
 
   // MARK: Topics
@@ -143,6 +249,7 @@ final class Chaos {
     guard isUnderWay else { return }
     let partition = world.scheduler.random.pick(world.inputs)
     guard let log = world.broker.log(partition), log.high > log.low else { return }
+    world.count(.truncate)
     let lost = Int64(world.scheduler.random.int(1...6))
     world.trace("-- \(partition) loses its last \(lost) offsets")
     world.disturb(partition, replaced: true)
@@ -153,6 +260,7 @@ final class Chaos {
     guard isUnderWay else { return }
     let partition = world.scheduler.random.pick(world.inputs)
     guard world.broker.log(partition) != nil else { return }
+    world.count(.recreate)
     world.trace("-- \(partition) is deleted")
     world.disturb(partition, replaced: true)
     world.broker.delete(partition)
@@ -168,6 +276,7 @@ final class Chaos {
     // Mostly what was read long ago, sometimes what nobody has read yet.
     let read = world.database.state.partitions[partition]?.nextOffset ?? log.low
     let before = world.scheduler.random.chance(0.7) ? (log.low + read) / 2 : log.high - 1
+    world.count(.retention)
     world.trace("-- \(partition) keeps nothing before \(before)")
     world.disturb(partition, replaced: false)
     world.broker.deleteRecords(partition, before: before)
@@ -179,6 +288,7 @@ final class Chaos {
       SimulatedOutputLog.cursorTopic, TopicPartition(SimulatedOutputLog.eventsTopic, 0),
     ])
     guard world.broker.log(topic) != nil else { return }
+    world.count(.foreignTransaction)
     let transaction = world.broker.beginTransaction()
     world.broker.append(topic, key: Array("x".utf8), value: Array("{}".utf8), id: nil, transaction: transaction)
     world.trace("-- somebody has a transaction open over \(topic)")

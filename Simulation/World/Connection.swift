@@ -37,6 +37,9 @@ final class Connection {
     if needsSession, !session.isInTransaction { throw .unavailable("the transaction is gone") }
     let fate = world.fate(.database)
     if fate != .answered { world.trace("\(name): \(what) is \(fate)") }
+    let isCommit = what == "commit" || what == "append"
+    world.onCall?(process, what)
+    try requireProcess()
     switch fate {
     case .answered:
       if let delay = world.latency() {
@@ -51,13 +54,16 @@ final class Connection {
       }
       return result
     case .requestLost:
+      world.count(.databaseRequestLost)
       lose(session)
     case .replyLost:
+      world.count(isCommit ? .commitReplyLost : .databaseReplyLost)
       do throws(StoreError) { _ = try session.execute(body) } catch {
         world.trace("\(name): \(what) failed unheard: \(error.message)")
       }
       lose(session)
     case .late:
+      world.count(isCommit ? .commitLate : .databaseLate)
       self.session = nil
       executeLate(what, session, body)
     }

@@ -41,10 +41,12 @@ struct DatabaseState {
   }
 
   struct Letter {
+    var id: Int64
     var partition: TopicPartition
     var incarnation: Int32
     var offset: Int64
     var value: [UInt8]
+    var isErased = false
   }
 
   struct LetterKey: Hashable {
@@ -60,7 +62,12 @@ struct DatabaseState {
     var appendedAt: Int64 = 0
   }
 
+  enum Phase { case making, live, old }
+
   struct Generation {
+    /// Of the fold.
+    var version: Int
+    var phase: Phase
     var epoch: Int64 = 0
     var place = ProjectionPlace(position: 0, chain: [], greatestTime: nil, lastDayTurn: 0)
     var state = ProjectionState.catchingUp
@@ -69,10 +76,38 @@ struct DatabaseState {
   struct GenerationKey: Hashable {
     var projection: String
     var number: Int32
+    /// Worlds have few: whole strings would take longer to hash than to compare.
+    func hash(into hasher: inout Hasher) { hasher.combine(number &* 8 &+ Int32(projection.utf8.count)) }
+  }
+
+  /// From which position on which version's derived events count: for the checks, no table holds it.
+  struct Reign {
+    var since: Int64
+    var version: Int
   }
 
   struct Outbox {
     var entries: [OutboxEntry] = []
+  }
+
+  struct Erasure {
+    var record: ErasureRecord
+    /// Ids of requests that have extended it.
+    var aliases: Set<String> = []
+    var number: Int64
+    var searchUntil: Int64 = 0
+    var searchedTo: Int64 = 0
+    var lettersUntil: Int64 = 0
+    var lettersTo: Int64 = 0
+    var busyUntil: Int64 = .min
+    /// Of its event; nil before it.
+    var position: Int64?
+    /// First positions of what it has rewritten.
+    var segments: Set<Int64> = []
+    /// Begun by ingest, and nobody who knows the id was at it since: for the checks.
+    var isIngests: Bool
+
+    var isSearched: Bool { searchedTo >= searchUntil && lettersTo >= lettersUntil }
   }
 
   var isPublishing: Bool?
@@ -83,15 +118,25 @@ struct DatabaseState {
   var partitions: [TopicPartition: PartitionRow] = [:]
   var skips: [Skip] = []
   var letters: [LetterKey: Letter] = [:]
+  /// Ids given out.
+  var letterCount: Int64 = 0
+  var erasures: [String: Erasure] = [:]
+  var erasureCount: Int64 = 0
   var head: Head
   var journal: [Segment] = []
   var live: [String: Int32] = [:]
   var generations: [GenerationKey: Generation] = [:]
+  var reigns: [String: [Reign]] = [:]
   var tables: [TableKey: TableRows] = [:]
   var turns: [GenerationKey: [Int64]] = [:]
   var outbox: [String: Outbox] = [:]
   var relayEpoch: Int64 = 0
   var relayPlaces: [String: RelayPlace] = [:]
+
+  /// The erasure of this id, or the one that a request of this id has extended.
+  func erasure(knownAs id: String) -> Erasure? {
+    erasures[id] ?? erasures.values.first { $0.aliases.contains(id) }
+  }
 
   /// Whether the segment that holds a position has this chain value; an empty value: yes.
   func journalHas(_ position: Int64, _ chain: [UInt8]) -> Bool {
@@ -120,6 +165,8 @@ final class Segment {
   let chain: [UInt8]
   let greatestSoFar: Timestamp
   let appendedAt: Int64
+  /// The digests that were chained, where an erasure has put something else there since.
+  let chainedDigests: (payload: [UInt8], identities: [UInt8])
   private var decoded: EventBatch?
 
   init(
@@ -127,8 +174,21 @@ final class Segment {
   ) {
     (self.firstPosition, self.draft, self.previousChain) = (firstPosition, draft, previousChain)
     (self.greatestSoFar, self.appendedAt) = (greatestSoFar, appendedAt)
+    chainedDigests = (draft.payloadDigest, draft.identitiesDigest)
     chain = Self.chainValue(previousChain, firstPosition, draft, greatestSoFar, appendedAt)
   }
+
+  /// The same place in the journal, with what an erasure has put there.
+  init(_ other: Segment, payload: [UInt8], identities: [UInt8]) {
+    var draft = other.draft
+    (draft.payload, draft.identities) = (payload, identities)
+    (draft.payloadDigest, draft.identitiesDigest) = (SHA256.digest(of: payload), SHA256.digest(of: identities))
+    (firstPosition, self.draft, previousChain) = (other.firstPosition, draft, other.previousChain)
+    (greatestSoFar, appendedAt, chainedDigests) = (other.greatestSoFar, other.appendedAt, other.chainedDigests)
+    chain = other.chain
+  }
+
+  var isErased: Bool { chainedDigests.payload != draft.payloadDigest }
 
   var lastPosition: Int64 { firstPosition + Int64(draft.count) - 1 }
 
@@ -167,6 +227,10 @@ struct TableKey: Hashable {
   var projection: String
   var generation: Int32
   var table: String
+  /// As that of a generation.
+  func hash(into hasher: inout Hasher) {
+    hasher.combine(generation &* 64 &+ Int32(projection.utf8.count) &* 8 &+ Int32(table.utf8.count))
+  }
 }
 
 /// `T_current` of one generation, and its versions.

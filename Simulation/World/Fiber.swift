@@ -222,6 +222,8 @@ final class Process {
   var brokerAwayUntil: Int64 = 0
   fileprivate(set) var fibers: [Fiber] = []
   var sessions: [Session] = []
+  /// A transaction is open, or a statement under way.
+  var isAtWork: Bool { sessions.contains { !$0.isTerminated && ($0.isInTransaction || $0.isExecuting) } }
 
   init(_ name: String) { self.name = name }
 

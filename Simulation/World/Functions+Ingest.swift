@@ -46,6 +46,8 @@ extension Session {
   func takeOverPartition(
     _ partition: TopicPartition, _ me: InstanceID, firstOffset: Int64, clusterID: String
   ) throws(StoreError) -> PartitionCursor {
+    // Shared in PostgreSQL; here one takeover at a time.
+    try lock(.erasures, endsBlockers: true)
     if world.holds(.takeoverWaits) { try lock(.partition(partition), endsBlockers: true) }
     var row =
       state.partitions[partition] ?? DatabaseState.PartitionRow(nextOffset: firstOffset, firstOffset: firstOffset)
@@ -65,8 +67,9 @@ extension Session {
   ) throws(StoreError) {
     try lock(.partition(partition))
     guard let row = state.partitions[partition], row.epoch == epoch || !world.holds(.noteEpoch) else {
-      throw .lost("the epoch of \(partition) is not \(epoch) any more")
+      throw world.lost("the epoch of \(partition) is not \(epoch) any more")
     }
+    if row.epoch != epoch { world.violation("\(partition) is noted as \(noted) by who has lost it") }
     change {
       $0.partitions[partition]?.state = noted
       $0.partitions[partition]?.reason = reason
@@ -83,7 +86,7 @@ extension Session {
       let row = state.partitions[move.partition]
       guard let row, row.epoch == move.epoch || !world.holds(.appendEpoch),
         row.nextOffset == move.from || !world.holds(.appendPlace)
-      else { throw .lost("the cursor of \(move.partition) is not at epoch \(move.epoch) and offset \(move.from)") }
+      else { throw world.lost("the cursor of \(move.partition) is not at epoch \(move.epoch) and offset \(move.from)") }
       change { state in
         guard var row = state.partitions[move.partition] else { return }
         row.nextOffset = move.to
@@ -127,12 +130,15 @@ extension Session {
     let key = DatabaseState.LetterKey(
       partition: letter.partition, incarnation: letter.incarnation, offset: letter.offset)
     guard state.letters[key] == nil else { throw world.constraint("a dead letter twice: \(key)") }
+    // A sequence: given out whether it is committed or not.
+    database.state.letterCount += 1
     let row = DatabaseState.Letter(
-      partition: letter.partition, incarnation: letter.incarnation, offset: letter.offset, value: letter.value ?? [])
+      id: database.state.letterCount, partition: letter.partition, incarnation: letter.incarnation,
+      offset: letter.offset, value: letter.value ?? [])
     change { $0.letters[key] = row }
   }
 
-  private func appendSegments(_ drafts: [SegmentDraft]) throws(StoreError) -> [AppendedSegment] {
+  func appendSegments(_ drafts: [SegmentDraft]) throws(StoreError) -> [AppendedSegment] {
     guard !drafts.isEmpty else { return [] }
     var head = state.head
     if world.holds(.headLock) { try lock(.journalHead) } else { try linger() }
@@ -156,7 +162,11 @@ extension Session {
       $0.head = after
       $0.journal += segments
     }
-    afterCommit { [world] in world.notifyAppend() }
+    let added = segments
+    afterCommit { [world] in
+      world.checkErased(added)
+      world.notifyAppend()
+    }
     return appended
   }
 
@@ -165,6 +175,7 @@ extension Session {
     try lock(.partition(partition))
     guard let row = state.partitions[partition] else { throw .refused("no partition \(partition) has been read yet") }
     let isBack = to <= row.nextOffset
+    world.count(.skip)
     let skip = DatabaseState.Skip(
       partition: partition, from: row.nextOffset, to: to, fromIncarnation: row.incarnation,
       incarnation: row.incarnation + (isBack ? 1 : 0), at: world.scheduler.now)

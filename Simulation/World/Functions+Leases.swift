@@ -31,37 +31,37 @@ extension Session {
     let length = Int64(seconds) * 1_000_000
     let aliveUntil = database.clock + length
     change { $0.instances[me.name]?.until = aliveUntil }
-    // The rows that the statement's own changes will leave behind, for its answer.
-    var leases = state.leases
-    for resource in resources where leases[resource] == nil {
-      leases[resource] = DatabaseState.LeaseRecord()
+    // What the statement's own changes will leave behind, for its answer.
+    var changed: [String: DatabaseState.LeaseRecord] = [:]
+    for resource in resources where state.leases[resource] == nil {
+      changed[resource] = DatabaseState.LeaseRecord()
       change { if $0.leases[resource] == nil { $0.leases[resource] = DatabaseState.LeaseRecord() } }
     }
-    let mentioned = Set(held + renew + release)
-    for resource in mentioned.sorted() where state.leases[resource]?.owner == me { try lock(.lease(resource)) }
+    let mentioned = Set(held + renew + release).sorted()
+    for resource in mentioned where state.leases[resource]?.owner == me { try lock(.lease(resource)) }
     let until = database.clock + length
-    for resource in mentioned.sorted() {
-      guard let lease = state.leases[resource], lease.owner == me else {
-        leases[resource] = state.leases[resource] ?? DatabaseState.LeaseRecord()
-        continue
-      }
+    for resource in mentioned {
+      guard let lease = state.leases[resource], lease.owner == me else { continue }
       if release.contains(resource) {
-        leases[resource] = DatabaseState.LeaseRecord()
+        changed[resource] = DatabaseState.LeaseRecord()
         change { $0.leases[resource] = DatabaseState.LeaseRecord() }
       } else if renew.contains(resource) || held.contains(resource) && lease.backend?.isAtWork == true {
-        leases[resource]?.until = until
+        var renewed = lease
+        renewed.until = until
+        changed[resource] = renewed
         change { $0.leases[resource]?.until = until }
       }
     }
     let now = database.clock
     var alive = state.instances.filter { $0.value.until > now }.keys.sorted()
     if !alive.contains(me.name) { alive = (alive + [me.name]).sorted() }
+    var rows = state.leases.map { ($0.key, changed[$0.key] ?? $0.value) }
+    for (resource, lease) in changed where state.leases[resource] == nil { rows.append((resource, lease)) }
+    rows.sort { $0.0 < $1.0 }
     return .overview(
       LeaseOverview(
         instances: alive,
-        leases: leases.sorted { $0.key < $1.key }.map {
-          LeaseRow(resource: $0.key, owner: $0.value.until > now ? $0.value.owner : nil)
-        }))
+        leases: rows.map { LeaseRow(resource: $0.0, owner: $0.1.until > now ? $0.1.owner : nil) }))
   }
 
   /// `pleat.acquire_leases`

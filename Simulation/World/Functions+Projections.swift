@@ -5,15 +5,28 @@ import Projections
 /// The functions of `0001_core.sql` that projections and the relay call.
 extension Session {
   /// `pleat.take_over_projection`
-  func takeOverProjection(_ projection: String, _ me: InstanceID) throws(StoreError) -> ProjectionCursor {
+  func takeOverProjection(
+    _ projection: String, _ me: InstanceID, version: Int
+  ) throws(StoreError) -> ProjectionCursor {
+    // As of the statement's beginning: what it waits for may be a switch to another generation.
+    let isFirst = state.live[projection] == nil
     let number = state.live[projection] ?? 1
     let key = DatabaseState.GenerationKey(projection: projection, number: number)
     if world.holds(.takeoverWaits) { try lock(.generation(projection, number), endsBlockers: true) }
-    var row = state.generations[key] ?? DatabaseState.Generation()
+    var row = state.generations[key] ?? DatabaseState.Generation(version: version, phase: .live)
+    guard row.phase == .live || !world.holds(.livePhase) else {
+      throw .lost("another generation of \(projection) has become live")
+    }
+    guard row.version == version || !world.holds(.ownVersion) else {
+      throw .foreign("generation \(number) of \(projection) was folded by version \(row.version)")
+    }
     if world.holds(.takeoverRaisesEpoch) { row.epoch += 1 }
     let taken = row
     change {
-      $0.live[projection] = number
+      if isFirst {
+        $0.live[projection] = number
+        $0.reigns[projection] = [DatabaseState.Reign(since: 0, version: taken.version)]
+      }
       $0.generations[key] = taken
     }
     try claimLease(LeaseResource.projection(projection), me)
@@ -26,13 +39,15 @@ extension Session {
   ) throws(StoreError) {
     let key = DatabaseState.GenerationKey(projection: projection, number: cursor.generation)
     try lock(.generation(projection, cursor.generation))
-    guard let row = state.generations[key] else { throw .lost("no generation \(cursor.generation) of \(projection)") }
+    guard let row = state.generations[key] else {
+      throw world.lost("no generation \(cursor.generation) of \(projection)")
+    }
     let stands = places[key] ?? row.place
     let isThere =
       stands.position == cursor.place.position && stands.chain == cursor.place.chain
       && cursor.place.position <= place.position
     guard row.epoch == cursor.epoch || !world.holds(.projectionEpoch), isThere || !world.holds(.projectionPlace) else {
-      throw .lost("the cursor of \(projection) is not at epoch \(cursor.epoch) and \(cursor.place.position)")
+      throw world.lost("the cursor of \(projection) is not at epoch \(cursor.epoch) and \(cursor.place.position)")
     }
     guard state.journalHas(place.position, place.chain) || !world.holds(.chainValue) else {
       throw .lost("the journal does not have the events up to \(place.position)")
@@ -57,7 +72,7 @@ extension Session {
   func moveRelay(epoch: Int64, places: [String: RelayPlace]) throws(StoreError) {
     try lock(.relayCursor)
     guard state.relayEpoch == epoch || !world.holds(.relayEpoch) else {
-      throw .lost("the epoch of the relay is not \(epoch) any more")
+      throw world.lost("the epoch of the relay is not \(epoch) any more")
     }
     guard !world.holds(.relayPlaceChain) || places.values.allSatisfy({ state.journalHas($0.position, $0.chain) }) else {
       throw .lost("the journal does not have the events that the relay has published")

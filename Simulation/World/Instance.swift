@@ -8,6 +8,8 @@ final class Instance {
   let leases = Leases()
   let tail: JournalTail
   let source: SimulatedSource
+  /// Of its folds.
+  let version: Int
   private let world: World
   private var actors: [Fiber] = []
   private(set) var isStopping = false
@@ -24,13 +26,13 @@ final class Instance {
     let instance = Instance(name, world)
     world.instances.removeAll { !$0.isRunning }
     world.instances.append(instance)
-    world.trace("\(name) starts")
+    world.trace("\(name) starts, version \(instance.version)")
     instance.run()
     return instance
   }
 
   private init(_ name: String, _ world: World) {
-    (self.name, self.world) = (name, world)
+    (self.name, self.world, version) = (name, world, world.version)
     process = Process(name)
     process.monotonicOffset = world.scheduler.random.nanoseconds(1...1_000_000)
     process.wallSkew = Int64(world.scheduler.random.int(-20_000_000...20_000_000))
@@ -62,27 +64,45 @@ final class Instance {
       settings: IngestSettings(
         topics: [World.inputTopic], flushMilliseconds: 20, flushEvents: world.profile.flushEvents,
         publishAll: world.profile.publishAll),
-      reporter: reporter, onDirectoryChange: { wakers.wake("leases") })
+      reporter: reporter,
+      erasures: ErasureWatch(
+        store: SimulatedErasureStore(world, process, isIngests: true), log: SimulatedErasureLog(source),
+        reporter: reporter),
+      onDirectoryChange: { wakers.wake("leases") })
     var workers: [any Stage] = [ingest]
     for projection in World.projections {
-      let store = SimulatedProjectionStore(world, process, projection)
+      let store = SimulatedProjectionStore(world, process, projection, version: version)
       store.onDone = { wakers.wake("projections") }
       workers.append(
         ProjectionStage(
           name: projection, store: store, leases: leases, tail: tail,
           settings: world.profile.folding, reporter: reporter,
-          make: { () throws(StoreError) in Tally(projection) }, onOutbox: { wakers.wake("relay") }))
+          make: { [version] () throws(StoreError) in Tally(projection, version: version) },
+          onOutbox: { wakers.wake("relay") }))
     }
     workers.append(
       RelayStage(
         store: SimulatedOutboxStore(world, process), publisher: LogPublisher(SimulatedOutputLog(world, process)),
         leases: leases, projections: World.projections, reporter: reporter))
+    workers.append(
+      RebuildStage(
+        candidates: World.projections.map { candidate($0) }, leases: leases, leaseSeconds: world.profile.leaseSeconds,
+        rebuilds: true, reporter: reporter))
     workersLeft = workers.count
     for stage in [keeper as any Stage] + workers {
       let fiber = world.scheduler.spawn("\(name)/\(stage.name)", process) { [self] in live(stage, stage === keeper) }
       actors.append(fiber)
       wakers.add(stage.name, fiber, world.scheduler)
     }
+  }
+
+  private func candidate(_ projection: String) -> RebuildStage.Candidate {
+    let version = version
+    return RebuildStage.Candidate(
+      name: projection,
+      store: SimulatedProjectionStore(world, process, projection, version: version, role: " rebuild"),
+      foldVersion: version, catalogVersion: 1, folding: world.profile.folding,
+      make: { () throws(StoreError) in Tally(projection, version: version) })
   }
 
   private func live(_ stage: any Stage, _ isKeeper: Bool) {
@@ -139,6 +159,7 @@ final class Instance {
 
   /// `kill -9`, or the machine is gone.
   func crash() {
+    world.count(.crash)
     world.trace("\(name) crashes")
     process.die(world.scheduler)
     for session in process.sessions where !session.isTerminated { world.endLater(session) }
@@ -146,6 +167,8 @@ final class Instance {
 
   /// SIGSTOP for so long.
   func pause(for nanoseconds: Int64) {
+    world.count(.pause)
+    if nanoseconds > Int64(world.profile.leaseSeconds) * 1_000_000_000, process.isAtWork { world.count(.zombie) }
     world.trace("\(name) is stopped for \(nanoseconds / 1_000_000) ms")
     process.pausedUntil = world.scheduler.now + nanoseconds
   }
@@ -174,7 +197,7 @@ private final class Wakers: @unchecked Sendable {
 }
 
 /// What the stages say goes into the trace.
-private struct TracingReporter: Reporter, @unchecked Sendable {
+struct TracingReporter: Reporter, @unchecked Sendable {
   let name: String
   unowned let world: World
   func report(_ severity: Severity, _ message: String, _ fields: [(String, String)]) {

@@ -1,41 +1,58 @@
 import Engine
 
-/// Something that protects, taken out: in the simulated database and broker, or (in a build with `MUTATIONS`) in the stages.
+/// Something that protects, taken out, or two things that stand behind each other: in the simulated database and broker, or (in a build
+/// with `MUTATIONS`) in the stages.
 package struct Mutation: Sendable {
   package let name: String
-  package let safeguard: Safeguard?
-  private let protection: Protection?
+  package let safeguards: Set<Safeguard>
+  private let protections: [Protection]
 
+  /// Each protection by itself, and the pairs.
   package static let all: [Mutation] =
-    Safeguard.allCases.map { Mutation(name: $0.rawValue, safeguard: $0, protection: nil) } + protections
+    (Safeguard.allCases.map(\.rawValue) + protections.map(\.rawValue) + pairs).compactMap { Mutation(named: $0) }
 
-  private static var protections: [Mutation] {
+  /// Protections that stand behind each other: alone, neither is missed.
+  private static let pairs = [
+    "appendEpoch+appendPlace", "projectionEpoch+projectionPlace", "takeoverWaits+appendPlace",
+    "takeoverWaits+projectionPlace", "takeoverRaisesEpoch+appendPlace", "takeoverRaisesEpoch+projectionPlace",
+    "swapLiveEpoch+swapPlace", "swapOwnEpoch+swapPlace", "rebuildRaisesEpoch+projectionPlace",
+    "rebuildLease+swapOwnEpoch",
+  ]
+
+  private static var protections: [Protection] {
     #if MUTATIONS
-      return Protection.allCases.map { Mutation(name: $0.rawValue, safeguard: nil, protection: $0) }
+      return Protection.allCases
     #else
       return []
     #endif
   }
 
-  private init(name: String, safeguard: Safeguard?, protection: Protection?) {
-    (self.name, self.safeguard, self.protection) = (name, safeguard, protection)
-  }
-
+  /// - Parameter name: of one, or of several with `+` between them.
   package init?(named name: String) {
-    guard let found = Self.all.first(where: { $0.name == name }) else { return nil }
-    self = found
+    var safeguards: [Safeguard] = []
+    var protections: [Protection] = []
+    for part in name.split(separator: "+").map(String.init) {
+      if let safeguard = Safeguard(rawValue: part) {
+        safeguards.append(safeguard)
+      } else if let protection = Self.protections.first(where: { $0.rawValue == part }) {
+        protections.append(protection)
+      } else {
+        return nil
+      }
+    }
+    (self.name, self.safeguards, self.protections) = (name, Set(safeguards), protections)
   }
 
-  /// Takes the stages' protection out, for every world from now on.
+  /// Takes the stages' protections out, for every world from now on.
   package func apply() {
     #if MUTATIONS
-      Protection.removed = protection
+      Protection.removed = Set(protections)
     #endif
   }
 
   package func takeBack() {
     #if MUTATIONS
-      Protection.removed = nil
+      Protection.removed = []
     #endif
   }
 }

@@ -3,6 +3,7 @@ import Engine
 /// Somebody who watches for alarms and decides, as `pleat skip` does.
 final class Operator {
   private let world: World
+  private static let patienceNanoseconds: Int64 = 25_000_000_000
 
   init(_ world: World) { self.world = world }
 
@@ -13,6 +14,20 @@ final class Operator {
         for partition in world.inputs where world.database.state.partitions[partition]?.state == .alarm {
           Self.decide(partition, world)
         }
+      }
+    }
+  }
+
+  /// Who has asked for an erasure asks again while it is not done: what a `forget` has left that was killed may need the id.
+  func watchErasures() {
+    world.scheduler.spawn("owner") { [world] in
+      while !world.scheduler.isEnding {
+        for erasure in world.newestErasures {
+          let row = world.database.state.erasure(knownAs: erasure.record.id)
+          guard let row, row.position == nil, row.busyUntil <= world.database.clock else { continue }
+          Forgetting.start(erasure.person, in: world)
+        }
+        world.scheduler.sleep(Self.patienceNanoseconds)
       }
     }
   }

@@ -23,6 +23,7 @@ struct PlainFold {
   }
 
   let projection: String
+  private let rules: Tally.Rules
   private(set) var tally: [Int64: Row] = [:]
   private(set) var seen: [Int64: Seen] = [:]
   private(set) var versions: [Version] = []
@@ -32,7 +33,9 @@ struct PlainFold {
   private(set) var greatestTime: Timestamp?
   private(set) var lastDayTurn: Int64 = 0
 
-  init(_ projection: String) { self.projection = projection }
+  init(_ projection: String, version: Int) {
+    (self.projection, rules) = (projection, Tally.Rules(version: version))
+  }
 
   mutating func fold(_ event: Event, of batch: EventBatch, at position: Int64) {
     let before = greatestTime
@@ -44,12 +47,16 @@ struct PlainFold {
     }
     if event.type == .orgSettingsChanged {
       for key in tally.keys {
-        tally[key]?.bonus += Tally.bonus
+        tally[key]?.bonus += rules.bonus
         tally[key]?.position = position
       }
       return
     }
     let kind = Tally.kind(event, batch)
+    if event.type == .personErased {
+      seen[kind] = Seen(count: 0, position: position)
+      return
+    }
     let isFirst = (seen[kind]?.count ?? 0) == 0
     seen[kind, default: Seen()].count += 1
     seen[kind]?.position = position
@@ -70,7 +77,7 @@ struct PlainFold {
       lastDayTurn = turn.position
     }
     for (key, row) in tally.sorted(by: { $0.key < $1.key })
-    where row.count - (row.announced ?? 0) >= Tally.announceEvery {
+    where row.count - (row.announced ?? 0) >= rules.announceEvery {
       tally[key]?.announced = row.count
       tally[key]?.position = turn.position
       outbox.append((turn.position, Tally.derived(projection, key, at: turn, count: row.count)))

@@ -35,11 +35,22 @@ package struct Profile: Sendable {
   package var recreate: Double?
   package var retention: Double?
   package var foreignTransaction: Double?
+  package var compaction: Double?
+  package var failover: Double?
+  package var slowDisk: Double?
+  package var rebuild: Double?
+  package var discard: Double?
+  package var erasure: Double?
+  package var retry: Double?
+  /// When the instances of version 1 are replaced by those of version 2; nil for never.
+  package var upgradeAt: Double?
   /// Of records that are no events, that are sent again, that stand in a producer's transaction.
   package var bad = 0.02
   package var repeated = 0.1
   package var transactional = 0.2
   package var leaps = 0.02
+  /// Of events that name a person.
+  package var people = 0.3
 
   package init() {}
 
@@ -83,5 +94,14 @@ package struct Profile: Sendable {
     repeated = random.pick([0, 0.1, 0.3])
     transactional = random.pick([0, 0.2, 0.6])
     leaps = random.pick([0, 0, 0.02, 0.1])
+    compaction = some(0.3, [2, 5])
+    failover = some(0.12, [4, 8])
+    slowDisk = some(0.15, [5, 10])
+    rebuild = some(0.35, [3, 6])
+    discard = some(0.1, [4])
+    erasure = some(0.3, [3, 8])
+    retry = some(0.3, [1, 3])
+    upgradeAt = random.chance(0.2) ? Double(random.int(1...8)) : nil
+    people = random.pick([0.1, 0.4])
   }
 }

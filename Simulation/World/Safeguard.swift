@@ -27,4 +27,30 @@ package enum Safeguard: String, CaseIterable, Sendable {
   case gapIsError
   /// A later producer of the same transactional id fences an earlier one.
   case fencing
+
+  /// What takes the live generation over requires that it still is the live one, once it has waited for its row.
+  case livePhase
+  /// An instance folds generations of its own versions, and no other.
+  case ownVersion
+  /// A lower version never takes the place of a higher one.
+  case versionsOnlyGrow
+  /// `pleat.begin_rebuild` raises the epoch, and requires that the journal has what was folded.
+  case rebuildRaisesEpoch, rebuildFitsJournal
+  /// `pleat.seize_projection` and `pleat.swap_generation` require the lease of the rebuild.
+  case rebuildLease
+  /// `pleat.swap_generation` compares both epochs, and both places.
+  case swapLiveEpoch, swapOwnEpoch, swapPlace
+
+  /// `pleat.begin_erasure` raises every partition's epoch.
+  case erasureRaisesEpochs
+  /// …and keeps the ids of requests that extend an erasure.
+  case extensionIsKnown
+  /// `pleat.rewrite_segments` compares what it replaces.
+  case rewriteCompares
+  /// `pleat.append_erasure` requires that the journal is searched, and that every end is reached.
+  case erasureIsSearched, erasureReachesEnds
+  /// `pleat.begin_retry` raises the partition's epoch.
+  case retryRaisesEpoch
+  /// `pleat.finish_retry` waits for erasures that have not looked at the letter, and deletes it with what it journals.
+  case retryWaitsForErasure, retryDeletesLetter
 }

@@ -8,6 +8,28 @@ enum LockKey: Hashable {
   case journalHead
   case generation(String, Int32)
   case relayCursor
+  /// The advisory lock that erasures begin under.
+  case erasures
+  case erasure(String)
+  /// By first position.
+  case segment(Int64)
+  case letter(DatabaseState.LetterKey)
+
+  /// Few are locked at a time: whole strings would take longer to hash than to compare.
+  func hash(into hasher: inout Hasher) {
+    switch self {
+    case .instance(let name): hasher.combine(name.utf8.count)
+    case .lease(let name): hasher.combine(name.utf8.count &* 256 &+ Int(name.utf8.last ?? 0))
+    case .partition(let partition): hasher.combine(100 &+ Int(partition.partition))
+    case .journalHead: hasher.combine(200)
+    case .generation(let projection, let number): hasher.combine(300 &+ Int(number) &* 8 &+ projection.utf8.count)
+    case .relayCursor: hasher.combine(201)
+    case .erasures: hasher.combine(202)
+    case .erasure(let id): hasher.combine(id.utf8.count)
+    case .segment(let position): hasher.combine(position)
+    case .letter(let key): hasher.combine(key.offset)
+    }
+  }
 }
 
 /// A backend: one connection's side in the database, with the transaction that is open on it.
@@ -70,6 +92,7 @@ final class Session {
       rounds += 1
       if endsBlockers || scheduler.now - since > Database.idleInTransactionNanoseconds {
         if let holder = database.holders[key] {
+          world.count(.blockerEnded)
           world.trace("\(owner): ends the backend \(holder.number) of \(holder.owner), which holds \(key)")
           holder.terminate()
         }
@@ -173,9 +196,12 @@ final class Database {
   /// Nothing answers until then.
   var awayUntil: Int64 = 0
   var diskFullUntil: Int64 = 0
+  /// Everything that is written takes long until then.
+  var slowUntil: Int64 = 0
   /// Its clock against the world's, in microseconds.
   var skew: Int64 = 0
   private(set) var restores = 0
+  private(set) var restoredAt: Int64 = -1
 
   init(_ world: World, installation: [UInt8]) {
     self.world = world
@@ -197,8 +223,10 @@ final class Database {
     for session in sessions { session.terminate() }
     awayUntil = world.scheduler.now + nanoseconds
     guard let restored else { return }
+    world.noteRestore()
     state = restored
     restores += 1
+    restoredAt = world.scheduler.now
   }
 
   func wouldDeadlock(_ session: Session, on key: LockKey) -> Bool {

@@ -30,6 +30,7 @@ final class SimulatedOutputLog: OutputLog {
     }
     let fate = world.fate(.broker)
     if fate == .requestLost {
+      world.count(.brokerLost)
       world.scheduler.sleep(world.scheduler.random.nanoseconds(0.01...2))
       throw .inDoubt("timed out")
     }
@@ -38,6 +39,7 @@ final class SimulatedOutputLog: OutputLog {
 
   private func reply(_ fate: Connection.Fate) throws(PublishError) {
     if fate != .answered {
+      world.count(.brokerReplyLost)
       world.scheduler.sleep(world.scheduler.random.nanoseconds(0.01...2))
       throw .inDoubt("timed out")
     }
@@ -106,7 +108,7 @@ final class SimulatedOutputLog: OutputLog {
     if fate == .late {
       world.scheduler.spawn("late records", after: world.scheduler.random.nanoseconds(0...3)) { _ = arrive() }
     } else {
-      guard arrive() else { throw .inDoubt("fenced") }
+      guard arrive() else { throw fenced() }
     }
     try reply(fate)
   }
@@ -114,17 +116,25 @@ final class SimulatedOutputLog: OutputLog {
   func commitTransaction() throws(PublishError) {
     guard let epoch else { throw .inDoubt("the producer is closed") }
     if !queued.isEmpty { try produce(request()) }
+    world.onCall?(process, "relay commit")
     let fate = try request()
     let id = Self.transactionalID
+    if fate == .replyLost { world.count(.relayCommitLost) }
     if fate == .late {
+      world.count(.relayCommitLate)
       world.scheduler.spawn("late commit", after: world.scheduler.random.nanoseconds(0...3)) { [world] in
         let happened = world.broker.endTransaction(id, epoch: epoch, .committed)
         world.trace("a late commit of the relay \(happened ? "has happened" : "was fenced")")
       }
     } else {
-      guard world.broker.endTransaction(id, epoch: epoch, .committed) else { throw .inDoubt("fenced") }
+      guard world.broker.endTransaction(id, epoch: epoch, .committed) else { throw fenced() }
     }
     try reply(fate)
+  }
+
+  private func fenced() -> PublishError {
+    world.count(.fenced)
+    return .inDoubt("fenced")
   }
 
   func flush() throws(PublishError) {}
@@ -168,8 +178,9 @@ final class SimulatedOutputLog: OutputLog {
   func readCommitted(
     _ topic: RelayTopic, partition: Int32, from low: Int64, to high: Int64, _ body: (RelayRecord) -> Bool
   ) throws(PublishError) {
-    try reply(request())
     let partition = Self.partition(topic, number: partition)
+    world.onCall?(process, "read back of \(partition.topic)")
+    try reply(request())
     let deadline = world.scheduler.now + Self.patienceNanoseconds
     while let log = world.broker.log(partition), log.lastStable < high {
       guard world.scheduler.now < deadline else { throw .inDoubt("a transaction may be open") }

@@ -6,26 +6,30 @@ import Projections
 final class SimulatedProjectionStore: ProjectionStore {
   private let world: World
   private let process: Process
-  private let projection: String
-  private let writer: Connection
+  let projection: String
+  let version: Int
+  let writer: Connection
   private let reader: Connection
-  private var generation: Int32 = 0
+  var generation: Int32 = 0
   private var underWay: Job<Void>?
   /// A transaction is open.
   private var isOpen = false
+  /// One on which nothing is under way.
+  var idle: Connection { underWay != nil || isOpen ? reader : writer }
   var onDone: (() -> Void)?
 
-  init(_ world: World, _ process: Process, _ projection: String) {
-    (self.world, self.process, self.projection) = (world, process, projection)
-    writer = Connection(world, process, projection)
-    reader = Connection(world, process, "\(projection) reader")
+  /// - Parameter role: what it is for, in names.
+  init(_ world: World, _ process: Process, _ projection: String, version: Int, role: String = "") {
+    (self.world, self.process, self.projection, self.version) = (world, process, projection, version)
+    writer = Connection(world, process, projection + role)
+    reader = Connection(world, process, "\(projection)\(role) reader")
   }
 
   func takeOver(instance: InstanceID) throws(StoreError) -> ProjectionCursor {
     settle()
     isOpen = false
-    let cursor = try writer.call("takeover of \(projection)") { [projection] session throws(StoreError) in
-      try session.takeOverProjection(projection, instance)
+    let cursor = try writer.call("takeover of \(projection)") { [projection, version] session throws(StoreError) in
+      try session.takeOverProjection(projection, instance, version: version)
     }
     generation = cursor.generation
     return cursor
@@ -129,6 +133,7 @@ final class SimulatedProjectionStore: ProjectionStore {
 
   private static func commit(_ writer: Connection, _ world: World) throws(StoreError) {
     try writer.call("commit", needsSession: true) { session throws(StoreError) in
+      try session.linger()
       try world.refuseWrites(false)
       session.commit()
     }

@@ -12,6 +12,9 @@ final class SimulatedSource: Source {
     var saidMissing = false
   }
 
+  /// How long a read waits for an open transaction to end.
+  private static let patienceNanoseconds: Int64 = 8_000_000_000
+
   private let world: World
   private let process: Process
   private var reading: [TopicPartition: Reading] = [:]
@@ -158,6 +161,19 @@ final class SimulatedSource: Source {
     RecordFingerprint(
       offset: entry.offset,
       digest: recordDigest(timestampMilliseconds: entry.timestamp, key: entry.key, value: entry.value))
+  }
+
+  /// Everything that is committed, to the end as it is now; nothing where there is no such topic.
+  func readAll(_ partition: TopicPartition) throws(SourceError) -> [PartitionLog.Entry] {
+    try check()
+    guard let end = world.broker.log(partition)?.high else { return [] }
+    let deadline = world.scheduler.now + Self.patienceNanoseconds
+    while let log = world.broker.log(partition), log.lastStable < end {
+      guard world.scheduler.now < deadline else { throw .unavailable("a transaction may be open") }
+      world.scheduler.sleep(200_000_000)
+      try check()
+    }
+    return world.broker.committed(partition)
   }
 
   func publish(offsets: [(TopicPartition, Int64)]) {}

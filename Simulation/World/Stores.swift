@@ -71,13 +71,22 @@ final class SimulatedJournalStore: JournalStore {
 }
 
 final class SimulatedLeaseStore: LeaseStore {
+  private let world: World
+  private let process: Process
   private let connection: Connection
 
-  init(_ world: World, _ process: Process) { connection = Connection(world, process, "leases") }
+  init(_ world: World, _ process: Process) {
+    (self.world, self.process) = (world, process)
+    connection = Connection(world, process, "leases")
+  }
 
   func register(name: String) throws(StoreError) -> InstanceID {
     let start = try connection.call("register") { session throws(StoreError) in try session.registerInstance(name) }
-    return InstanceID(name: name, start: start)
+    let id = InstanceID(name: name, start: start)
+    if world.instances.contains(where: { $0.isRunning && $0.process !== process && $0.leases.instance == id }) {
+      world.violation("two run as \(name), start \(start)")
+    }
+    return id
   }
   func heartbeat(
     _ instance: InstanceID, seconds: Int, resources: [String], held: [String], renew: [String], release: [String]

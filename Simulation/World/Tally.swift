@@ -2,18 +2,32 @@ import Events
 import Projections
 
 /// A small projection with everything in it that a large one has: a table whose rows are added to without being read, one of inner
-/// state whose rows decide what is added, events that fan out, rules that remember, versions.
+/// state whose rows decide what is added, events that fan out, rules that remember, versions, people who are erased.
 ///
-/// `tally` counts by source; `seen` holds, by a hash of the id, how often it was met: the first of its kind counts in `firsts`.
+/// `tally` counts by source; `seen` holds, by the person's hash or by something of the offset, how often it was met: the first of its
+/// kind counts in `firsts`. Who is erased counts anew from there on.
 struct Tally: Projection {
   static let name = "tally"
   static let version = 1
 
   private let projection: String
+  private let rules: Rules
   private let tally = RowCache(TallyLayout())
   private let seen = RowCache(SeenLayout())
 
-  init(_ projection: String) { self.projection = projection }
+  /// What a version of the fold does otherwise than another.
+  struct Rules: Equatable {
+    /// What an event that fans out adds to each row.
+    var bonus: Int64
+    /// A source speaks again after so many more events.
+    var announceEvery: Int64
+    init(version: Int) { (bonus, announceEvery) = version == 1 ? (1_000, 3) : (2_000, 4) }
+  }
+
+  init(_ projection: String, version: Int) {
+    self.projection = projection
+    rules = Rules(version: version)
+  }
 
   var tables: [any Table] { [tally, seen] }
   var tablesOfRules: [any Table] { [tally] }
@@ -22,12 +36,18 @@ struct Tally: Projection {
   static func source(_ event: Event, _ batch: EventBatch) -> Int64 {
     batch.strings.withBytes(event.source) { Int64($0.last ?? 0) }
   }
+  /// Of an event that names a person, or erases one, the person.
   static func kind(_ event: Event, _ batch: EventBatch) -> Int64 {
-    batch.strings.withBytes(event.id) { $0.reduce(Int64(7)) { ($0 &* 31 &+ Int64($1)) & 0xFFFF } } % 24
+    switch event.type {
+    case .feedbackSubmitted: person(batch.feedbackSubmitted[Int(event.row)].userID, batch)
+    case .personErased: person(batch.peopleErased[Int(event.row)].person, batch)
+    default: Int64(truncatingIfNeeded: UInt64(bitPattern: event.offset) &* 0x9E37_79B9 >> 8) % kinds
+    }
   }
-  static let bonus: Int64 = 1_000
-  /// A source speaks again after so many more events.
-  static let announceEvery: Int64 = 3
+  private static let kinds: Int64 = 24
+  private static func person(_ symbol: Symbol, _ batch: EventBatch) -> Int64 {
+    kinds + Int64(batch.personHash(symbol, key: World.hashKey) >> 8)
+  }
 
   mutating func wantRows(for events: Range<Int>, of batch: EventBatch, round: Int) -> Bool {
     guard round == 0 else { return false }
@@ -44,6 +64,11 @@ struct Tally: Projection {
       let position = firstPosition + Int64(index)
       let place = seen.known(RowKey(UInt64(Self.kind(event, batch))))
       seen.markDirty(place)
+      if event.type == .personErased {
+        seen[place].count = 0
+        seen[place].position = position
+        continue
+      }
       let isFirst = seen[place].count == 0
       seen[place].count += 1
       seen[place].position = position
@@ -63,7 +88,7 @@ struct Tally: Projection {
     try store.rows("tally", []) { keys.append(UInt64($0.bigint() ?? 0)) }
     for (number, key) in keys.enumerated() {
       tally.update(RowKey(key)) {
-        $0.bonus += Self.bonus
+        $0.bonus += rules.bonus
         $0.position = position
       }
       if number % 3 == 2 { try store.flush() }
@@ -77,7 +102,7 @@ struct Tally: Projection {
     try store.rows("tally", []) { row in
       let key = row.bigint() ?? 0
       let stored = TallyRow(&row)
-      guard stored.count - (stored.announced ?? 0) >= Self.announceEvery else { return }
+      guard stored.count - (stored.announced ?? 0) >= rules.announceEvery else { return }
       announced.append((UInt64(key), stored.count))
       derived.append(Self.derived(projection, key, at: turn, count: stored.count))
     }

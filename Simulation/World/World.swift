@@ -9,15 +9,28 @@ package final class World {
   static let hashKey = HashKey(k0: 1, k1: 2)
   static let projections = ["left", "right"]
   static let inputTopic = "pleat.events"
+  /// Of segments that no flush of ingest brings.
+  static let ownTopic = TopicPartition("", 0)
+  static let people = ["ann", "bob", "eve", "kim"]
 
   package let seed: UInt64
   package let profile: Profile
   let scheduler: Scheduler
   private(set) var broker: Broker!
   private(set) var database: Database!
+  private(set) var producers: Producers!
   let inputs: [TopicPartition]
 
   var instances: [Instance] = []
+  /// Commands that people call.
+  var commands: [Process] = []
+  /// Of instances and commands that start now.
+  var version = 1
+  /// How far each projection was relayed when the database went back.
+  private(set) var relayedBefore: [String: Int64] = [:]
+  private var commandCount = 0
+  /// Erasures in the cursor topic, in their order, with the ids that only the producers know, and since when.
+  private(set) var recorded: [RecordedErasure] = []
   /// Faults happen; set to false for the quiet end.
   private(set) var isTroubled = true
   /// Partitions whose records were deleted, truncated or made anew: only there an alarm may be raised.
@@ -29,39 +42,73 @@ package final class World {
   package private(set) var violations: [String] = []
   private let log: ((String) -> Void)?
 
-  private let removed: Safeguard?
+  private let removed: Set<Safeguard>
+  private let isWhole: Bool
+  private var counts = [Int](repeating: 0, count: FaultKind.allCases.count)
+  /// Of the next statement that could be slow: for schedules that are written out.
+  var nextSlowness: Int64?
+  /// Told of every call that a process makes, before it happens: for schedules that are written out.
+  var onCall: ((Process, String) -> Void)?
 
   /// - Parameter log: takes the trace's lines.
   package init(
-    seed: UInt64, profile: Profile? = nil, without removed: Safeguard? = nil, stacks: FiberStacks,
+    seed: UInt64, profile: Profile? = nil, without removed: Set<Safeguard> = [], stacks: FiberStacks,
     log: ((String) -> Void)? = nil
   ) {
     self.seed = seed
     var random = Random(seed: seed)
     let drawn = Profile(&random)
     self.profile = profile ?? drawn
-    self.removed = removed
+    (self.removed, isWhole) = (removed, removed.isEmpty)
     self.log = log
     scheduler = Scheduler(random: random, stacks: stacks)
     inputs = (0..<self.profile.partitions).map { TopicPartition(Self.inputTopic, Int32($0)) }
     broker = Broker(self)
     database = Database(self, installation: SHA256.digest(of: withUnsafeBytes(of: seed) { Array($0) }))
+    producers = Producers(self)
     broker.makeTopic(Self.inputTopic, partitions: self.profile.partitions)
     broker.makeTopic(SimulatedOutputLog.eventsTopic, partitions: Int(SimulatedOutputLog.outputPartitions))
     broker.makeTopic(SimulatedOutputLog.teamsTopic, partitions: 1)
   }
 
-  @inline(__always) func holds(_ safeguard: Safeguard) -> Bool { safeguard != removed }
+  @inline(__always) func holds(_ safeguard: Safeguard) -> Bool { isWhole || !removed.contains(safeguard) }
+
+  /// How often everything that is counted has happened.
+  package var faults: [(kind: FaultKind, count: Int)] { zip(FaultKind.allCases, counts).map { ($0, $1) } }
+  func count(_ kind: FaultKind) { counts[kind.rawValue] += 1 }
+
+  /// A compare-and-swap that finds something else.
+  func lost(_ message: String) -> StoreError {
+    count(.swapRefused)
+    return .lost(message)
+  }
 
   static func watermark(_ greatest: Timestamp) -> Timestamp {
     Timestamp(microseconds: greatest.microseconds - 300_000_000)
   }
 
   /// The id in an event's JSON, as the simulator writes it.
-  static func id(in json: String) -> String? {
-    let parts = json.split(separator: "\"id\":\"", maxSplits: 1, omittingEmptySubsequences: false)
-    guard parts.count == 2 else { return nil }
-    return parts[1].split(separator: "\"", maxSplits: 1).first.map(String.init)
+  static func id(in json: String) -> String? { member("id", in: json) }
+
+  /// The string that a member has, where it stands first in the text.
+  static func member(_ name: String, in json: String) -> String? {
+    var json = json
+    return json.withUTF8 { bytes in
+      var start = 0
+      while start < bytes.count {
+        guard let quote = bytes[start...].firstIndex(of: UInt8(ascii: "\"")) else { return nil }
+        let begin = quote + 1
+        guard let end = bytes[begin...].firstIndex(of: UInt8(ascii: "\"")) else { return nil }
+        start = end + 1
+        guard end + 3 <= bytes.count, bytes[end + 1] == UInt8(ascii: ":"), bytes[end + 2] == UInt8(ascii: "\""),
+          bytes[begin..<end].elementsEqual(name.utf8)
+        else { continue }
+        let value = end + 3
+        guard let close = bytes[value...].firstIndex(of: UInt8(ascii: "\"")) else { return nil }
+        return String(decoding: bytes[value..<close], as: UTF8.self)
+      }
+      return nil
+    }
   }
 
   // MARK: Luck
@@ -83,12 +130,23 @@ package final class World {
 
   /// How much longer a statement takes.
   func slowness() -> Int64 {
-    guard isTroubled, profile.slow > 0, scheduler.random.chance(profile.slow) else { return 0 }
-    return scheduler.random.nanoseconds(0.05...Double(profile.leaseSeconds) * 2)
+    guard isTroubled else { return 0 }
+    if let length = nextSlowness {
+      nextSlowness = nil
+      count(length > Int64(profile.leaseSeconds) * 1_000_000_000 ? .overlongStatement : .slowStatement)
+      return length
+    }
+    if database.slowUntil > scheduler.now { return scheduler.random.nanoseconds(0.02...0.4) }
+    guard profile.slow > 0, scheduler.random.chance(profile.slow) else { return 0 }
+    let length = scheduler.random.nanoseconds(0.05...Double(profile.leaseSeconds) * 2)
+    count(length > Int64(profile.leaseSeconds) * 1_000_000_000 ? .overlongStatement : .slowStatement)
+    return length
   }
 
   func refuseWrites(_ isReading: Bool) throws(StoreError) {
-    if !isReading, database.diskFullUntil > scheduler.now { throw .unavailable("No space left on device") }
+    guard !isReading, database.diskFullUntil > scheduler.now else { return }
+    count(.diskFull)
+    throw .unavailable("No space left on device")
   }
 
   /// The server notices sooner or later that a client is gone.
@@ -110,6 +168,9 @@ package final class World {
     return .refused(what)
   }
 
+  /// Every call to the database goes into the trace as well.
+  package func tellCalls() { onCall = { [unowned self] process, what in trace("\(process.name) calls: \(what)") } }
+
   func trace(_ message: @autoclosure () -> String) {
     guard let log else { return }
     let now = scheduler.now / 1_000
@@ -125,10 +186,73 @@ package final class World {
 
   func noteAlarm(_ partition: TopicPartition, _ reason: String) {
     alarms += 1
+    count(.alarm)
     if disturbed[partition] == nil { violation("an alarm for nothing: \(partition): \(reason)") }
   }
 
   func committed() { commits += 1 }
+
+  /// The database goes back: what was relayed by then may have been derived by another version than what follows now.
+  func noteRestore() {
+    for entry in broker.committed(SimulatedOutputLog.cursorTopic) {
+      let place = entry.value.withUnsafeBytes { CursorRecord.read($0) }
+      guard let place else { continue }
+      let projection = String(decoding: entry.key, as: UTF8.self)
+      relayedBefore[projection] = max(relayedBefore[projection] ?? 0, place.position)
+    }
+  }
+
+  func nextCommand(_ name: String) -> Process {
+    commandCount += 1
+    let process = Process("\(name)\(commandCount)")
+    process.monotonicOffset = scheduler.random.nanoseconds(1...1_000_000)
+    commands.append(process)
+    return process
+  }
+
+  func noteErasure(_ record: ErasureRecord, of person: String) {
+    recorded.append(RecordedErasure(record: record, person: person, at: scheduler.now))
+  }
+
+  /// The newest record of each person: those before are of the same, and reach no further.
+  var newestErasures: [RecordedErasure] {
+    var newest: [UInt64: RecordedErasure] = [:]
+    for erasure in recorded { newest[erasure.record.hash] = erasure }
+    return newest.values.sorted { $0.person < $1.person }
+  }
+
+  /// What is appended, of people whose erasure is known: to the database, or in the cursor topic since before it went back.
+  func checkErased(_ segments: [Segment]) {
+    if recorded.isEmpty { return }
+    for segment in segments where segment.draft.partition != Self.ownTopic {
+      guard let batch = try? segment.events() else { continue }
+      if !batch.erasedPeople.isEmpty { count(.erasedOnArrival) }
+      // Where nobody who knows the id was at work when the backup was made.
+      let isAwaited = database.state.erasures.values.contains {
+        $0.position == nil && $0.isIngests && $0.busyUntil == .min && !$0.isSearched
+      }
+      if isAwaited {
+        violation("\(segment.draft.partition) is read on before the journal is erased again")
+      }
+      for erasure in newestErasures {
+        let isKnown =
+          database.state.erasure(knownAs: erasure.record.id) != nil || erasure.at < database.restoredAt
+        guard isKnown, let offset = erasure.standsIn(batch, of: segment) else { continue }
+        violation("\(erasure.person) is journaled at \(segment.draft.partition)@\(offset), below the erasure's end")
+      }
+    }
+  }
+
+  func noteSwap(
+    _ projection: String, from old: DatabaseState.GenerationKey, to new: DatabaseState.GenerationKey, isHigher: Bool
+  ) {
+    count(.swap)
+    if isHigher { count(.higherSwap) }
+    trace("-- generation \(new.number) takes the place of \(old.number) of \(projection)")
+    let checks = Checks(self)
+    checks.checkGeneration(old, evenOld: true)
+    checks.checkGeneration(new)
+  }
 
   /// The database's NOTIFY.
   func notifyAppend() {
@@ -150,11 +274,31 @@ package final class World {
 
   /// Lives through the seed's bad luck, waits until everything has caught up, and checks.
   package func run() {
-    for number in 0..<profile.instances { Instance.start("i\(number)", in: self) }
-    Producers(self).start()
+    begin()
     Chaos(self).start()
-    Operator(self).start()
     scheduler.run(until: Int64(profile.seconds * 1e9))
+    finish()
+  }
+
+  /// The same with a schedule instead of bad luck.
+  func run(_ schedule: @escaping (World) -> Void) {
+    begin()
+    var isOver = false
+    scheduler.spawn("schedule") { [self] in
+      schedule(self)
+      isOver = true
+    }
+    while !isOver, scheduler.switches < Scheduler.switchLimit { scheduler.run(until: scheduler.now + 100_000_000) }
+    finish()
+  }
+
+  private func begin() {
+    for number in 0..<profile.instances { Instance.start("i\(number)", in: self) }
+    producers.start()
+    Operator(self).start()
+  }
+
+  private func finish() {
     heal()
     let checks = Checks(self)
     let deadline = scheduler.now + Self.quietSeconds * 1_000_000_000
@@ -179,9 +323,10 @@ package final class World {
 
   private func end() {
     for instance in instances { instance.process.die(scheduler) }
+    for command in commands { command.die(scheduler) }
     scheduler.end()
     // They hold the world, as it holds them.
-    instances = []
+    (instances, commands, onCall) = ([], [], nil)
     for (resource, _) in database.state.leases { database.state.leases[resource]?.backend = nil }
   }
 
@@ -191,6 +336,7 @@ package final class World {
     isTroubled = false
     database.awayUntil = 0
     database.diskFullUntil = 0
+    database.slowUntil = 0
     broker.awayUntil = 0
     for partition in inputs { broker.recreate(partition) }
     for instance in instances {
@@ -199,6 +345,10 @@ package final class World {
       instance.process.brokerAwayUntil = 0
       instance.wakeAll()
     }
-    if !instances.contains(where: { $0.isRunning && !$0.isStopping }) { Instance.start("i0", in: self) }
+    for command in commands { command.pausedUntil = 0 }
+    // Somebody of the version that is to be.
+    let rests = instances.contains { $0.isRunning && !$0.isStopping && $0.version == version }
+    if !rests { Instance.start("i0", in: self) }
+    Operator(self).watchErasures()
   }
 }

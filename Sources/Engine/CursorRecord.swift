@@ -2,7 +2,7 @@ import Events
 
 /// A cursor record's value: `{"position":12,"ordinal":0,"chain":"0af3…","checked_until":"2026-01-01T10:00:00Z"}`, the
 /// last one only where it is set.
-enum CursorRecord {
+package enum CursorRecord {
   static func write(_ place: RelayPlace) -> String {
     var json = "{\"position\":\(place.position),\"ordinal\":\(place.ordinal),\"chain\":\"\(hex(place.chain))\""
     if let until = place.checkedUntil { json += ",\"checked_until\":\"\(RFC3339.format(until))\"" }
@@ -10,7 +10,7 @@ enum CursorRecord {
   }
 
   /// nil for what is no cursor record.
-  static func read(_ value: UnsafeRawBufferPointer) -> RelayPlace? {
+  package static func read(_ value: UnsafeRawBufferPointer) -> RelayPlace? {
     guard let json = ReadJSON(value), let position = json["position"]?.integer, position >= 0,
       let ordinal = json["ordinal"]?.integer.flatMap({ Int32(exactly: $0) }),
       let chain = json["chain"]?.text.flatMap(bytes(hex:))

@@ -35,7 +35,7 @@ package final class ErasureWatch {
   /// and take nothing over.
   func prepare(_ now: Instant) throws -> Bool {
     try look(now)
-    for index in open.indices where !open[index].isBusy {
+    for index in open.indices where !open[index].isBusy && holds(.erasedBeforeReading) {
       // Whoever knows the id may be long in coming: what is read meanwhile is erased by the hash.
       if try !search(index, pages: Self.pagesAStep), left[open[index].id] == nil { return false }
     }
@@ -45,6 +45,7 @@ package final class ErasureWatch {
   /// Whether an erasure was begun or extended since `prepare`: to be asked once a partition's epoch is raised, from which on whoever
   /// begins one ends the reading of it. Then prepare again.
   func isOvertaken() throws(StoreError) -> Bool {
+    guard holds(.erasureOvertakes) else { return false }
     let prepared = open
     try readOpen()
     return open.contains { erasure in !prepared.contains { $0.isSame(as: erasure) } }
@@ -73,6 +74,7 @@ package final class ErasureWatch {
     let known = try store.known(records.map(\.id))
     try readOpen()
     var hasBegun = false
+    guard holds(.erasuresAreLookedFor) else { return }
     for record in records where !known.contains(record.id) || isExtended(by: record) {
       _ = try store.begin(record)
       hasBegun = true
@@ -143,6 +145,7 @@ package final class ErasureWatch {
   }
 
   func erase(_ batch: inout EventBatch, _ people: [(hash: UInt64, end: Int64)]) {
+    guard holds(.arrivalsAreErased) else { return }
     for found in batch.ids(of: people, key: keys.people) { ids[found.hash] = found.id }
     for person in people {
       if let id = ids[person.hash] { _ = batch.erase(id, keys: keys, before: person.end) }

@@ -30,16 +30,32 @@ package enum Protection: String, CaseIterable, Sendable {
   /// The journal's chain value tells the relay that the database went back.
   case relayChecksChain
 
+  /// What a rebuild derives goes nowhere.
+  case rebuildIsSilent
+  /// A rebuild does not pass the live fold.
+  case rebuildStaysBehind
+  /// Before a partition is read, erasures that the database has forgotten are looked for in the cursor topic.
+  case erasuresAreLookedFor
+  /// …and the journal is erased again.
+  case erasedBeforeReading
+  /// An erasure that began during a takeover is noticed.
+  case erasureOvertakes
+  /// What is read of an erased person is erased before it is journaled.
+  case arrivalsAreErased
+
   #if MUTATIONS
     /// Set before the first stage is made, and never after.
-    nonisolated(unsafe) package static var removed: Protection?
+    nonisolated(unsafe) package static var removed: Set<Protection> = [] {
+      didSet { removesNothing = removed.isEmpty }
+    }
+    nonisolated(unsafe) fileprivate static var removesNothing = true
   #endif
 }
 
 @inline(__always)
 func holds(_ protection: Protection) -> Bool {
   #if MUTATIONS
-    return Protection.removed != protection
+    return Protection.removesNothing || !Protection.removed.contains(protection)
   #else
     return true
   #endif

@@ -136,7 +136,7 @@ package final class Rebuild {
     let cursor = try store.beginRebuild(
       settings.owner, seconds: settings.leaseSeconds, acceptLoss: settings.acceptLoss)
     renewAt = now.monotonicNanoseconds + renewalNanoseconds
-    run = FoldRun(try make(), at: cursor, in: store, settings: folding, publishes: false)
+    run = FoldRun(try make(), at: cursor, in: store, settings: folding, publishes: !holds(.rebuildIsSilent))
     walk = JournalWalk(store)
     if began == nil { began = (now.monotonicNanoseconds, cursor.place.position) }
     phase = .folding
@@ -182,6 +182,7 @@ package final class Rebuild {
   /// Folds one step towards the position; false when it is reached.
   private func foldSome(_ run: FoldRun, through position: Int64, _ now: Instant) throws -> Bool {
     guard run.place.position < position else { return false }
+    let position = holds(.rebuildStaysBehind) ? position : .max
     guard let batch = try walk.batch(after: run.place.position) else {
       throw StoreError.lost("the journal ends at position \(run.place.position), before \(name) at \(position)")
     }

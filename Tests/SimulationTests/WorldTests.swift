@@ -73,7 +73,7 @@ struct WorldTests {
     let stacks = FiberStacks()
     let limit: UInt64 = 200
     let noticed = (1...limit).contains { seed in
-      let world = World(seed: seed, without: safeguard, stacks: stacks)
+      let world = World(seed: seed, without: [safeguard], stacks: stacks)
       world.run()
       return !world.violations.isEmpty
     }
