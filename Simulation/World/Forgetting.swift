@@ -47,18 +47,12 @@ final class Forgetting {
     let incarnations = try connection.call("incarnations") { session throws(StoreError) in
       session.state.partitions.mapValues(\.incarnation)
     }
-    var id = "\(process.name)-\(world.scheduler.random.int(0...0xFFFF))"
-    if let begun = try store.open().first(where: { $0.hash == hash }) { id = begun.id }
-    var record = ErasureRecord(
-      id: id, hash: hash,
+    let record = ErasureRecord(
+      id: "\(process.name)-\(world.scheduler.random.int(0...0xFFFF))", hash: hash,
       requestedAt: Timestamp(microseconds: World.beginning + world.scheduler.now / 1_000),
       ends: highs.map { .init(partition: $0.0, incarnation: incarnations[$0.0] ?? 0, offset: $0.1) })
     try add(record)
     let begun = try store.begin(record)
-    if begun != record.id {
-      record.id = begun
-      try add(record)
-    }
     guard let erasure = try store.open().first(where: { $0.id == begun }) else {
       throw .lost("the erasure was ended by somebody else")
     }

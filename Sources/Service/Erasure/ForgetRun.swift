@@ -49,19 +49,13 @@ package struct ForgetRun {
     defer { store.reset() }
     do throws(StoreError) {
       let hash = keys.hash(of: id)
-      var recordID = try owner.newID()
-      if let begun = try store.open().first(where: { $0.hash == hash }) { recordID = begun.id }
-      var record = ErasureRecord(
-        id: recordID, hash: hash, requestedAt: try owner.now(),
+      // Each request has an id of its own, also where it extends what is begun: that may be ended before this one is known.
+      let record = ErasureRecord(
+        id: try owner.newID(), hash: hash, requestedAt: try owner.now(),
         ends: try owner.ends(ends.map { ($0.key, $0.value.high) }))
       // First where it outlives the database: whoever finds it there alone does the same.
       try add(record, client)
       let erasureID = try store.begin(record)
-      if erasureID != record.id {
-        // Another call has begun one of the same person: what outlives the database must name that one.
-        record.id = erasureID
-        try add(record, client)
-      }
       guard let erasure = try store.open().first(where: { $0.id == erasureID }) else {
         throw .lost("the erasure was ended by somebody else")
       }
