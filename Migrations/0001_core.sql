@@ -457,7 +457,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION pleat.initialize IS 'Stores, once, relay.publish (live or all) and where the input topics ended. Later calls change nothing.';
 
-CREATE FUNCTION pleat.register_instance(p_name text) RETURNS bigint
+CREATE FUNCTION pleat.register_instance(p_name text, p_last_start bigint) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_now timestamptz := clock_timestamp();
@@ -470,14 +470,19 @@ BEGIN
     VALUES (p_name, v_clock, v_now, v_now + c_grace)
     ON CONFLICT (name) DO UPDATE
       SET start = greatest(i.start + 1, v_clock), registered_at = v_now, until = v_now + c_grace
+      WHERE i.start = p_last_start
     RETURNING i.start INTO v_start;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'somebody has started as % meanwhile', p_name USING ERRCODE = 'PL001';
+  END IF;
   UPDATE pleat.leases l
     SET owner = NULL, owner_start = NULL, until = NULL, backend_pid = NULL, backend_start = NULL
     FROM (SELECT o.resource FROM pleat.leases o WHERE o.owner = p_name ORDER BY o.resource FOR UPDATE) mine
     WHERE l.resource = mine.resource;
   RETURN v_start;
 END $$;
-COMMENT ON FUNCTION pleat.register_instance IS 'Enters a start under a name, frees the leases of the one before, and returns its counter.';
+COMMENT ON FUNCTION pleat.register_instance IS 
+  'Enters a start under a name, if the caller knows the last one (else PL001), frees that one''s leases, and returns its counter.';
 
 CREATE FUNCTION pleat.heartbeat(
   p_name text, p_start bigint, p_seconds integer, p_resources text[], p_held text[], p_renew text[], p_release text[]

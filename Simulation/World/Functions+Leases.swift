@@ -3,10 +3,13 @@ import Engine
 /// The functions of `0001_core.sql` that keep instances and leases. They are written after the SQL, statement by statement.
 extension Session {
   /// `pleat.register_instance`
-  func registerInstance(_ name: String) throws(StoreError) -> Int64 {
+  func registerInstance(_ name: String, after last: Int64?) throws(StoreError) -> Int64 {
     try lock(.instance(name))
     let now = database.clock
     let known = state.instances[name]
+    guard known == nil || known?.start == last || !world.holds(.registrationCompares) else {
+      throw .lost("somebody has started as \(name) meanwhile")
+    }
     let least = world.holds(.startsFollowTheClock) ? now : 1
     let start = known.map { max($0.start + 1, least) } ?? least
     change { $0.instances[name] = DatabaseState.InstanceRow(start: start, until: now + 10_000_000) }

@@ -17,6 +17,8 @@ package enum Safeguard: String, CaseIterable, Sendable {
   case leaseIsChecked
   /// `pleat.register_instance` gives out starts that are at least the clock.
   case startsFollowTheClock
+  /// …and only to who knows the last one.
+  case registrationCompares
   /// Outbox entries are written in the transaction that moves the cursor.
   case outboxInTransaction
   /// Cursor records are in the transaction of the events.

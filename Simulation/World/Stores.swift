@@ -81,7 +81,10 @@ final class SimulatedLeaseStore: LeaseStore {
   }
 
   func register(name: String) throws(StoreError) -> InstanceID {
-    let start = try connection.call("register") { session throws(StoreError) in try session.registerInstance(name) }
+    let last = try connection.call("last start") { session throws(StoreError) in session.state.instances[name]?.start }
+    let start = try connection.call("register") { session throws(StoreError) in
+      try session.registerInstance(name, after: last)
+    }
     let id = InstanceID(name: name, start: start)
     if world.instances.contains(where: { $0.isRunning && $0.process !== process && $0.leases.instance == id }) {
       world.violation("two run as \(name), start \(start)")

@@ -10,7 +10,11 @@ package final class PostgresLeaseStore: LeaseStore {
   }
 
   package func register(name: String) throws(StoreError) -> InstanceID {
-    let result = try store.query("SELECT pleat.register_instance($1)", [.text(name)])
+    // What arrives late, of a connection that broke, must not take the name from whoever has registered since: itself, mostly.
+    let last =
+      try store.query("SELECT start FROM pleat.instances WHERE name = $1", [.text(name)])
+      .map { $0.bigint() }.first ?? nil
+    let result = try store.query("SELECT pleat.register_instance($1, $2)", [.text(name), .bigint(last)])
     guard let start = result.map({ $0.bigint() }).first ?? nil else { throw .refused("no start was given out") }
     return InstanceID(name: name, start: start)
   }
