@@ -66,6 +66,9 @@ package final class ProjectionStage: Stage {
   private func begin(_ instance: InstanceID, term: Int) throws(StoreError) -> FoldRun {
     drop()
     let taken = try store.takeOver(instance: instance)
+    // It may be of a journal that the database has left since, and ingest, idle, need not have noticed: of what a flush brings only
+    // the end is compared with the journal.
+    if holds(.takeoverClearsTail) { tail.clear() }
     let begun = FoldRun(try make(), at: taken, in: store, settings: settings, publishes: true)
     run = begun
     self.term = term

@@ -7,6 +7,8 @@ package enum Protection: String, CaseIterable, Sendable {
   case doubtDropsMemory
   /// After doubt the tail in memory is dropped, too.
   case doubtClearsTail
+  /// …and where a projection is taken over.
+  case takeoverClearsTail
   /// The topic is checked to be the one that was read.
   case fingerprints
   /// After a failure the projection in memory is thrown away.
