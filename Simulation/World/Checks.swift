@@ -112,6 +112,16 @@ final class Checks {
       && entry.position <= world.relayedBefore[entry.projection] ?? 0
   }
 
+  /// Before the database went back the relay was past where a higher version has taken the place of a lower one since: what both derive,
+  /// each at a position of its own, may be out there of both. See docs/faults.md.
+  private func mayRepeat(_ id: String) -> Bool {
+    World.projections.contains { projection in
+      guard id.hasPrefix(projection + "-"), let before = world.relayedBefore[projection] else { return false }
+      let reigns = state.reigns[projection] ?? []
+      return zip(reigns, reigns.dropFirst()).contains { $0.version < $1.version && $1.since < before }
+    }
+  }
+
   /// A `read_committed` reader of the output topics sees every derived event once, in its projection's order where nothing went
   /// back.
   private func checkOutput(isAtEnd: Bool) {
@@ -123,7 +133,7 @@ final class Checks {
       for entry in world.broker.committed(topic, inTheEnd: true) {
         guard let id = entry.id else { continue }
         seen[id, default: 0] += 1
-        if seen[id] == 2 { world.violation("published twice: \(id)") }
+        if seen[id] == 2, !mayRepeat(id) { world.violation("published twice: \(id)") }
       }
     }
     guard isAtEnd, world.violations.isEmpty else { return }

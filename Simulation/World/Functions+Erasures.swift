@@ -197,6 +197,6 @@ extension Session {
     let isDeleted = world.holds(.retryDeletesLetter)
     change { if isDeleted { $0.letters[key] = nil } }
     afterCommit { [world] in world.count(isDuplicate ? .retriedDuplicate : .retried) }
-    return isDuplicate ? nil : try appendSegments([segment])[0].firstPosition
+    return isDuplicate ? nil : try appendSegments([segment], isOfDatabase: true)[0].firstPosition
   }
 }

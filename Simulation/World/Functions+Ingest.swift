@@ -138,7 +138,8 @@ extension Session {
     change { $0.letters[key] = row }
   }
 
-  func appendSegments(_ drafts: [SegmentDraft]) throws(StoreError) -> [AppendedSegment] {
+  /// - Parameter isOfDatabase: what is appended was in the database before.
+  func appendSegments(_ drafts: [SegmentDraft], isOfDatabase: Bool = false) throws(StoreError) -> [AppendedSegment] {
     guard !drafts.isEmpty else { return [] }
     var head = state.head
     if world.holds(.headLock) { try lock(.journalHead) } else { try linger() }
@@ -164,7 +165,7 @@ extension Session {
     }
     let added = segments
     afterCommit { [world] in
-      world.checkErased(added)
+      world.checkErased(added, isOfDatabase: isOfDatabase)
       world.notifyAppend()
     }
     return appended

@@ -13,8 +13,9 @@ extension Session {
     let number = state.live[projection] ?? 1
     let key = DatabaseState.GenerationKey(projection: projection, number: number)
     if world.holds(.takeoverWaits) { try lock(.generation(projection, number), endsBlockers: true) }
-    var row = state.generations[key] ?? DatabaseState.Generation(version: version, phase: .live)
-    guard row.phase == .live || !world.holds(.livePhase) else {
+    // Only the first one is made here: of another, the row may be gone once it is not waited for any more.
+    let found = state.generations[key] ?? (isFirst ? DatabaseState.Generation(version: version, phase: .live) : nil)
+    guard var row = found, row.phase == .live || !world.holds(.livePhase) else {
       throw .lost("another generation of \(projection) has become live")
     }
     guard row.version == version || !world.holds(.ownVersion) else {

@@ -122,6 +122,13 @@ extension Schedule {
   { world in
     world.write(20, of: "ann")
     world.wait("everything is folded") { world.isFolded }
+    // Whoever takes partitions over looks into the cursor topic: it extends what the database has, and it is done once.
+    func startAnew() {
+      for name in ["i0", "i1"] {
+        if let instance = world.instance(name) { world.kill(instance.process) }
+        Instance.start(name, in: world)
+      }
+    }
     // The request is recorded, and nothing more: ingest does the rest.
     var backup: DatabaseState?
     world.before("begin of an erasure", of: "forget1") { world.kill($0) }
@@ -129,22 +136,16 @@ extension Schedule {
     Forgetting.start("ann", in: world)
     world.wait("it is recorded") { !world.recorded.isEmpty }
     world.pass(seconds: 1)
-    for name in ["i0", "i1"] {
-      if let instance = world.instance(name) { world.kill(instance.process) }
-      Instance.start(name, in: world)
-    }
+    startAnew()
     world.wait("ingest ends it") { world.times(.erased) == 1 }
     world.write(5, of: "ann")
     world.wait("everything is folded") { world.isFolded }
     Forgetting.start("ann", in: world)
     world.wait("ann is erased again") { world.times(.erased) == 2 }
     if let backup { world.database.restart(awayFor: 500_000_000, with: backup) }
+    startAnew()
     world.wait("what the database has forgotten is done again") { world.times(.erased) == 3 && world.isFolded }
-    // Whoever takes partitions over now looks into the cursor topic again.
-    for name in ["i0", "i1"] {
-      if let instance = world.instance(name) { world.kill(instance.process) }
-      Instance.start(name, in: world)
-    }
+    startAnew()
     world.write(5, of: "ann")
     world.pass(seconds: 15)
     world.wait("everything is folded") { world.isFolded }
@@ -239,7 +240,21 @@ extension Schedule {
       world.expect(second.isRunning, "the younger start has the name")
     }
   ]
-  static var leases: [Schedule] { copied + [overlong("append", 1), overlong("begin", 1), overlong("begin", 3)] }
+  private static let lateRegistration = Schedule("a registration that arrives after the same start has registered") {
+    world in
+    world.write(20)
+    world.wait("everything is folded") { world.isFolded }
+    if let instance = world.instance("i0") { world.kill(instance.process) }
+    world.before("register", of: "i0") { _ in world.nextFate = .late }
+    let again = Instance.start("i0", in: world)
+    world.write(20)
+    world.pass(seconds: 8)
+    world.wait("everything is folded") { world.isFolded }
+    world.expect(again.isRunning, "it has not taken its own name over")
+  }
+  static var leases: [Schedule] {
+    copied + [lateRegistration] + [overlong("append", 1), overlong("begin", 1), overlong("begin", 3)]
+  }
 
   private static func overlong(_ statement: String, _ times: Int) -> Schedule {
     Schedule("\(times == 1 ? "a statement" : "a flush of several statements") longer than a lease: \(statement)") {

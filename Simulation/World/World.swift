@@ -47,6 +47,8 @@ package final class World {
   private var counts = [Int](repeating: 0, count: FaultKind.allCases.count)
   /// Of the next statement that could be slow: for schedules that are written out.
   var nextSlowness: Int64?
+  /// Of the next call to the database: for schedules that are written out.
+  var nextFate: Connection.Fate?
   /// Told of every call that a process makes, before it happens: for schedules that are written out.
   var onCall: ((Process, String) -> Void)?
 
@@ -117,6 +119,10 @@ package final class World {
 
   func fate(_ service: Service) -> Connection.Fate {
     guard isTroubled else { return .answered }
+    if service == .database, let fate = nextFate {
+      nextFate = nil
+      return fate
+    }
     let doubt = service == .database ? profile.databaseDoubt : profile.brokerDoubt
     guard doubt > 0, scheduler.random.chance(doubt) else { return .answered }
     return scheduler.random.pick([.requestLost, .replyLost, .late])
@@ -222,7 +228,9 @@ package final class World {
   }
 
   /// What is appended, of people whose erasure is known: to the database, or in the cursor topic since before it went back.
-  func checkErased(_ segments: [Segment]) {
+  ///
+  /// - Parameter isOfDatabase: it was in a dead letter, and not read: the journal is erased again in any case.
+  func checkErased(_ segments: [Segment], isOfDatabase: Bool) {
     if recorded.isEmpty { return }
     for segment in segments where segment.draft.partition != Self.ownTopic {
       guard let batch = try? segment.events() else { continue }
@@ -231,12 +239,13 @@ package final class World {
       let isAwaited = database.state.erasures.values.contains {
         $0.position == nil && $0.isIngests && $0.busyUntil == .min && !$0.isSearched
       }
-      if isAwaited {
+      if isAwaited, !isOfDatabase {
         violation("\(segment.draft.partition) is read on before the journal is erased again")
       }
       for erasure in newestErasures {
         let isKnown =
-          database.state.erasure(knownAs: erasure.record.id) != nil || erasure.at < database.restoredAt
+          database.state.erasure(knownAs: erasure.record.id) != nil
+          || erasure.at < database.restoredAt && !isOfDatabase
         guard isKnown, let offset = erasure.standsIn(batch, of: segment) else { continue }
         violation("\(erasure.person) is journaled at \(segment.draft.partition)@\(offset), below the erasure's end")
       }
@@ -348,7 +357,8 @@ package final class World {
     for command in commands { command.pausedUntil = 0 }
     // Somebody of the version that is to be.
     let rests = instances.contains { $0.isRunning && !$0.isStopping && $0.version == version }
-    if !rests { Instance.start("i0", in: self) }
+    // Under a name of its own: who starts under a taken one may register before the one it is to replace does.
+    if !rests { Instance.start("rest", in: self) }
     Operator(self).watchErasures()
   }
 }
