@@ -481,7 +481,7 @@ BEGIN
     WHERE l.resource = mine.resource;
   RETURN v_start;
 END $$;
-COMMENT ON FUNCTION pleat.register_instance IS 
+COMMENT ON FUNCTION pleat.register_instance IS
   'Enters a start under a name, if the caller knows the last one (else PL001), frees that one''s leases, and returns its counter.';
 
 CREATE FUNCTION pleat.heartbeat(
