@@ -172,11 +172,11 @@ package final class FoldRun {
     let written = projection.tables.filter { $0.rowsOwner == largest.rowsOwner }
     if written.contains(where: { $0.dirtyCount > 0 }) {
       if opened == nil { try open(to: place) }
-      let changes = try takeChanges(of: written)
-      hasShed = true
-      try store.startWrite(changes)
+      try store.startWrite(takeChanges(of: written))
       job = .write
     }
+    // A turn may have written some of them, too.
+    if opened != nil { hasShed = true }
     largest.shed()
   }
 

@@ -81,12 +81,6 @@ package struct Migrator {
     if mayInterpret {
       try passing { () throws(PostgresError) in try connection.execute(Roles.interpret) }
     }
-    let mayDeclare = try passing { () throws(PostgresError) in
-      try connection.query(Roles.mayDeclareLeakproof).map { $0.bool() ?? false }.first ?? false
-    }
-    if mayDeclare, createsRoles {
-      try passing { () throws(PostgresError) in try connection.execute(Roles.declareLeakproof) }
-    }
   }
 
   private func ensure(_ connection: Connection, _ test: String, _ values: [SQLValue], _ statement: String)

@@ -62,14 +62,4 @@ enum Roles {
   static let interpret = """
     DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET jit = off', current_database()); END $$
     """
-
-  /// Whether equality of `jsonb` is not declared leakproof, and the login may: a superuser.
-  static let mayDeclareLeakproof = """
-    SELECT r.rolsuper AND NOT p.proleakproof
-    FROM pg_roles r CROSS JOIN pg_proc p
-    WHERE r.rolname = current_user AND p.oid = 'pg_catalog.jsonb_eq(jsonb, jsonb)'::regprocedure
-    """
-  /// It tells nothing of what it compares but its result. Unless PostgreSQL knows that, a condition on a list of technologies is
-  /// applied only to what a view of `insights` has computed and may show.
-  static let declareLeakproof = "ALTER FUNCTION pg_catalog.jsonb_eq(jsonb, jsonb) LEAKPROOF"
 }

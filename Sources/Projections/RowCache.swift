@@ -28,6 +28,8 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
   /// Of every stored key that was dropped since the cache was complete; nil while it is, and if it never was.
   private var dropped: KeyFilter?
 
+  private static var loadedAtOnce: Int { 8_192 }
+
   package init(_ layout: Layout) { self.layout = layout }
 
   package var statements: TableStatements { layout.statements }
@@ -119,6 +121,13 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     if index < 0 { index = begin(key, hash) }
     markDirty(index)
     change(&young.rows[index])
+    weighPartial(index)
+  }
+
+  /// What a partial row collects grows with every change, until it is laid onto the stored one.
+  @inline(__always)
+  private func weighPartial(_ index: Int) {
+    if !young.flags[index].contains(.known) { young.weigh(index) }
   }
 
   /// Changes a row, whole or partial, if `change` says that it did.
@@ -128,6 +137,7 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     var index = find(key, hash)
     if index < 0 { index = begin(key, hash) }
     if change(&young.rows[index]) { markDirty(index) }
+    weighPartial(index)
   }
 
   /// The store has no row of this key any more: it was deleted there, and nothing of it was still to be written.
@@ -190,9 +200,12 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     return keys(of: wanted)
   }
 
+  /// Some of them: each may come with a sketch of people.
   fileprivate func takePartial() -> KeyColumns? {
-    let unknown = partial.filter { !young.flags[$0].contains(.known) }
-    partial.removeAll(keepingCapacity: true)
+    var unknown: [Int] = []
+    while unknown.count < Self.loadedAtOnce, let index = partial.popLast() {
+      if !young.flags[index].contains(.known) { unknown.append(index) }
+    }
     asked += unknown
     return keys(of: unknown)
   }
@@ -342,7 +355,7 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
       wanted.isEmpty && asked.isEmpty && held.isEmpty, "\(statements.name): rows are forgotten while they are asked for"
     )
     drop(old)
-    old.removeAll()
+    old = RowStore()
     drop(young, where: { $0.isDisjoint(with: [.dirty, .behind]) })
     young.removeAll { _, _, flags in flags.isDisjoint(with: [.dirty, .behind]) }
     reindex()
