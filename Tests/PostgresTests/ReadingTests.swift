@@ -171,17 +171,6 @@ struct ReadingTests {
     }
   }
 
-  @Test("a condition on a list of technologies reaches the stacks, and a reader's function does not")
-  func conditionOnList() throws {
-    let reading = try ReadingDatabase.shared.get()
-    let reader = try reading.connect(as: "pleat_reader")
-    func plan(_ condition: String) throws -> String {
-      try texts(reader, "EXPLAIN SELECT FROM insights.stack_combinations WHERE \(condition)").joined(separator: "\n")
-    }
-    #expect(try plan("technologies = '[\"1\"]'").contains("(to_jsonb(technologies) = '[\"1\"]'::jsonb)"))
-    #expect(try !plan("technologies = jsonb_strip_nulls(technologies)").contains("to_jsonb(technologies) ="))
-  }
-
   @Test(
     "a view shows itself at the last turn of the day up to a position or a time",
     arguments: [
