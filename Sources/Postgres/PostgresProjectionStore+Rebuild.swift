@@ -9,7 +9,13 @@ extension PostgresProjectionStore: RebuildStore {
   private static let livePatienceMilliseconds: Int32 = 6_000
 
   package func liveGeneration() throws(StoreError) -> LiveGeneration? {
-    try idle.query(
+    try Self.liveGeneration(of: projection, idle)
+  }
+
+  static func liveGeneration(of projection: String, _ connection: StoreConnection) throws(StoreError)
+    -> LiveGeneration?
+  {
+    try connection.query(
       """
       SELECT c.generation, c.position, c.fold_version, c.catalog_version,
         c.key_digest = (SELECT sha256(s.hash_key) FROM pleat.secrets s),

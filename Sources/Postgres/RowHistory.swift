@@ -29,23 +29,59 @@ package final class RowHistory {
   package struct Row: Sendable {
     package var table: String
     package var key: [RowDifference.Pair]
+    /// The last version before the first one shown, where the row has one.
+    package var before: Version?
     /// In order; the newest state last.
     package var versions: [Version]
 
-    package init(table: String, key: [RowDifference.Pair], versions: [Version]) {
-      (self.table, self.key, self.versions) = (table, key, versions)
+    package init(table: String, key: [RowDifference.Pair], before: Version? = nil, versions: [Version]) {
+      (self.table, self.key, self.before, self.versions) = (table, key, before, versions)
     }
   }
 
-  private let connection: StoreConnection
-  private let generation: Int32
-  private let projection: String
-  /// Rows shown, of each table.
-  fileprivate static let rowLimit = 10_000
+  /// The versions from a position on: all of each position, so that what is not shown is what comes at or behind `next`.
+  package struct Excerpt: Sendable {
+    package var rows: [Row] = []
+    /// The first position of which nothing is shown; nil where all is.
+    package var next: Int64?
+    package init(rows: [Row] = [], next: Int64? = nil) { (self.rows, self.next) = (rows, next) }
+  }
 
-  package init(_ target: ConnectionTarget, projection: String, generation: Int32) {
-    (self.projection, self.generation) = (projection, generation)
+  /// What all newest states together hold, but for what says nothing of a number.
+  package struct Sum: Hashable, Sendable {
+    package var count: Int64
+    /// Of a hash of each.
+    package var hashes: String
+  }
+
+  private let connection: StoreConnection
+  private var generation: Int32 = 0
+  private let projection: String
+  private static let fetchRows = 2_000
+
+  package init(_ target: ConnectionTarget, projection: String) {
+    self.projection = projection
     connection = StoreConnection(target, onNotice: { _ in })
+  }
+
+  /// Runs `body` with the live generation, nil where nothing is folded yet, and in one snapshot: all that it asks of this history
+  /// is of the moment at which the generation was there. What does not change, as the journal, is read outside of it, since no
+  /// snapshot may be held for long.
+  package func snapshot<R>(_ body: (LiveGeneration?) throws -> R) throws -> R {
+    try connection.use { (connection) throws(PostgresError) in
+      try connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    }
+    do {
+      let live = try PostgresProjectionStore.liveGeneration(of: projection, connection)
+      if let live { generation = live.generation }
+      let result = try body(live)
+      // A connection that broke meanwhile was made anew, outside of the snapshot.
+      try connection.useTransaction { (connection) throws(PostgresError) in try connection.execute("COMMIT") }
+      return result
+    } catch {
+      connection.reset()
+      throw error
+    }
   }
 
   private static let columns = """
@@ -124,87 +160,165 @@ package final class RowHistory {
     return pairs
   }
 
-  /// Every row watched, with its versions.
-  package func rows(_ watched: WatchedRows) throws(StoreError) -> [Row] {
-    let asked = try ask(watched)
-    var found: [Row] = []
-    let hasVersions =
-      try connection.query("SELECT to_regclass('pleat.' || quote_ident($1)) IS NOT NULL", [.text(watched.table)])
-      .map { $0.bool() ?? false }.first ?? false
-    if hasVersions {
-      try connection.query(
-        """
-        SELECT x.position, t.watermark, \(Self.appended), \(asked.list)
-        FROM pleat."\(watched.table)" x
-        LEFT JOIN pleat.turns t ON t.projection = $2 AND t.generation = x.generation AND t.position = x.position
-        WHERE \(asked.conditions) ORDER BY \(asked.order), x.position LIMIT \(Self.rowLimit)
-        """, asked.values, seconds: Connection.longReplySeconds
-      ).eachRow { row in asked.add(&row, isNewest: false, to: &found) }
-    }
-    try connection.query(asked.newest(in: "pleat"), asked.values, seconds: Connection.longReplySeconds)
-      .eachRow { row in asked.add(&row, isNewest: true, to: &found) }
-    return found
-  }
-
-  /// The same rows as a fold into temporary tables has left them.
-  package func newest(_ watched: WatchedRows, in store: TemporaryFoldStore) throws(StoreError) -> [Row] {
-    let asked = try ask(watched)
-    var found: [Row] = []
-    try store.connection.query(asked.newest(in: "pg_temp"), asked.values)
-      .eachRow { row in asked.add(&row, isNewest: true, to: &found) }
-    return found
-  }
-
-  /// Whether the newest states hold the same, but for what says nothing of a number. A row that nothing was ever written to may be
-  /// missing.
-  package static func saysTheSame(_ folded: [Row], _ rows: [Row]) -> Bool {
-    func states(_ rows: [Row]) -> [[String]: [String?]] {
-      var states: [[String]: [String?]] = [:]
-      for row in rows {
-        guard let newest = row.versions.last, newest.turn == nil else { continue }
-        states[[row.table] + row.key.map(\.value)] =
-          newest.values.filter { !WatchedRows.silent.contains($0.column) }.map(\.value)
+  /// The position of the last version or newest state of these rows; nil where there never was one.
+  package func last(_ watched: [WatchedRows]) throws(StoreError) -> Int64? {
+    var last: Int64?
+    for watched in watched {
+      let asked = try ask(watched)
+      for table in asked.tables {
+        let found = try connection.query(
+          "SELECT max(x.position) FROM pleat.\"\(table)\" x WHERE \(asked.conditions)", asked.values,
+          seconds: Connection.longReplySeconds
+        ).map { $0.bigint() }
+        last = [last, found.first ?? nil].compactMap { $0 }.max()
       }
-      return states
     }
-    return states(folded) == states(rows)
+    return last
   }
 
-  fileprivate static let appended = """
-    (SELECT j.appended_at FROM pleat.journal j WHERE j.first_position <= x.position
-     ORDER BY j.first_position DESC LIMIT 1)
-    """
+  /// Rows watched, with their versions from a position on, up to `limit` of all together.
+  package func excerpt(_ watched: [WatchedRows], from: Int64, limit: Int) throws(StoreError) -> Excerpt {
+    var rows: [Row] = []
+    var asked: [Asked] = []
+    for watched in watched {
+      let one = try ask(watched)
+      asked.append(one)
+      try connection.query(
+        one.versions, one.values + [.bigint(from), .bigint(Int64(limit) + 1), .text(projection)],
+        seconds: Connection.longReplySeconds
+      ).eachRow { row in one.add(&row, to: &rows) }
+    }
+    let next = Self.next(rows.flatMap(\.versions).map(\.position), limit: limit)
+    if let next {
+      for index in rows.indices { rows[index].versions.removeAll { $0.position >= next } }
+      rows.removeAll(where: \.versions.isEmpty)
+    }
+    for one in asked where one.hasVersions { try addBefore(one, from, to: &rows) }
+    return Excerpt(rows: rows, next: next)
+  }
+
+  /// Where to go on if there are more positions than `limit`: the first that is left out, each being shown whole or not at all.
+  package static func next(_ positions: [Int64], limit: Int) -> Int64? {
+    positions.count > limit ? positions.sorted()[limit] : nil
+  }
+
+  /// Puts to each row the version before those that are shown.
+  private func addBefore(_ asked: Asked, _ from: Int64, to rows: inout [Row]) throws(StoreError) {
+    let indices = Dictionary(
+      rows.indices.filter { rows[$0].table == asked.table }.map { (rows[$0].key, $0) }, uniquingKeysWith: { $1 })
+    if indices.isEmpty { return }
+    let name = "before_\(asked.table)"
+    try connection.useTransaction { (connection) throws(PostgresError) in
+      _ = try connection.queryUnprepared(
+        "DECLARE \(name) NO SCROLL CURSOR FOR \(asked.before)", asked.values + [.bigint(from)])
+    }
+    var more = true
+    while more {
+      let piece = try connection.useTransaction { (connection) throws(PostgresError) in
+        try connection.queryUnprepared(
+          "FETCH \(Self.fetchRows) FROM \(name)", [], seconds: Connection.longReplySeconds)
+      }
+      more = piece.rowCount == Self.fetchRows
+      piece.eachRow { row in
+        let (key, version) = asked.version(&row)
+        if let index = indices[key] { rows[index].before = version }
+      }
+    }
+  }
+
+  /// What the newest states hold; with a store, as a fold into its temporary tables has left them.
+  package func sum(_ watched: WatchedRows, in store: TemporaryFoldStore? = nil) throws(StoreError) -> Sum {
+    let asked = try ask(watched)
+    let sums = try (store?.connection ?? connection).query(
+      asked.sum(in: store == nil ? "pleat" : "pg_temp"), asked.values, seconds: Connection.longReplySeconds
+    ).map { row in Sum(count: row.bigint() ?? 0, hashes: row.text() ?? "") }
+    guard let sum = sums.first else { throw .refused("a sum of \(watched.table) has no row") }
+    return sum
+  }
 
   /// What asks for the rows watched, and reads the answers.
   private struct Asked {
     var table: String
+    var hasVersions: Bool
     var columns: [Column]
+    /// `$1…` of the conditions.
     var values: [SQLValue]
     var conditions: String
-    var list: String
-    var order: String
-    var keys: [String]
 
-    func newest(in schema: String) -> String {
+    var tables: [String] { (hasVersions ? [table] : []) + [table + "_current"] }
+    private var keys: [Column] { columns.filter { $0.isKey && $0.name != "generation" } }
+    private var keyList: String { keys.map { "x.\"\($0.name)\"" }.joined(separator: ", ") }
+    private var texts: String { columns.map { "x.\"\($0.name)\"::text" }.joined(separator: ", ") }
+    /// With names that no column has.
+    private var named: String {
+      (keys.enumerated().map { "x.\"\($1.name)\" AS \"key \($0)\"" }
+        + columns.enumerated().map { "x.\"\($1.name)\"::text AS \"text \($0)\"" }).joined(separator: ", ")
+    }
+
+    /// Of versions and newest states the first from a position on, `$from`, up to `$limit`; then `$projection`. What has not changed
+    /// since the last turn of the day is what its last version says, and is left out.
+    var versions: String {
+      let (from, limit, projection) = (values.count + 1, values.count + 2, values.count + 3)
+      let kept = """
+        SELECT x.position, t.watermark, false AS is_newest, \(named) FROM pleat."\(table)" x
+        LEFT JOIN pleat.turns t ON t.projection = $\(projection) AND t.generation = x.generation AND t.position = x.position
+        WHERE \(conditions) AND x.position >= $\(from)
+        UNION ALL
+        """
+      return """
+        SELECT s.position, s.is_newest, s.watermark,
+          (SELECT j.appended_at FROM pleat.journal j WHERE j.first_position <= s.position
+           ORDER BY j.first_position DESC LIMIT 1),
+          \(columns.indices.map { "s.\"text \($0)\"" }.joined(separator: ", "))
+        FROM (
+          \(hasVersions ? kept : "")
+          SELECT x.position, NULL::timestamptz AS watermark, true AS is_newest, \(named) FROM pleat."\(table)_current" x
+          WHERE \(conditions) AND x.position >= $\(from) AND (NOT \(hasVersions) OR x.position >= (
+            SELECT c.last_day_turn FROM pleat.projection_cursors c
+            WHERE c.projection = $\(projection) AND c.generation = $1))
+          ORDER BY position LIMIT $\(limit)) s
+        ORDER BY \(keys.indices.map { "s.\"key \($0)\"" }.joined(separator: ", ")), s.is_newest, s.position
+        """
+    }
+
+    /// The last version of each row before a position, `$from`.
+    var before: String {
       """
-      SELECT x.position, NULL::timestamptz, \(RowHistory.appended), \(list) FROM \(schema)."\(table)_current" x
-      WHERE \(conditions) AND $2::text IS NOT NULL ORDER BY \(order) LIMIT \(RowHistory.rowLimit)
+      SELECT DISTINCT ON (\(keyList)) x.position, false, NULL::timestamptz, NULL::timestamptz, \(texts)
+      FROM pleat."\(table)" x WHERE \(conditions) AND x.position < $\(values.count + 1)
+      ORDER BY \(keyList), x.position DESC
       """
     }
 
-    func add(_ row: inout RowReader, isNewest: Bool, to found: inout [Row]) {
+    func sum(in schema: String) -> String {
+      let told = columns.filter { !WatchedRows.silent.contains($0.name) }.map { "x.\"\($0.name)\"" }
+      return """
+        SELECT count(*), coalesce(sum(hashtextextended(ROW(\(told.joined(separator: ", ")))::text, 0)::numeric), 0)::text
+        FROM \(schema)."\(table)_current" x WHERE \(conditions)
+        """
+    }
+
+    func version(_ row: inout RowReader) -> (key: [RowDifference.Pair], version: Version) {
       let position = row.bigint() ?? 0
+      let isNewest = row.bool() ?? false
       let watermark = row.timestamptz()
       let appendedAt = row.timestamptz()
-      let all = columns.map { (column: $0.name, value: row.text()) }
-      let key = all.filter { keys.contains($0.column) }.map {
-        RowDifference.Pair(column: $0.column, value: $0.value ?? "")
-      }
+      let all = columns.map { (column: $0, value: row.text()) }
       let version = Version(
         turn: isNewest ? nil : position, watermark: watermark, appendedAt: appendedAt, position: position,
-        values: all.filter { !keys.contains($0.column) && $0.column != "generation" && $0.column != "position" })
-      if let index = found.firstIndex(where: { $0.key == key }) {
-        found[index].versions.append(version)
+        values: all.filter { !$0.column.isKey && $0.column.name != "position" }.map { ($0.column.name, $0.value) })
+      return (
+        all.filter { $0.column.isKey && $0.column.name != "generation" }.map {
+          RowDifference.Pair(column: $0.column.name, value: $0.value ?? "")
+        }, version
+      )
+    }
+
+    /// The rows come in the order of their keys.
+    func add(_ row: inout RowReader, to found: inout [Row]) {
+      let (key, version) = version(&row)
+      if let last = found.last, last.table == table, last.key == key {
+        found[found.count - 1].versions.append(version)
       } else {
         found.append(Row(table: table, key: key, versions: [version]))
       }
@@ -213,17 +327,17 @@ package final class RowHistory {
 
   private func ask(_ watched: WatchedRows) throws(StoreError) -> Asked {
     let columns = try columns(watched.table + "_current")
-    let keys = columns.filter { $0.isKey && $0.name != "generation" }.map(\.name)
-    var values: [SQLValue] = [.int(generation), .text(projection)]
+    let hasVersions =
+      try connection.query("SELECT to_regclass('pleat.' || quote_ident($1)) IS NOT NULL", [.text(watched.table)])
+      .map { $0.bool() ?? false }.first ?? false
+    var values: [SQLValue] = [.int(generation)]
     var conditions = "x.generation = $1"
     for (name, bytes) in watched.values {
       values.append(SQLValue(oid: columns.first { $0.name == name }!.oid, bytes: bytes))
       conditions += " AND x.\"\(name)\" = $\(values.count)"
     }
     return Asked(
-      table: watched.table, columns: columns, values: values, conditions: conditions,
-      list: columns.map { "x.\"\($0.name)\"::text" }.joined(separator: ", "),
-      order: keys.map { "x.\"\($0)\"" }.joined(separator: ", "), keys: keys)
+      table: watched.table, hasVersions: hasVersions, columns: columns, values: values, conditions: conditions)
   }
 
   private static let wizardTurns = """

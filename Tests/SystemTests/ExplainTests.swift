@@ -1,4 +1,5 @@
 import Foundation
+import Postgres
 import Testing
 
 extension SystemTests {
@@ -9,13 +10,16 @@ extension SystemTests {
     }
 
     private func explain(_ pleat: Installation, _ words: String...) throws -> [[String: Any]] {
+      try report(pleat, words)["rows"] as! [[String: Any]]
+    }
+
+    private func report(_ pleat: Installation, _ words: [String]) throws -> [String: Any] {
       let result = try Shell.run(
         pleat.servers.program.path, ["explain"] + words + ["--json"], environment: pleat.environment)
       guard result.status == 0 else {
         throw Shell.Failure(description: String(decoding: result.errors, as: UTF8.self))
       }
-      let report = try JSONSerialization.jsonObject(with: result.output) as! [String: Any]
-      return report["rows"] as! [[String: Any]]
+      return try JSONSerialization.jsonObject(with: result.output) as! [String: Any]
     }
 
     private func versions(_ row: [String: Any]) -> [(turn: Int?, offsets: [Int], changed: [String])] {
@@ -75,6 +79,79 @@ extension SystemTests {
       #expect(daemon.terminate() == 0)
     }
 
+    private func project(_ number: Int, _ time: String) -> String {
+      event(
+        "project_generated", time,
+        #""project_id":"p\#(number)","user_id":"u\#(number)","technologies":["A"],"project_type":"web","team_id":"t""#)
+    }
+
+    @Test("beside a fold that goes on, what it shows is of one moment")
+    func oneMoment() throws {
+      let pleat = try Installation()
+      try pleat.produce(Data([project(0, "01T08:00"), project(1, "01T08:10")].joined().utf8))
+      let daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      // The fold writes versions at turns of the day alone; who explains reads them after the rows of another table.
+      let lock = try Connection(ConnectionTarget(pleat.servers.url(database: pleat.name, user: "postgres")))
+      try lock.execute("BEGIN; LOCK TABLE pleat.team_activity IN ACCESS EXCLUSIVE MODE")
+      let explain = try pleat.begin("explain", "team_stats", "t", "--json")
+      try Wait.until("it waits between two tables\(explain.output)") {
+        try pleat.sql(
+          "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pleat explain' AND wait_event_type = 'Lock'")
+          == "1"
+      }
+      try pleat.produce(Data(project(2, "01T08:20").utf8))
+      try pleat.waitCaughtUp()
+      try lock.execute("COMMIT")
+      #expect(explain.waitForExit(60) && explain.process.terminationStatus == 0, "\(explain.output)")
+      #expect(!explain.output.contains("everything is folded"), "\(explain.output)")
+      let line = explain.output.split(separator: "\n").first { $0.hasPrefix("{") } ?? ""
+      let report = try JSONSerialization.jsonObject(with: Data(line.utf8)) as! [String: Any]
+      #expect(report["position"] as? Int == 2)
+      for row in report["rows"] as! [[String: Any]] { #expect(versions(row).flatMap(\.offsets) == [0, 1]) }
+      #expect(try self.explain(pleat, "team_stats", "t").flatMap { versions($0).flatMap(\.offsets) }.max() == 2)
+      #expect(daemon.terminate() == 0)
+    }
+
+    @Test("a long history is shown in parts, and each says where the next one begins")
+    func parts() throws {
+      let pleat = try Installation()
+      try pleat.produce(Data((1...9).map { project($0, "0\($0)T08:00") }.joined().utf8))
+      let daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      func steps(_ report: [String: Any]) -> [String] {
+        (report["rows"] as! [[String: Any]]).flatMap { row in
+          versions(row).map {
+            "\(row["table"]!) \((row["key"] as! [String: String]).sorted { $0.key < $1.key }) \($0.turn ?? 0) \($0.offsets) \($0.changed.sorted())"
+          }
+        }.sorted()
+      }
+      for words in [["technology_trends", "A"], ["team_stats", "t"], ["technology_usage", "A", "2026-10-03"]] {
+        let whole = try report(pleat, words)
+        #expect(whole["next_from"] is NSNull && whole["from"] as? Int == 1)
+        var found: [String] = []
+        var from: Int? = 1
+        var count = 0
+        while let begin = from, count < 20 {
+          let part = try report(pleat, words + ["--limit", "4", "--from", "\(begin)"])
+          #expect(steps(part).count <= 4)
+          found += steps(part)
+          from = part["next_from"] as? Int
+          count += 1
+        }
+        #expect(found.sorted() == steps(whole), "\(words)")
+        #expect(count > 1 || steps(whole).count <= 4)
+      }
+      // One row of one day, and another table's: both at the turn of the day.
+      let text = try pleat.pleat("explain", "technology_trends", "A", "--limit", "4")
+      #expect(text.contains("--from "))
+      try pleat.pleat("explain", "technology_trends", "A", "--limit", "1", expecting: 1)
+      #expect(try pleat.pleat("explain", "team_stats", "t", "--from", "100").contains("no version from position 100"))
+      try pleat.pleat("explain", "team_stats", "t", "--limit", "0", expecting: 64)
+      try pleat.pleat("explain", "team_stats", "t", "--from", "0", expecting: 64)
+      #expect(daemon.terminate() == 0)
+    }
+
     @Test("wizard_now leads to the event of each session that counts, at each turn of the day and now")
     func wizard() throws {
       func step(_ session: String, _ step: Int, _ time: String) -> String {
@@ -97,6 +174,11 @@ extension SystemTests {
       #expect(steps.map(\.offsets) == [[0], [6, 7]])
       #expect(steps.map(\.changed) == [["sessions - 1"], ["sessions 1 2"]])
       #expect(try pleat.sql("SELECT sessions FROM insights.wizard_now WHERE step = 3") == "2")
+      let first = try report(pleat, ["wizard_now", "3", "--limit", "1"])
+      #expect((first["rows"] as! [[String: Any]]).flatMap { versions($0).map(\.offsets) } == [[0]])
+      let second = try explain(pleat, "wizard_now", "3", "--from", "\(first["next_from"] as? Int ?? 0)")
+      #expect(second.flatMap { versions($0).map(\.offsets) } == [[6, 7]])
+      #expect(second.flatMap { versions($0).flatMap(\.changed) } == ["sessions 1 2"])
       try pleat.pleat("explain", "wizard_now", "x", expecting: 64)
       #expect(daemon.terminate() == 0)
     }

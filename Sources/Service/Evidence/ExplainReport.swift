@@ -13,12 +13,12 @@ extension ExplainRun.Row {
   /// Where each version has all of its events anew, these.
   var steps: [Step] {
     var steps: [Step] = []
-    var before: [String: String?] = [:]
+    var before = Dictionary(uniqueKeysWithValues: history.before?.values.map { ($0.column, $0.value) } ?? [])
     var rest = touches[...]
     for (index, version) in history.versions.enumerated() {
       let changed = version.values.compactMap { column, value -> (column: String, before: String?, after: String?)? in
         let old = before[column] ?? nil
-        return steps.isEmpty || old != value ? (column, old, value) : nil
+        return history.before == nil && steps.isEmpty || old != value ? (column, old, value) : nil
       }
       for (column, value) in version.values { before[column] = value }
       let mine: ArraySlice<ExplainRun.Touch>
@@ -41,6 +41,7 @@ extension ExplainRun.Report {
     var text = JSONValue.object([
       "view": .string(view.name), "key": .object(zip(view.key, key).map { .init(name: $0, value: .string($1)) }),
       "projection": .string(view.projection), "generation": .integer(Int64(generation)), "position": .integer(position),
+      "from": .integer(from), "next_from": .optional(next),
     ]).description
     text.removeLast()
     return text + ",\"rows\":[" + rows.map { json($0, events) }.joined(separator: ",") + "]}"
@@ -71,7 +72,7 @@ extension ExplainRun.Report {
   }
 
   package func text(events: Bool) -> String {
-    var text = ""
+    var text = rows.isEmpty ? "It has no version from position \(from) on.\n" : ""
     for row in rows {
       text += "\(row.history.table): \(row.history.key.map { "\($0.column) \($0.value)" }.joined(separator: ", "))\n"
       for step in row.steps {
@@ -94,6 +95,7 @@ extension ExplainRun.Report {
         }
       }
     }
+    if let next { text += "There are more versions: --from \(next) shows what comes next.\n" }
     return text
   }
 }

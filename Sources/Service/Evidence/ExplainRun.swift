@@ -32,21 +32,37 @@ package struct ExplainRun {
     var view: ExplainedView
     var key: [String]
     var generation: Int32
+    /// Of its cursor: what is shown is as it was there.
     var position: Int64
+    /// Versions from this position on are shown.
+    var from: Int64
+    /// Those at it and behind it are not; nil where all are.
+    var next: Int64?
     package internal(set) var rows: [Row]
   }
 
+  /// Versions shown unless the caller says otherwise, and as many as may be asked for.
+  package static let versionLimit = 10_000
+  package static let greatestVersionLimit = 100_000
   /// Events folded at once while nothing touches the row.
   private static let longestPiece = 2_048
-  /// Events shown of one key.
+  /// Events shown at once.
   static let touchLimit = 100_000
 
   private let context: EvidenceContext
   private let view: ExplainedView
   private let key: [String]
   private let entry: ProjectionRegistry.Entry
+  private let from: Int64
+  private let limit: Int
 
-  package init(_ configuration: Configuration, view name: String, key words: [String]) throws(CommandFailure) {
+  /// - Parameters:
+  ///   - from: the first position of which versions are shown.
+  ///   - limit: how many versions are shown.
+  package init(
+    _ configuration: Configuration, view name: String, key words: [String], from: Int64 = 1, limit: Int = versionLimit
+  ) throws(CommandFailure) {
+    (self.from, self.limit) = (from, limit)
     view = try ExplainedView.named(name)
     key = try view.values(words)
     entry = try EvidenceContext.entry(view.projection)
@@ -69,59 +85,84 @@ package struct ExplainRun {
     }
   }
 
+  /// What the tables hold, all of it at one moment.
+  private struct Shown {
+    var live: LiveGeneration
+    var watched: [WatchedRows] = []
+    /// What the watched rows hold, table by table.
+    var sums: [RowHistory.Sum] = []
+    /// The last position of a version, or newest state, of any of them.
+    var last: Int64 = 0
+    var excerpt = RowHistory.Excerpt()
+    var wizardTurns: [RowHistory.Version] = []
+  }
+
   private func explain() throws -> Report {
+    let history = RowHistory(target, projection: entry.name)
+    let shown = try history.snapshot { live in
+      guard let live else { throw CommandFailure(.failure, "nothing of \(entry.name) is folded yet.") }
+      return try read(history, live)
+    }
+    let live = shown.live
     let source = PostgresProjectionStore(
       target, projection: entry.name, foldVersion: entry.foldVersion,
       catalogVersion: entry.catalogVersion(context.catalog)
     )
-    guard let live = try source.liveGeneration() else {
-      throw CommandFailure(.failure, "nothing of \(entry.name) is folded yet.")
+    var report = Report(
+      view: view, key: key, generation: live.generation, position: live.position, from: from, next: shown.excerpt.next,
+      rows: [])
+    if view.name == ExplainedView.wizardNow {
+      (report.rows, report.next) = try WizardNowHistory(context.key, source)
+        .rows(step: try step(), turns: shown.wizardTurns, through: live.position, from: from, limit: limit)
+    } else if !shown.excerpt.rows.isEmpty {
+      let subject = try view.subject(key, names: { (text) throws(StoreError) in try history.names(text) })
+      var touches = try find(shown, RowReach(subject, catalog: context.catalog), history, source)
+      if touches == nil {
+        standardError("what names the row does not make it what it is: everything is folded\n")
+        touches = try find(shown, nil, history, source)
+      }
+      report.rows = shown.excerpt.rows.map {
+        Row(history: $0, touches: touches?[Self.name($0.table, $0.key)] ?? [])
+      }
     }
+    if report.rows.isEmpty, let next = report.next {
+      throw CommandFailure(
+        .failure, "more than \(limit) versions are kept at position \(next): a greater --limit shows them.")
+    }
+    return report
+  }
+
+  private func read(_ history: RowHistory, _ live: LiveGeneration) throws -> Shown {
     guard live.foldVersion == entry.foldVersion, live.catalogVersion == entry.catalogVersion(context.catalog),
       live.hasCurrentKey
     else {
       throw StoreError.foreign(
         "generation \(live.generation) of \(entry.name) is not of this program's versions and key")
     }
-    let history = RowHistory(target, projection: entry.name, generation: live.generation)
+    var shown = Shown(live: live)
     if view.name == ExplainedView.wizardNow {
-      return Report(
-        view: view, key: key, generation: live.generation, position: live.position,
-        rows: [try WizardNowHistory(context.key, source, history).row(step: try step(), through: live.position)])
+      shown.wizardTurns = try history.wizardTurns(step: Int16(try step()))
+      return shown
     }
     let projection = context.make(entry)
-    var watched: [WatchedRows] = []
     for (table, columns) in view.tables {
       guard let statements = projection.tables.map(\.statements).first(where: { $0.name == table }) else {
         throw CommandFailure(.failure, "\(entry.name) has no table \(table).")
       }
       do throws(StoreError) {
-        watched.append(try history.watch(statements, Array(zip(columns, key)).map { (column: $0, text: $1) }))
+        shown.watched.append(try history.watch(statements, Array(zip(columns, key)).map { (column: $0, text: $1) }))
       } catch {
         guard case .refused(let text) = error else { throw error }
         throw CommandFailure(.usage, "the key of \(view.name) is \(view.key.joined(separator: ", ")): \(text).")
       }
     }
-    let rows = try watched.flatMap { try history.rows($0) }
-    guard let last = rows.compactMap(\.versions.last?.position).max() else {
+    guard let last = try history.last(shown.watched) else {
       throw CommandFailure(.failure, "\(view.name) has no row \(key.joined(separator: ", ")), and never had one.")
     }
-    let subject = try view.subject(key, names: { (text) throws(StoreError) in try history.names(text) })
-    var touches: [Found]
-    if let found = try find(watched, rows, RowReach(subject, catalog: context.catalog), through: last, live, source) {
-      touches = found
-    } else {
-      standardError("what names the row does not make it what it is: everything is folded\n")
-      touches = try find(watched, rows, nil, through: last, live, source) ?? []
-    }
-    var report = Report(view: view, key: key, generation: live.generation, position: max(live.position, last), rows: [])
-    var found: [String: [Touch]] = [:]
-    for (index, fields, touch) in touches {
-      let key = try history.key(fields, of: watched[index])
-      found[Self.name(watched[index].table, key), default: []].append(touch)
-    }
-    report.rows = rows.map { Row(history: $0, touches: found[Self.name($0.table, $0.key)] ?? []) }
-    return report
+    shown.last = last
+    shown.excerpt = try history.excerpt(shown.watched, from: from, limit: limit)
+    shown.sums = try shown.watched.map { try history.sum($0) }
+    return shown
   }
 
   private func step() throws(CommandFailure) -> UInt8 {
@@ -131,12 +172,9 @@ package struct ExplainRun {
     return step
   }
 
-  private static func name(_ table: String, _ key: [RowDifference.Pair]) -> String {
+  static func name(_ table: String, _ key: [RowDifference.Pair]) -> String {
     table + key.map { "\u{0}\($0.value)" }.joined()
   }
-
-  /// Which table's row, its key, and the event that changed it.
-  private typealias Found = (Int, [[UInt8]], Touch)
 
   /// Reads the journal once, to know which projects count in the row; false if they are too many to be kept in mind.
   private func learn(_ reach: inout RowReach, through last: Int64, _ store: any FoldStore) throws -> Bool {
@@ -166,22 +204,23 @@ package struct ExplainRun {
     return elapsed > 0 ? Double(count) * 1e9 / Double(elapsed) : 0
   }
 
-  /// The events that changed one of the rows; with `reach` nil if they did not make the rows what they are.
+  /// The events behind the versions shown, by table and key of their row; nil if those that `reach` found did not make the rows
+  /// what they are.
   private func find(
-    _ initial: [WatchedRows], _ rows: [RowHistory.Row], _ reach: RowReach?, through last: Int64, _ live: LiveGeneration,
-    _ source: PostgresProjectionStore
-  ) throws -> [Found]? {
+    _ shown: Shown, _ reach: RowReach?, _ history: RowHistory, _ source: PostgresProjectionStore
+  ) throws -> [String: [Touch]]? {
+    let last = shown.last
     var reach = reach
     if reach != nil, try !learn(&reach!, through: last, source) { return nil }
     let store = TemporaryFoldStore(target, reading: source)
-    _ = try store.prepare(live)
+    _ = try store.prepare(shown.live)
     try store.prepareStages(context.make(entry).tables)
     store.holdsTransactions = true
     var walk = JournalWalk(store)
     var run = makeRun(store.beginning, store)
-    var watched = initial
+    var watched = shown.watched
     var length = 1
-    var found: [Found] = []
+    var found = FoundTouches(shown.excerpt.rows)
     var line = ProgressLine()
     defer { line.end() }
     let began = SystemClock.monotonicNanoseconds()
@@ -217,10 +256,12 @@ package struct ExplainRun {
         }
         try store.seal()
         for (index, notice) in notices.enumerated() {
-          for fields in notice.changed { found.append((index, fields, Self.touch(next, whole))) }
-        }
-        if found.count > Self.touchLimit {
-          throw CommandFailure(.failure, "more than \(Self.touchLimit) events have changed it: they are not shown.")
+          for fields in notice.changed {
+            let name = { () throws(StoreError) in
+              Self.name(watched[index].table, try history.key(fields, of: watched[index]))
+            }
+            try found.add(next, table: index, fields, named: name) { Self.touch(next, whole) }
+          }
         }
         watched = noticing
         positions = positions.dropFirst(piece.count)
@@ -231,12 +272,10 @@ package struct ExplainRun {
       try fold(batch, through: end, run)
       line.show("what reaches it is folded again", done: end, of: last, perSecond: Self.rate(end, since: began))
     }
-    guard reach != nil else { return found }
+    guard reach != nil else { return found.touches }
     try run.flush()
     try store.seal()
-    let history = RowHistory(target, projection: entry.name, generation: live.generation)
-    let folded = try initial.flatMap { try history.newest($0, in: store) }
-    return RowHistory.saysTheSame(folded, rows) ? found : nil
+    return try shown.watched.map { try history.sum($0, in: store) } == shown.sums ? found.touches : nil
   }
 
   private func makeRun(_ cursor: ProjectionCursor, _ store: TemporaryFoldStore) -> FoldRun {

@@ -22,14 +22,19 @@ struct WizardNowHistory {
 
   private let key: HashKey
   private let store: any FoldStore
-  private let history: RowHistory
 
-  init(_ key: HashKey, _ store: any FoldStore, _ history: RowHistory) {
-    (self.key, self.store, self.history) = (key, store, history)
-  }
+  init(_ key: HashKey, _ store: any FoldStore) { (self.key, self.store) = (key, store) }
 
-  func row(step: UInt8, through last: Int64) throws -> ExplainRun.Row {
-    var versions = try history.wizardTurns(step: Int16(step)).filter { $0.position <= last }
+  /// The row as it was at the position `end`, and where to go on if it has more versions than `limit`.
+  /// - Parameter turns: what the view showed at each turn of the day.
+  func rows(step: UInt8, turns: [RowHistory.Version], through end: Int64, from: Int64, limit: Int) throws
+    -> (rows: [ExplainRun.Row], next: Int64?)
+  {
+    var versions = turns.filter { $0.position >= from }
+    let next = RowHistory.next(versions.map(\.position) + (end >= from ? [end] : []), limit: limit)
+    if let next { versions.removeAll { $0.position >= next } }
+    if versions.isEmpty, next != nil || end < from { return ([], next) }
+    let last = next == nil ? end : versions.last?.position ?? end
     var touches: [[ExplainRun.Touch]] = []
     var sessions: [UInt64: Newest] = [:]
     var dropAt = Self.fewestDropped
@@ -47,9 +52,7 @@ struct WizardNowHistory {
         newest.time.microseconds >= watermark - Self.window ? newest.touch : nil
       }
       shown += counting.count
-      if shown > ExplainRun.touchLimit {
-        throw CommandFailure(.failure, "more than \(ExplainRun.touchLimit) events are behind it: they are not shown.")
-      }
+      if shown > ExplainRun.touchLimit { throw FoundTouches.tooMany }
       return counting.sorted { $0.position < $1.position }
     }
 
@@ -77,14 +80,18 @@ struct WizardNowHistory {
       position = end
       line.show("the journal is searched", done: end, of: last, perSecond: ExplainRun.rate(end, since: began))
     }
-    let now = try counting(greatest.microseconds - Self.watermarkLag)
-    versions.append(
-      RowHistory.Version(
-        turn: nil, watermark: nil, appendedAt: nil, position: last, values: [("sessions", "\(now.count)")]))
-    touches.append(now)
-    return ExplainRun.Row(
+    if next == nil {
+      let now = try counting(greatest.microseconds - Self.watermarkLag)
+      versions.append(
+        RowHistory.Version(
+          turn: nil, watermark: nil, appendedAt: nil, position: last, values: [("sessions", "\(now.count)")]))
+      touches.append(now)
+    }
+    let row = ExplainRun.Row(
       history: RowHistory.Row(
-        table: "wizard_sessions", key: [RowDifference.Pair(column: "step", value: "\(step)")], versions: versions),
+        table: "wizard_sessions", key: [RowDifference.Pair(column: "step", value: "\(step)")],
+        before: turns.last { $0.position < from }, versions: versions),
       touches: [], touchesOfVersions: touches)
+    return ([row], next)
   }
 }
