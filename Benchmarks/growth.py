@@ -11,7 +11,9 @@ DSN is a superuser's, with user=postgres in it, and names a database that is nob
   restart       kills the daemon (-9), sends 1,000 records, starts it again under its name, three times: seconds to the first commit of
                 the journal, and to the first of every projection that was behind
   organisation  sends an organisation with so many projects, then changes its sharing to none, back, its learning to false, and back:
-                seconds of each; and whether the tables hold afterwards what a sum over the ledger says
+                seconds of each; and whether the tables hold afterwards what a sum over the ledger says; and how often the daemon
+                said that a stage made no progress. Then the same change to none, with a SIGTERM after two seconds: seconds until the
+                daemon has ended, and from its next start until the change is folded
   predictions   sends 10,000 predictions of one project
   status        how long `pleat status` takes
   size          bytes a project, by table
@@ -120,7 +122,7 @@ def main():
         return int(state.read_text())
 
     def start():
-        child = subprocess.Popen([a.pleat, "run"], env=env, stderr=open(f"{a.work}/log", "a"), start_new_session=True)
+        child = subprocess.Popen([a.pleat, "run"], env=env, stdout=subprocess.DEVNULL, stderr=open(f"{a.work}/log", "a"), start_new_session=True)
         state.write_text(str(child.pid))
         return child
 
@@ -148,10 +150,24 @@ def main():
             time.sleep(pause)
         return round(time.time() - began, 2)
 
-    def change(org, **settings):
+    def change(org, then=follow, **settings):
         before = head()
         send([(org, {"type": "org_settings_changed", "timestamp": "2026-11-15T00:00:00Z", "data": dict(org_id=org, **settings)})])
-        return follow(before + 1)
+        return then(before + 1)
+
+    def wait_for_end():
+        began = time.time()
+        while Path(f"/proc/{pid()}").exists() and "Z" not in Path(f"/proc/{pid()}/stat").read_text().rpartition(")")[2][:3]:
+            time.sleep(.01)
+        return round(time.time() - began, 2)
+
+    def interrupt(until):
+        time.sleep(2)
+        is_folded = folded() >= until
+        os.kill(pid(), signal.SIGTERM)
+        ended = wait_for_end()
+        start()
+        return dict(folded_before=is_folded, seconds_to_the_end=ended, seconds_from_the_next_start=follow(until))
 
     for step in a.steps:
         if step == "generate":
@@ -185,8 +201,7 @@ def main():
             times = []
             for _ in range(3):
                 os.kill(pid(), signal.SIGKILL)
-                while Path(f"/proc/{pid()}").exists() and "Z" not in Path(f"/proc/{pid()}/stat").read_text().rpartition(")")[2][:3]:
-                    time.sleep(.01)
+                wait_for_end()
                 before, reached = head(), folded()
                 send([(str(i), {"type": "project_opened", "timestamp": "2026-11-14T00:00:00Z",
                                 "data": {"project_id": f"restart-{i}", "user_id": "u-1"}}) for i in range(1000)])
@@ -214,6 +229,9 @@ def main():
                                     ("opts out", {"learning_enabled": False}), ("opts in", {"learning_enabled": True})):
                 seconds = change(org, **settings)
                 say(f"organisation: {label}", seconds=seconds, differences=int(sql(CHECK)))
+            told = change(org, then=interrupt, data_sharing_level="none")
+            say("organisation: none, interrupted", **told, differences=int(sql(CHECK)),
+                without_progress=Path(a.work, "log").read_text().count("has finished no step"))
         elif step == "predictions":
             before = head()
             began = time.time()

@@ -83,7 +83,7 @@ struct Tally: Projection {
 
   func fansOut(_ index: Int, of batch: EventBatch) -> Bool { batch.events[index].type == .orgSettingsChanged }
 
-  mutating func fanOut(_ index: Int, of batch: EventBatch, position: Int64, store: any RowStream) throws {
+  mutating func fanOut(_ index: Int, of batch: EventBatch, position: Int64, store: any RowStream) throws -> Bool {
     var keys: [UInt64] = []
     try store.rows("tally", []) { keys.append(UInt64($0.bigint() ?? 0)) }
     for (number, key) in keys.enumerated() {
@@ -94,6 +94,7 @@ struct Tally: Projection {
       if number % 3 == 2 { try store.flush() }
     }
     try store.flush()
+    return false
   }
 
   mutating func runRules(at turn: Turn, store: any RowStream) throws -> [DerivedEvent] {

@@ -31,6 +31,8 @@ package final class FoldRun {
   private var batch: JournalBatch?
   /// The first event of `batch`, from the one last asked about on, that fans out; its count if none does.
   private var nextFanOut = -1
+  /// The event that fans out and of which there is more to fold, in the open transaction; it is of `batch`.
+  private var fanOut: (index: Int, target: ProjectionPlace)?
   private enum Job {
     /// Of some tables, in the open transaction.
     case write
@@ -72,8 +74,9 @@ package final class FoldRun {
   // MARK: Folding
 
   /// Folds the batch, which holds the event behind `place`, to its end or to the position `last`, or up to and with the next
-  /// event that turns the hour or fans out: a step stays short.
+  /// event that turns the hour, or to a page of one that fans out: a step stays short.
   package func fold(_ batch: JournalBatch, through last: Int64 = .max, _ now: Instant) throws {
+    if let fanOut { return try foldPage(fanOut.index, of: self.batch ?? batch, to: fanOut.target) }
     if self.batch !== batch {
       self.batch = batch
       nextFanOut = -1
@@ -159,7 +162,8 @@ package final class FoldRun {
   /// is full, writes a table and drops its rows. What is under way in the background is not waited for, unless too much comes
   /// together meanwhile.
   package func flushUnderLoad(_ now: Instant) throws {
-    guard let dirtySince else { return }
+    // An event that fans out writes for itself what memory does not hold, and commits what it changed at once.
+    guard let dirtySince, fanOut == nil else { return }
     let bytes = projection.tables.reduce(0) { $0 + $1.heldBytes }
     let limit = settings.cacheBytes + settings.dirtyBytes
     if job != nil {
@@ -268,8 +272,16 @@ package final class FoldRun {
     derivedInFlight = 0
   }
 
-  /// Writes everything that is folded, and waits for it: `cursor.place` is `place` then.
+  /// Writes everything that is folded before this run is given up; of an event that fans out and is not folded to its end, and of
+  /// what its transaction holds besides, nothing: it is folded again.
+  package func end() throws {
+    if fanOut == nil { return try flush() }
+    store.reset()
+  }
+
+  /// Writes everything that is folded, and waits for it: `cursor.place` is `place` then. No event that fans out is under way.
   package func flush() throws {
+    precondition(fanOut == nil, "a flush in the middle of an event that fans out")
     if dirtySince != nil { try startFlush() }
     try finishFlush()
   }
@@ -322,7 +334,14 @@ package final class FoldRun {
     try store.write(takeChanges(of: projection.tables))
     // So that it knows its limit, also where nothing was flushed before.
     projection.evict(keeping: settings.cacheBytes)
-    try projection.fanOut(index, of: batch.events, position: target.position, store: flushingRows())
+    try foldPage(index, of: batch, to: target)
+  }
+
+  /// A page of an event that fans out: leases and watchdog see that it makes progress, and a signal to stop is obeyed behind it.
+  private func foldPage(_ index: Int, of batch: JournalBatch, to target: ProjectionPlace) throws {
+    fanOut = (index, target)
+    if try projection.fanOut(index, of: batch.events, position: target.position, store: flushingRows()) { return }
+    fanOut = nil
     place = target
     foldedEvents += 1
     try commit()

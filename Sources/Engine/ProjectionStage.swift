@@ -213,7 +213,7 @@ package final class ProjectionStage: Stage {
   package func stop(_ now: Instant) {
     guard let run else { return }
     do {
-      try run.flush()
+      try run.end()
       try store.noteState(.stopped, reason: nil)
     } catch {
       reporter.report(.warning, "\(name): the last flush did not succeed; its events will be folded again: \(error)")

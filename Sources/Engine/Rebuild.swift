@@ -248,7 +248,7 @@ package final class Rebuild {
   /// Writes what is folded and gives the leases back: somebody else may go on.
   package func stop() {
     do {
-      if let run { try run.flush() }
+      if let run { try run.end() }
       if case .switching(let seized, _) = phase { letGo(seized) }
       if !isDone { try store.endRebuild(settings.owner) }
     } catch {

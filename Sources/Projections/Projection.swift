@@ -36,9 +36,10 @@ package protocol Projection {
   /// Whether this event may touch more rows than memory holds, and so is folded alone, by `fanOut`.
   func fansOut(_ index: Int, of batch: EventBatch) -> Bool
 
-  /// Folds one such event: streams the rows behind it from the store, where everything before it is already written, and calls
-  /// `store.flush()` from time to time to keep memory bounded.
-  mutating func fanOut(_ index: Int, of batch: EventBatch, position: Int64, store: any RowStream) throws
+  /// Folds one such event, a page of the rows behind it at a call: streams them from the store, where everything before it is
+  /// already written, and calls `store.flush()` where memory is full. Returns whether there is more: then it is called again with
+  /// the same event, in the same transaction, and nothing else is folded in between.
+  mutating func fanOut(_ index: Int, of batch: EventBatch, position: Int64, store: any RowStream) throws -> Bool
 
   /// Runs the rules at a turn of the hour. What is to be remembered goes into the tables' rows at `turn.position`.
   mutating func runRules(at turn: Turn, store: any RowStream) throws -> [DerivedEvent]

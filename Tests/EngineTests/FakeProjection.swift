@@ -8,6 +8,11 @@ struct FakeProjection: Projection {
   static let name = "fake"
   static let version = 1
   let table = CountingTable()
+  /// Of each event that fans out.
+  var pages = 1
+  private var pagesLeft: Int?
+  init(pages: Int = 1) { self.pages = pages }
+
   var tables: [any Table] { [table] }
   var tablesOfRules: [any Table] { [] }
 
@@ -20,14 +25,19 @@ struct FakeProjection: Projection {
   }
   /// Events of an organisation's settings fan out.
   func fansOut(_ index: Int, of batch: EventBatch) -> Bool { batch.events[index].type == .orgSettingsChanged }
-  mutating func fanOut(_ index: Int, of batch: EventBatch, position: Int64, store: any RowStream) throws {
+  mutating func fanOut(_ index: Int, of batch: EventBatch, position: Int64, store: any RowStream) throws -> Bool {
     precondition(table.limit != nil, "a fan-out does not know how much memory it may take")
     if !table.isKnown {
       try store.rows("", []) { table.absorb(&$0) }
       table.settle()
     }
-    table.add(position)
+    pagesLeft = (pagesLeft ?? pages) - 1
+    if pagesLeft == 0 {
+      table.add(position)
+      pagesLeft = nil
+    }
     try store.flush()
+    return pagesLeft != nil
   }
   mutating func runRules(at turn: Turn, store: any RowStream) throws -> [DerivedEvent] {
     [DerivedEvent(topic: .events, subject: "s", id: "\(turn.position)", asOf: turn.hour, json: "{}")]

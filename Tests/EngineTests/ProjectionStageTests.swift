@@ -14,11 +14,12 @@ struct ProjectionStageTests {
     let reporter = SilentReporter()
     private var nanoseconds: Int64 = 0
 
-    init(_ database: FakeProjectionStore.Database, _ journal: FakeJournal) {
+    /// `pages` of each event that fans out.
+    init(_ database: FakeProjectionStore.Database, _ journal: FakeJournal, pages: Int = 1) {
       store = FakeProjectionStore(database, journal)
       stage = ProjectionStage(
         name: "fake", store: store, leases: leases, tail: tail, settings: ProjectionSettings(cacheBytes: 1 << 20),
-        reporter: reporter, make: { () throws(StoreError) in FakeProjection() }, onOutbox: {})
+        reporter: reporter, make: { () throws(StoreError) in FakeProjection(pages: pages) }, onOutbox: {})
       leases.register(InstanceID(name: "a", start: 1))
       leases.set(held: [LeaseResource.projection("fake")], instances: ["a"], at: now)
     }
@@ -150,6 +151,38 @@ struct ProjectionStageTests {
     #expect(database.content.outbox == ["71"])
   }
 
+  @Test(
+    "an event that fans out is folded a page a step, in one transaction", arguments: [[1, 1, -1, 1], [1, 1, -9, 9]])
+  func pagesOfFanOut(hours: [Int]) throws {
+    let (database, journal) = (FakeProjectionStore.Database(), FakeJournal())
+    try append(Array(hours.prefix(2)), to: journal)
+    let instance = Instance(database, journal, pages: 100)
+    instance.steps(20)
+    #expect(database.content.place.position == 2)
+    try append(Array(hours.dropFirst(2)), to: journal)
+    instance.steps(90)
+    #expect(database.content.place.position == 2 && row(database) == expected(2))
+    #expect(instance.leases.progressing(since: instance.now.monotonicNanoseconds) == [LeaseResource.projection("fake")])
+    instance.steps(60)
+    #expect(database.content.place.position == 4 && row(database) == expected(4))
+    #expect(database.content.outbox == (hours.contains(-9) ? ["3"] : []))
+  }
+
+  @Test("who is stopped while an event fans out leaves nothing of it, and the next folds it again")
+  func stoppedFanOut() throws {
+    let (database, journal) = (FakeProjectionStore.Database(), FakeJournal())
+    try append([1, 9, -9, 9], to: journal)
+    let stopped = Instance(database, journal, pages: 100)
+    stopped.steps(60)
+    stopped.stage.stop(stopped.now)
+    #expect(database.content.place.position < 3)
+    #expect(stopped.store.notedStates.last == .stopped)
+    let next = Instance(database, journal, pages: 100)
+    next.steps(200)
+    #expect(database.content.place.position == 4 && row(database) == expected(4))
+    #expect(database.content.outbox == ["2"])
+  }
+
   @Test("rows that no journal leads to fail the projection, and nothing is written")
   func fault() throws {
     let (database, journal) = (FakeProjectionStore.Database(), FakeJournal())
@@ -173,7 +206,8 @@ struct ProjectionStageTests {
   func once(seed: UInt64) throws {
     var random = SplitMix64(seed: seed)
     let (database, journal) = (FakeProjectionStore.Database(), FakeJournal())
-    var instances = [Instance(database, journal)]
+    let pages = Int(1 + seed % 3)
+    var instances = [Instance(database, journal, pages: pages)]
     var hour = 1
     for round in 0..<40 {
       try append(
@@ -187,7 +221,7 @@ struct ProjectionStageTests {
       }
       instances.last!.steps(Int(random.next() % 25))
       _ = random.next()
-      if round % 9 == 4 { instances.append(Instance(database, journal)) }
+      if round % 9 == 4 { instances.append(Instance(database, journal, pages: pages)) }
       if round % 9 == 8, instances.count > 1 {
         // A zombie wakes up, takes over again for a moment, and is fenced by the next.
         instances.removeFirst().steps(2)

@@ -182,7 +182,7 @@ private struct EnginePlayer {
         fold(start..<index, of: batch, base, &projection)
         start = index + 1
         flush(next: position(index), &projection)
-        try projection.fanOut(index, of: batch, position: position(index), store: store)
+        while try projection.fanOut(index, of: batch, position: position(index), store: store) {}
         flush(next: position(index + 1), &projection)
       } else if borders.random.chance(borders.cut) {
         fold(start..<index + 1, of: batch, base, &projection)

@@ -67,7 +67,8 @@ package struct ActivityProjection: Projection {
 
   package func fansOut(_ index: Int, of batch: EventBatch) -> Bool { false }
 
-  package mutating func fanOut(_ index: Int, of batch: EventBatch, position: Int64, store: any RowStream) throws {
+  package mutating func fanOut(_ index: Int, of batch: EventBatch, position: Int64, store: any RowStream) throws -> Bool
+  {
     preconditionFailure("no event of the activity fans out")
   }
 

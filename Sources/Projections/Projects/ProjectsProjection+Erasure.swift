@@ -7,81 +7,84 @@ import Events
 extension ProjectsProjection {
   private static let pageRows = 1000
 
-  mutating func erase(_ hash: UInt64, at position: Int64, _ store: any RowStream) throws {
+  /// Changes a page of what one of the queries names; returns the query to go on with, nil behind the last.
+  mutating func erase(_ hash: UInt64, _ query: Int, at position: Int64, _ store: any RowStream) throws -> Int? {
     let person = Parameter.bigint(storedHash(hash))
-    try eachPage(ProjectLayout.ofPerson, person, store) { projection, row in
-      projection.dropPerson(of: &row, at: position)
+    if query == Self.erasures.count {
+      // These go with their rows, whose key the hash is.
+      try store.rows(Self.endMemberships, [person]) { row in
+        let team = row.name(names)
+        memberships.wasDeleted(MembershipLayout.key(team, hash))
+        if row.smallint() != nil { teams.changeMembers(team, by: -1, at: position) }
+      }
+      return nil
     }
-    try eachPage(Self.technologyDays, person, store) { projection, row in
+    let erasure = Self.erasures[query]
+    var count = 0
+    try store.rows(erasure.query, [person]) { row in
+      count += 1
+      erasure.change(&self, &row, hash, position)
+    }
+    try flushPage(store)
+    return count == Self.pageRows ? query : query + 1
+  }
+
+  private struct Erasure: Sendable {
+    var query: String
+    var change: @Sendable (inout ProjectsProjection, inout RowReader, _ hash: UInt64, _ position: Int64) -> Void
+  }
+
+  private static let erasures: [Erasure] = [
+    Erasure(query: ProjectLayout.ofPerson) { $0.dropPerson(of: &$1, at: $3) },
+    Erasure(query: technologyDays) { projection, row, hash, position in
       let technology = row.name(projection.names)
       projection.technologies.usage.update(RowKey(technology, day: row.date() ?? 0)) {
         $0.people.erase(hash, at: position)
         $0.position = position
       }
-    }
-    try eachPage(Self.combinations, person, store) { projection, row in
+    },
+    Erasure(query: combinations) { projection, row, hash, position in
       let stack = row.stack(projection.stackTable, projection.names)
       projection.stacks.combinations.update(StackLayout.key(stack)) {
         $0.people.erase(hash, at: position)
         $0.position = position
       }
-    }
-    try eachPage(Self.days, person, store) { projection, row in
+    },
+    Erasure(query: days) { projection, row, hash, position in
       projection.everybody.days.update(ProjectDayLayout.key(row.date() ?? 0)) {
         $0.people.erase(hash, at: position)
         $0.position = position
       }
-    }
-    try eachPage(Self.pairs, person, store) { projection, row in
+    },
+    Erasure(query: pairs) { projection, row, hash, position in
       let a = row.name(projection.names)
       projection.pairs.pairs.update(RowKey(a, row.name(projection.names))) {
         $0.people.erase(hash, at: position)
         $0.position = position
       }
-    }
-    try eachPage(Self.domains, person, store) { projection, row in
+    },
+    Erasure(query: domains) { projection, row, hash, position in
       projection.domains.domains.update(RowKey(row.name(projection.names))) {
         $0.people.erase(hash, at: position)
         $0.position = position
       }
-    }
-    try eachPage(Self.domainStacks, person, store) { projection, row in
+    },
+    Erasure(query: domainStacks) { projection, row, hash, position in
       let domain = row.name(projection.names)
       let stack = row.stack(projection.stackTable, projection.names)
       projection.domains.stacks.update(DomainStackLayout.key(domain, stack)) {
         $0.people.erase(hash, at: position)
         $0.position = position
       }
-    }
-    try eachPage(Self.teamDays, person, store) { projection, row in
+    },
+    Erasure(query: teamDays) { projection, row, hash, position in
       let team = row.name(projection.names)
       projection.teams.activity.update(RowKey(team, day: row.date() ?? 0)) {
         $0.people.erase(hash, at: position)
         $0.position = position
       }
-    }
-    // These go with their rows, whose key the hash is.
-    try store.rows(Self.endMemberships, [person]) { row in
-      let team = row.name(names)
-      memberships.wasDeleted(MembershipLayout.key(team, hash))
-      if row.smallint() != nil { teams.changeMembers(team, by: -1, at: position) }
-    }
-  }
-
-  private mutating func eachPage(
-    _ query: String, _ person: Parameter, _ store: any RowStream,
-    _ body: (inout Self, inout RowReader) -> Void
-  ) throws {
-    var count = 0
-    repeat {
-      count = 0
-      try store.rows(query, [person]) { row in
-        count += 1
-        body(&self, &row)
-      }
-      try flushPage(store)
-    } while count == Self.pageRows
-  }
+    },
+  ]
 
   private mutating func dropPerson(of row: inout RowReader, at position: Int64) {
     var key = row

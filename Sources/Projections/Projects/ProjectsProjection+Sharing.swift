@@ -36,35 +36,63 @@ extension ProjectsProjection {
     return change.learningEnabled != nil || change.dataSharingLevel != nil
   }
 
-  package mutating func fanOut(_ index: Int, of batch: EventBatch, position: Int64, store: any RowStream) throws {
+  package mutating func fanOut(_ index: Int, of batch: EventBatch, position: Int64, store: any RowStream) throws -> Bool
+  {
     let event = batch.events[index]
     if event.type == .personErased {
-      return try erase(batch.erasedHash(batch.peopleErased[Int(event.row)].person), at: position, store)
+      let person = batch.erasedHash(batch.peopleErased[Int(event.row)].person)
+      let query: Int
+      if case .erasure(let next) = fanOutPlace { query = next } else { query = 0 }
+      fanOutPlace = try erase(person, query, at: position, store).map { .erasure(query: $0) }
+    } else {
+      let change = batch.orgSettingsChanges[Int(event.row)]
+      let here: ProjectsOfOrganisation
+      if case .organisation(let place) = fanOutPlace {
+        here = place
+      } else {
+        let org = batch.strings.string(change.orgID)
+        let moment = Moment(time: event.time, position: position)
+        guard let begun = try settle(change, of: org, at: moment, store) else { return false }
+        here = begun
+      }
+      fanOutPlace = try movePage(here, position, store).map { .organisation($0) }
     }
-    let change = batch.orgSettingsChanges[Int(event.row)]
-    let org = batch.strings.string(change.orgID)
+    return fanOutPlace != nil
+  }
+
+  /// Applies a change of settings; nil where it lets the organisation's projects share what they shared before.
+  private mutating func settle(
+    _ change: OrgSettingsChange, of org: String, at moment: Moment, _ store: any RowStream
+  ) throws -> ProjectsOfOrganisation? {
     let row = try load(org, store)
     let old = organisations[row].limit
-    if !organisations[row].apply(change, at: Moment(time: event.time, position: position)) { return }
+    if !organisations[row].apply(change, at: moment) { return nil }
     organisations.markDirty(row)
     let new = organisations[row].limit
-    if old == new { return }
+    return old == new ? nil : ProjectsOfOrganisation(org: org, old: old, new: new, last: "")
+  }
 
-    var last = ""
+  /// Moves the next projects of an organisation, and, where that fills memory, writes what they changed; nil behind the last.
+  private mutating func movePage(_ page: ProjectsOfOrganisation, _ position: Int64, _ store: any RowStream) throws
+    -> ProjectsOfOrganisation?
+  {
+    var page = page
     var count = 0
-    repeat {
-      count = 0
-      try store.rows(ProjectLayout.ofOrganisation, [.text(org), .text(last)]) { reader in
-        count += 1
-        last = reader.text() ?? ""
-        let project = ledger.layout.readValues(&reader)
-        move(project, from: min(project.visibility, old), to: min(project.visibility, new), position)
-        if isFull {
-          try flushPage(store)
-          for table in tables { table.shed() }
-        }
-      }
-    } while count == ProjectLayout.pageRows
+    var isFull = false
+    try store.rows(ProjectLayout.ofOrganisation, [.text(page.org), .text(page.last)]) { reader in
+      count += 1
+      // The rest of the page is read again.
+      if isFull { return }
+      page.last = reader.text() ?? ""
+      let project = ledger.layout.readValues(&reader)
+      move(project, from: min(project.visibility, page.old), to: min(project.visibility, page.new), position)
+      isFull = self.isFull
+    }
+    if isFull {
+      try flushPage(store)
+      for table in tables { table.shed() }
+    }
+    return isFull || count == ProjectLayout.pageRows ? page : nil
   }
 
   /// A fan-out writes what it has changed when its rows take as much as memory may hold of clean ones, or at least so many bytes:

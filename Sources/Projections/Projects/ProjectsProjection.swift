@@ -30,6 +30,8 @@ package struct ProjectsProjection: Projection {
   /// A list's technologies and their categories.
   var listed: [NameID] = []
   var categories: [NameID] = []
+  /// Of the event that fans out; nil while none is under way.
+  var fanOutPlace: FanOutPlace?
   /// The last limit that `evict` was given; nil before.
   private(set) var limitBytes: Int?
   /// The category `language`, as `wantRows` found it.
