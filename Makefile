@@ -20,7 +20,7 @@ SLOW_SECONDS ?= 600
 # Worlds allocate much and small: what glibc keeps for a thread is worth a twentieth.
 SIMULATE = GLIBC_TUNABLES=glibc.malloc.tcache_max=65536:glibc.malloc.tcache_count=64 .build/simulator/release/simulate
 
-.PHONY: all build test simulator simulate soak campaign mutations fuzz codec demo format lint install clean deps needs-swift needs-libraries
+.PHONY: all build test simulator simulate soak campaign mutations fuzz demo format lint install clean deps needs-swift needs-libraries
 
 all: build
 
@@ -77,11 +77,6 @@ fuzz: needs-swift needs-libraries
 	    -print_final_stats=1 -artifact_prefix=.build/fuzz-failure-$$fuzzed- .build/fuzz-corpus/$$fuzzed \
 	    Fuzzing/Corpus/$$fuzzed || exit 1; \
 	done
-
-# Nanoseconds an event for each part of what ingest computes, beside simdjson's bare parse and zstd: Benchmarks/Codec.
-codec: needs-swift needs-libraries
-	PLEAT_BENCHMARKS=1 $(SWIFT) build -c release --product codec
-	.build/release/codec
 
 # A whole pipeline on this machine, with nothing to set up; Ctrl-C leaves nothing behind.
 demo: deps build

@@ -36,7 +36,7 @@ let package = Package(
     // From the command line down to the bytes: a target imports only what stands below it.
     .executableTarget(
       name: "pleat",
-      dependencies: ["Service", "Generator", "Kafka", "Postgres", "Engine", "Projections", "Events"],
+      dependencies: ["Service", "Generator", "Kafka", "Postgres", "Engine", "Projections", "Events", "Ceiling"],
       swiftSettings: settings),
     library("Service", ["Kafka", "Postgres", "Engine", "Projections", "Events", "CYaml", "CSystemd"]),
     library("Generator", ["Events"]),
@@ -56,7 +56,13 @@ let package = Package(
     cLibrary("CSystemd", "libsystemd", "libsystemd-dev"),
     cLibrary("CCrypto", "libcrypto", "libssl-dev"),
 
-    // What the decoder is held against, and what must hold of it for any bytes.
+    // What `pleat bench` holds the decoder against.
+    .target(
+      name: "Ceiling", path: "Benchmarks/Ceiling",
+      cxxSettings: [.unsafeFlags(["-O2"], .when(configuration: .release))],
+      linkerSettings: [.linkedLibrary("simdjson")]),
+
+    // What the decoder is held against in tests, and what must hold of it for any bytes.
     .target(
       name: "ReferenceDecoder", dependencies: ["Events"], path: "Tests/ReferenceDecoder", swiftSettings: settings),
     .target(
@@ -97,16 +103,4 @@ if Context.environment["PLEAT_FUZZING"] != nil {
     .executableTarget(
       name: "Fuzzer", dependencies: ["FuzzHarness"], path: "Fuzzing/Fuzzer",
       swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]))
-}
-
-// What ingest computes, beside what it cannot be faster than: `make codec`.
-if Context.environment["PLEAT_BENCHMARKS"] != nil {
-  package.targets += [
-    .target(
-      name: "Ceiling", path: "Benchmarks/Ceiling", cxxSettings: [.unsafeFlags(["-O2"])],
-      linkerSettings: [.linkedLibrary("simdjson")]),
-    .executableTarget(
-      name: "codec", dependencies: ["Generator", "Engine", "Events", "Ceiling"], path: "Benchmarks/Codec",
-      swiftSettings: settings),
-  ]
 }

@@ -12,7 +12,7 @@ struct Pleat: Command {
         JournalCommand.self, VerifyCommand.self, ExplainCommand.self, RebuildCommand.self, DeadLettersCommand.self,
         SkipCommand.self,
         ResumeCommand.self, ForgetCommand.self, RetentionCommand.self,
-        DemoCommand.self, GenerateCommand.self, BrokerCommand.self,
+        DemoCommand.self, GenerateCommand.self, BenchCommand.self, BrokerCommand.self,
       ])
   }
 }

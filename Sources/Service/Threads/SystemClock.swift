@@ -15,9 +15,14 @@ package enum SystemClock {
       wall: Timestamp(microseconds: Int64(wall.tv_sec) * 1_000_000 + Int64(wall.tv_nsec) / 1000))
   }
 
-  package static func monotonicNanoseconds() -> Int64 {
+  package static func monotonicNanoseconds() -> Int64 { nanoseconds(CLOCK_MONOTONIC) }
+
+  /// The CPU time that the calling thread has used.
+  package static func threadNanoseconds() -> Int64 { nanoseconds(CLOCK_THREAD_CPUTIME_ID) }
+
+  private static func nanoseconds(_ clock: clockid_t) -> Int64 {
     var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
+    clock_gettime(clock, &time)
     return Int64(time.tv_sec) * nanosecondsPerSecond + Int64(time.tv_nsec)
   }
 }

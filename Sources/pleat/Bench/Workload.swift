@@ -1,24 +1,32 @@
 import Events
 import Generator
 import Glibc
+import Service
 
 /// Records one after the other in memory, as a topic would give them.
 struct Workload {
   private(set) var bytes: [UInt8] = []
   /// Where each value ends.
-  private(set) var ends: [Int] = []
+  private var ends: [Int] = []
 
   var count: Int { ends.count }
 
   /// Events of `pleat generate`, spread over a day.
-  init(generated events: Int) throws {
-    var world = try World(WorldSettings(events: events, days: 1))
+  init(generated events: Int, seed: UInt64) throws(CommandFailure) {
+    var world: World
+    do throws(WorldSettingsError) {
+      world = try World(WorldSettings(events: events, seed: seed, days: 1))
+    } catch {
+      throw CommandFailure(.usage, "\(error.message).")
+    }
     while world.next() { append(world.record.value[...]) }
   }
 
   /// A line for each record, with a key and a tab before the value or without; at most `events` of them.
-  init(file path: String, events: Int) throws {
-    guard let file = fopen(path, "r") else { throw WorkloadError(path: path, reason: String(cString: strerror(errno))) }
+  init(file path: String, events: Int) throws(CommandFailure) {
+    guard let file = fopen(path, "re") else {
+      throw CommandFailure(.failure, "\(path) cannot be read: \(String(cString: strerror(errno))).")
+    }
     defer { fclose(file) }
     var line: UnsafeMutablePointer<CChar>?
     var capacity = 0
@@ -30,6 +38,7 @@ struct Workload {
       let start = raw.firstIndex(of: UInt8(ascii: "\t")).map { $0 + 1 } ?? 0
       append(Array(raw[start..<length]).drop { $0 == UInt8(ascii: " ") }.prefix { $0 != UInt8(ascii: "\n") })
     }
+    if count == 0 { throw CommandFailure(.failure, "\(path) holds no event.") }
   }
 
   private mutating func append(_ value: ArraySlice<UInt8>) {
@@ -39,18 +48,18 @@ struct Workload {
 
   /// Each record's bytes, in their order.
   @inline(__always)
-  func forEach(in range: Range<Int>, _ body: (Int, UnsafeRawBufferPointer) throws -> Void) rethrows {
-    try bytes.withUnsafeBytes { all in
+  func forEach<E: Error>(in range: Range<Int>, _ body: (Int, UnsafeRawBufferPointer) throws(E) -> Void) throws(E) {
+    let failure = bytes.withUnsafeBytes { all -> E? in
       for index in range {
         let start = index == 0 ? 0 : ends[index - 1]
-        try body(index, UnsafeRawBufferPointer(rebasing: all[start..<ends[index]]))
+        do throws(E) {
+          try body(index, UnsafeRawBufferPointer(rebasing: all[start..<ends[index]]))
+        } catch {
+          return error
+        }
       }
+      return nil
     }
+    if let failure { throw failure }
   }
-}
-
-struct WorkloadError: Error, CustomStringConvertible {
-  var path: String
-  var reason: String
-  var description: String { "\(path): \(reason)" }
 }
