@@ -7,9 +7,9 @@ package import Projections
 /// background while the next events are folded.
 ///
 /// Where there is much to fold a transaction stays open for seconds, so that a row that changes again and again is written once.
-/// When memory is full meanwhile, the largest table is written into it alone, and its rows are dropped; at a turn of the hour, what
-/// the rules read is written, and then the rules run; what is left when a flush is due, which then commits. At a turn of the day, and
-/// before an event that fans out, everything is written.
+/// Tables whose rows come and stay as they are go into it meanwhile, one after the other, and where memory is full their rows are
+/// dropped; at a turn of the hour, what the rules read is written, and then the rules run; what is left when a flush is due, which
+/// then commits. At a turn of the day, and before an event that fans out, everything is written.
 /// After any error a run is of no use any more: its driver makes another from the cursor.
 package final class FoldRun {
   package let store: any FoldStore
@@ -49,8 +49,6 @@ package final class FoldRun {
   /// Derived events in the open transaction, and in the flush that is on its way.
   private var derivedInOpen: Int64 = 0
   private var derivedInFlight: Int64 = 0
-  /// Since when derived events wait in the open transaction, in monotonic nanoseconds.
-  private var derivedSince: Int64?
   /// Since when something is folded that no flush has begun to write, in monotonic nanoseconds.
   package private(set) var dirtySince: Int64?
   package private(set) var foldedEvents: Int64 = 0
@@ -100,7 +98,6 @@ package final class FoldRun {
     guard special.index < end else { return }
     if special.turns {
       try turn(at: special.index, of: batch)
-      if derivedInOpen > 0, derivedSince == nil { derivedSince = now.monotonicNanoseconds }
     } else {
       try finishFlush()
       try foldFanOut(special.index, of: batch, to: target(batch.firstPosition + Int64(special.index), of: batch))
@@ -158,9 +155,10 @@ package final class FoldRun {
 
   // MARK: Flushing
 
-  /// Begins a flush where something has been dirty for so long that it is time even though there is more to fold; or, where memory
-  /// is full, writes a table and drops its rows. What is under way in the background is not waited for, unless too much comes
-  /// together meanwhile.
+  /// Begins a flush where something has been dirty for so long that it is time even though there is more to fold. Else writes a
+  /// table ahead of it: one with many rows that will hardly change again soon; or, where memory is full, that which holds most of
+  /// it for such rows, and drops them. What is under way in the background is not waited for, unless too much comes together
+  /// meanwhile.
   package func flushUnderLoad(_ now: Instant) throws {
     // An event that fans out writes for itself what memory does not hold, and commits what it changed at once.
     guard let dirtySince, fanOut == nil else { return }
@@ -171,26 +169,39 @@ package final class FoldRun {
       try finishFlush()
     }
     if now.monotonicNanoseconds >= loadedDue(dirtySince) { return try startFlush() }
-    if bytes < limit { return }
-    guard let largest = projection.tables.max(by: { $0.heldBytes < $1.heldBytes }) else { return }
-    let written = projection.tables.filter { $0.rowsOwner == largest.rowsOwner }
-    if written.contains(where: { $0.dirtyCount > 0 }) {
-      if opened == nil { try open(to: place) }
-      try store.startWrite(takeChanges(of: written))
-      job = .write
+    if bytes >= limit, let cold = coldestTable(where: { $0.heldBytes > 0 }) {
+      try startWrite(of: cold)
+      // What it held may be written in the open transaction alone.
+      if opened != nil { hasShed = true }
+      cold.shed()
+    } else if state != .live, let cold = coldestTable(where: \.isWorthWritingAhead) {
+      try startWrite(of: cold)
     }
-    // A turn may have written some of them, too.
-    if opened != nil { hasShed = true }
-    largest.shed()
+  }
+
+  /// Of these tables the one that holds the most memory for rows that do not change again and again.
+  private func coldestTable(where isMeant: (any Table) -> Bool) -> (any Table)? {
+    var coldest: (table: any Table, bytes: Double)?
+    for table in projection.tables where isMeant(table) {
+      let bytes = Double(table.heldBytes) / table.changesPerRow
+      if bytes > coldest?.bytes ?? 0 { coldest = (table, bytes) }
+    }
+    return coldest?.table
+  }
+
+  /// Writes the changed rows of a table into the open transaction, in the background.
+  private func startWrite(of table: any Table) throws {
+    let written = projection.tables.filter { $0.rowsOwner == table.rowsOwner }
+    guard written.contains(where: { $0.dirtyCount > 0 }) else { return }
+    if opened == nil { try open(to: place) }
+    try store.startWrite(takeChanges(of: written))
+    job = .write
   }
 
   /// When a flush is due while there is more to fold: soon, where somebody waits for what has just happened. Where history is
-  /// caught up with, rows may wait, and derived events may not for long.
+  /// caught up with, rows may wait, and so may what follows from them.
   package func loadedDue(_ dirtySince: Int64) -> Int64 {
-    if state == .live { return dirtySince + ProjectionSettings.liveFlushNanoseconds }
-    let due = dirtySince + ProjectionSettings.loadedFlushNanoseconds
-    guard let derivedSince else { return due }
-    return min(due, derivedSince + ProjectionSettings.oldDerivedFlushNanoseconds)
+    dirtySince + (state == .live ? ProjectionSettings.liveFlushNanoseconds : ProjectionSettings.loadedFlushNanoseconds)
   }
 
   /// The changed rows of these tables, with those loaded that are only partly known. No flush is on its way.
@@ -215,7 +226,7 @@ package final class FoldRun {
     saidState = state
     opened = nil
     (derivedInFlight, derivedInOpen) = (derivedInOpen, 0)
-    (dirtySince, derivedSince) = (nil, nil)
+    dirtySince = nil
     // A row that is in the flush and not in memory would be loaded as it was before.
     if projection.evict(keeping: settings.cacheBytes) { try finishFlush() }
   }
@@ -355,7 +366,7 @@ package final class FoldRun {
     opened = nil
     publishedEvents += derivedInOpen
     derivedInOpen = 0
-    (dirtySince, derivedSince, hasShed) = (nil, nil, false)
+    (dirtySince, hasShed) = (nil, false)
     projection.evict(keeping: settings.cacheBytes)
   }
 
@@ -375,6 +386,12 @@ private struct FlushingRows: RowStream {
     try store.rows(sql, parameters, body)
   }
   func flush() throws { try store.write(store.takeChanges(of: tables, generation: generation)) }
+}
+
+extension Table {
+  fileprivate var isWorthWritingAhead: Bool {
+    dirtyCount >= ProjectionSettings.writeAheadRows && changesPerRow < ProjectionSettings.writeAheadChanges
+  }
 }
 
 extension FoldStore {

@@ -15,10 +15,12 @@ package struct ProjectionSettings: Sendable {
   static let liveFlushNanoseconds: Int64 = 50_000_000
   /// …or so long, where there is much to catch up with.
   static let loadedFlushNanoseconds: Int64 = 5_000_000_000
-  /// …but for so long only, once derived events wait for the commit.
-  static let oldDerivedFlushNanoseconds: Int64 = 1_000_000_000
+  /// Where there is much to catch up with, so many changed rows of a table are written ahead of the flush, if a row does not change
+  /// so often meanwhile.
+  static let writeAheadRows = 8_192
+  static let writeAheadChanges = 2.0
   /// So many changed rows, about, are handed to the background at once; of more, the rest is waited for.
-  static let flushRows = 20_000
+  static let flushRows = 60_000
   /// Where so many times the memory for rows is used within a batch, the rest of it waits until some is written and dropped.
   static let excess = 2
   /// So many events are folded between two looks at it. One alone may change 2,016 pairs of technologies.

@@ -19,6 +19,9 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
   private var wanted: [Int] = []
   private var asked: [Int] = []
   private var dirtyIsSorted = true
+  /// Changes since the changed rows were last written, and what came to a changed row before that.
+  private var changes = 0
+  private var usualChanges = 1.0
   /// Indices of written rows of which something waits to be written into another table.
   private var behind: [Int] = []
   /// Changed rows that wait meanwhile, and those of them that are partial.
@@ -35,11 +38,14 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
   package var statements: TableStatements { layout.statements }
   package var dirtyCount: Int { dirty.count }
   package var behindCount: Int { behind.count }
-  package var heldBytes: Int { young.byteCount + old.byteCount }
+  package var heldBytes: Int { layout.heldBytes(of: self) }
+  fileprivate var bytes: Int { young.byteCount + old.byteCount }
 
-  package func assumeEmpty() {
-    precondition(young.isEmpty && old.isEmpty, "\(statements.name) holds rows already")
-    isComplete = true
+  /// Of few rows nothing can be said.
+  private static var rowsThatTell: Int { 1_000 }
+  package var changesPerRow: Double {
+    let now = dirty.count < Self.rowsThatTell ? 1 : Double(changes) / Double(dirty.count)
+    return max(now, usualChanges / 2)
   }
 
   // MARK: - Folding
@@ -100,6 +106,7 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
 
   @inline(__always)
   package func markDirty(_ index: Int) {
+    changes += 1
     if young.flags[index].contains(.dirty) { return }
     young.flags[index].insert(.dirty)
     dirty.append(index)
@@ -173,6 +180,11 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
   }
   package func markClean() { layout.markClean(self) }
   package func rotate() { layout.rotate(self) }
+  package func shed() { layout.shed(self) }
+  package func assumeEmpty() {
+    precondition(young.isEmpty && old.isEmpty, "\(statements.name) holds rows already")
+    isComplete = true
+  }
 
   // MARK: - Loading
 
@@ -292,6 +304,7 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
   }
 
   fileprivate func clean() {
+    if held.isEmpty { (usualChanges, changes) = (changesPerRow, 0) }
     for index in dirty {
       young.flags[index].remove(.dirty)
       young.flags[index].insert(.stored)
@@ -350,7 +363,7 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     dirtyIsSorted = false
   }
 
-  package func shed() {
+  fileprivate func dropUnchanged() {
     precondition(
       wanted.isEmpty && asked.isEmpty && held.isEmpty, "\(statements.name): rows are forgotten while they are asked for"
     )
@@ -385,4 +398,6 @@ extension RowLayout {
   }
   package func markClean(_ cache: RowCache<Self>) { cache.clean() }
   package func rotate(_ cache: RowCache<Self>) { cache.turn() }
+  package func shed(_ cache: RowCache<Self>) { cache.dropUnchanged() }
+  package func heldBytes(of cache: RowCache<Self>) -> Int { cache.bytes }
 }

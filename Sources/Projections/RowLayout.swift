@@ -51,6 +51,8 @@ package protocol RowLayout {
   func writeChanges(of cache: RowCache<Self>, generation: Int32, inserts: inout RowWriter, updates: inout RowWriter)
   func markClean(_ cache: RowCache<Self>)
   func rotate(_ cache: RowCache<Self>)
+  func shed(_ cache: RowCache<Self>)
+  func heldBytes(of cache: RowCache<Self>) -> Int
 }
 
 extension RowLayout {

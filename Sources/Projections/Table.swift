@@ -25,6 +25,9 @@ package protocol Table: AnyObject {
   var dirtyCount: Int { get }
   /// About how many bytes all its rows take, changed or not.
   var heldBytes: Int { get }
+  /// How often a row changes, about, while it waits to be written: the more, the more often a row that is dropped meanwhile is
+  /// read and written again.
+  var changesPerRow: Double { get }
 
   /// Drops every row that is not changed.
   func shed()
@@ -38,6 +41,7 @@ package protocol Table: AnyObject {
 
 extension Table {
   package var heldBytes: Int { 0 }
+  package var changesPerRow: Double { 1 }
   package func shed() {}
   package func restrictToRules() {}
   package func endRestriction() {}

@@ -99,7 +99,7 @@ struct ProjectionStageTests {
     #expect(database.content.place.position == Int64(folded) + 5)
   }
 
-  @Test("derived events are committed soon, however much there is to fold")
+  @Test("derived events are committed within seconds, however much there is to fold")
   func derivedUnderLoad() throws {
     func committedAfter(_ nanoseconds: Int64, _ state: ProjectionState) throws -> [String] {
       let (database, journal) = (FakeProjectionStore.Database(), FakeJournal())
@@ -123,8 +123,8 @@ struct ProjectionStageTests {
     }
     #expect(try committedAfter(49_000_000, .live).isEmpty)
     #expect(try committedAfter(50_000_000, .live) == ["2"])
-    #expect(try committedAfter(999_000_000, .catchingUp).isEmpty)
-    #expect(try committedAfter(1_000_000_000, .catchingUp) == ["2"])
+    #expect(try committedAfter(4_999_000_000, .catchingUp).isEmpty)
+    #expect(try committedAfter(5_000_000_000, .catchingUp) == ["2"])
   }
 
   @Test("a batch that changes far more than others is folded in pieces")

@@ -109,6 +109,25 @@ struct RowCacheTests {
     #expect(cache.takePartialKeys().map(\.count) ?? 0 <= 5)
   }
 
+  @Test("how often a row changes before it is written is known of many rows, and remembered for a while")
+  func changesPerRow() {
+    let cache = cache()
+    cache.assumeEmpty()
+    func change(_ times: Int, rows: Int = 1_000) {
+      for _ in 0..<times { for row in 0..<rows { add(cache, key("\(row)", "x"), 1) } }
+    }
+    change(8, rows: 999)
+    #expect(cache.changesPerRow == 1)
+    change(1)
+    #expect(cache.changesPerRow > 8)
+    _ = written(cache)
+    change(1)
+    #expect(4...5 ~= cache.changesPerRow)
+    _ = written(cache)
+    change(4)
+    #expect(cache.changesPerRow == 4)
+  }
+
   @Test("a cache that sheds keeps what is changed, and asks again for what was not")
   func shed() {
     let cache = cache()

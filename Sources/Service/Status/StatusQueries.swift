@@ -49,6 +49,16 @@ package enum StatusQueries {
   private static let snapshots = "SELECT pid, login, application, seconds FROM pleat.old_snapshots(60) LIMIT 5"
 
   package static func read(_ connection: Connection) throws(PostgresError) -> DatabaseStatus {
+    var status = try readPlaces(connection)
+    status.oldSnapshots = try connection.query(snapshots).map { row in
+      DatabaseStatus.Snapshot(
+        pid: row.int(), login: row.text() ?? "", application: row.text() ?? "", seconds: row.double() ?? 0)
+    }
+    return status
+  }
+
+  /// All but the old snapshots, which take longer than the rest: for who asks again and again.
+  static func readPlaces(_ connection: Connection) throws(PostgresError) -> DatabaseStatus {
     let partitions = try connection.query(partitions).map { row in
       DatabaseStatus.Partition(
         partition: TopicPartition(row.text() ?? "", row.int() ?? 0), position: row.bigint() ?? 0,
@@ -69,13 +79,8 @@ package enum StatusQueries {
     guard let head = head.first, let relay = relay.first else {
       throw .unexpected("the database has no journal or no relay: it was not migrated to its end")
     }
-    var status = DatabaseStatus(
+    return DatabaseStatus(
       journalPosition: head.position, watermark: head.watermark, partitions: partitions, projections: projections,
       relay: relay)
-    status.oldSnapshots = try connection.query(snapshots).map { row in
-      DatabaseStatus.Snapshot(
-        pid: row.int(), login: row.text() ?? "", application: row.text() ?? "", seconds: row.double() ?? 0)
-    }
-    return status
   }
 }

@@ -1,0 +1,93 @@
+import Events
+import Projections
+import Testing
+
+@testable import Engine
+
+@Suite("Tables written ahead of a flush")
+struct WriteAheadTests {
+  /// What a look at these tables wrote, and what it dropped.
+  private func look(_ tables: [WeighedTable], _ state: ProjectionState) throws -> (written: [String], dropped: [String])
+  {
+    let (database, journal) = (FakeProjectionStore.Database(), FakeJournal())
+    try journal.appendHours([1])
+    let store = FakeProjectionStore(database, journal)
+    let run = FoldRun(
+      WeighedProjection(weighed: tables), at: try store.takeOver(instance: InstanceID(name: "a", start: 1)), in: store,
+      settings: ProjectionSettings(cacheBytes: 150, dirtyBytes: 50), publishes: true)
+    run.state = state
+    var walk = JournalWalk(store)
+    let now = Instant(monotonicNanoseconds: 0, wall: Timestamp(microseconds: 0))
+    try run.fold(try #require(try walk.batch(after: 0)), now)
+    try run.flushUnderLoad(now)
+    try run.finishFlush()
+    return (
+      tables.filter { $0.wasWritten }.map(\.statements.name), tables.filter { $0.wasShed }.map(\.statements.name)
+    )
+  }
+
+  @Test("where memory is full, what does not change again and again is written and dropped, though it is less")
+  func full() throws {
+    let (hot, cold) = (WeighedTable("hot", bytes: 150, changes: 20), WeighedTable("cold", bytes: 60, changes: 1.1))
+    let done = try look([hot, cold], .catchingUp)
+    #expect(done.written == ["cold"] && done.dropped == ["cold"])
+  }
+
+  @Test("many rows that do not change soon are written before memory is full, and stay", arguments: [1.0, 3.0])
+  func ahead(coldChanges: Double) throws {
+    let rows = ProjectionSettings.writeAheadRows
+    let hot = WeighedTable("hot", rows: rows, bytes: 90, changes: 20)
+    let cold = WeighedTable("cold", rows: rows, bytes: 90, changes: coldChanges)
+    let done = try look([hot, cold], .catchingUp)
+    #expect(done.written == (coldChanges < 2 ? ["cold"] : []) && done.dropped == [])
+    #expect(try look([WeighedTable("few", rows: rows - 1, bytes: 90, changes: 1)], .catchingUp).written == [])
+  }
+
+  @Test("what is live is written by its flush alone")
+  func live() throws {
+    let cold = WeighedTable("cold", rows: ProjectionSettings.writeAheadRows, bytes: 90, changes: 1)
+    #expect(try look([cold], .live).written == [])
+  }
+}
+
+/// Does nothing but to have tables.
+private struct WeighedProjection: Projection {
+  static let name = "weighed"
+  static let version = 1
+  let weighed: [WeighedTable]
+  var tables: [any Table] { weighed }
+  var tablesOfRules: [any Table] { [] }
+
+  mutating func wantRows(for events: Range<Int>, of batch: EventBatch, round: Int) -> Bool { false }
+  mutating func fold(_ events: Range<Int>, of batch: EventBatch, firstPosition: Int64) {}
+  func fansOut(_ index: Int, of batch: EventBatch) -> Bool { false }
+  mutating func fanOut(_ index: Int, of batch: EventBatch, position: Int64, store: any RowStream) throws -> Bool {
+    false
+  }
+  mutating func runRules(at turn: Turn, store: any RowStream) throws -> [DerivedEvent] { [] }
+  mutating func evict(keeping bytes: Int) -> Bool { false }
+}
+
+private final class WeighedTable: Table {
+  let statements: TableStatements
+  let dirtyCount: Int
+  let heldBytes: Int
+  let changesPerRow: Double
+  private(set) var wasWritten = false
+  private(set) var wasShed = false
+
+  init(_ name: String, rows: Int = 10, bytes: Int, changes: Double) {
+    statements = TableStatements(
+      name: name, load: "", copy: "", createStage: "", copyToStage: "", update: "", version: nil)
+    (dirtyCount, heldBytes, changesPerRow) = (rows, bytes, changes)
+  }
+
+  func assumeEmpty() {}
+  func takeWantedKeys() -> KeyColumns? { nil }
+  func takePartialKeys() -> KeyColumns? { nil }
+  func absorb(_ row: inout RowReader) {}
+  func settle() {}
+  func shed() { wasShed = true }
+  func writeChanges(generation: Int32, inserts: inout RowWriter, updates: inout RowWriter) { wasWritten = true }
+  func markClean() {}
+}
