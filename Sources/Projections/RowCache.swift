@@ -48,6 +48,11 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     return max(now, usualChanges / 2)
   }
 
+  package func assumeEmpty() {
+    precondition(young.isEmpty && old.isEmpty, "\(statements.name) holds rows already")
+    isComplete = true
+  }
+
   // MARK: - Folding
 
   @inline(__always)
@@ -181,10 +186,6 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
   package func markClean() { layout.markClean(self) }
   package func rotate() { layout.rotate(self) }
   package func shed() { layout.shed(self) }
-  package func assumeEmpty() {
-    precondition(young.isEmpty && old.isEmpty, "\(statements.name) holds rows already")
-    isComplete = true
-  }
 
   // MARK: - Loading
 

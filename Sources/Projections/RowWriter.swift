@@ -28,22 +28,46 @@ package struct RowWriter: Sendable {
 
   package mutating func null() { append(Int32(-1)) }
 
+  // A length and what it is of are appended at once: each call costs more than its bytes.
+
   @inline(__always)
-  private mutating func field<T: FixedWidthInteger>(_ value: T?) {
-    guard let value else { return null() }
-    append(Int32(MemoryLayout<T>.size))
-    append(value)
+  private mutating func word(_ value: UInt32) { append(UInt64(4) << 32 | UInt64(value)) }
+
+  @inline(__always)
+  private mutating func longWord(_ value: UInt64) {
+    let parts = (
+      UInt32(8).bigEndian, UInt32(truncatingIfNeeded: value >> 32).bigEndian,
+      UInt32(truncatingIfNeeded: value).bigEndian
+    )
+    withUnsafeBytes(of: parts) { bytes.append(contentsOf: $0) }
   }
 
-  package mutating func smallint(_ value: Int16?) { field(value) }
-  package mutating func int(_ value: Int32?) { field(value) }
-  package mutating func bigint(_ value: Int64?) { field(value) }
-  package mutating func bool(_ value: Bool?) { field(value.map { UInt8($0 ? 1 : 0) }) }
-  package mutating func double(_ value: Double?) { field(value?.bitPattern) }
+  package mutating func smallint(_ value: Int16?) {
+    guard let value else { return null() }
+    append(Int32(2))
+    append(value)
+  }
+  package mutating func int(_ value: Int32?) {
+    guard let value else { return null() }
+    word(UInt32(bitPattern: value))
+  }
+  package mutating func bigint(_ value: Int64?) {
+    guard let value else { return null() }
+    longWord(UInt64(bitPattern: value))
+  }
+  package mutating func bool(_ value: Bool?) {
+    guard let value else { return null() }
+    append(Int32(1))
+    bytes.append(value ? 1 : 0)
+  }
+  package mutating func double(_ value: Double?) {
+    guard let value else { return null() }
+    longWord(value.bitPattern)
+  }
   /// Days since 1970-01-01.
-  package mutating func date(_ day: Int32?) { field(day.map { $0 - PostgresEpoch.days }) }
+  package mutating func date(_ day: Int32?) { int(day.map { $0 - PostgresEpoch.days }) }
   package mutating func timestamptz(_ time: Timestamp?) {
-    field(time.map { $0.microseconds - PostgresEpoch.microseconds })
+    bigint(time.map { $0.microseconds - PostgresEpoch.microseconds })
   }
 
   package mutating func raw(_ value: UnsafeRawBufferPointer) {
