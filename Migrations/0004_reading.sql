@@ -143,6 +143,12 @@ END;
 CREATE FUNCTION pleat.share(part bigint, whole bigint) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE WHEN whole <> 0 THEN part::float8 / whole::float8 END;
 
+-- sum() of bigint adds up numeric: for a few rows of each key that is half of the work.
+CREATE AGGREGATE pleat.total(bigint) (
+  SFUNC = int8pl, STYPE = bigint, INITCOND = '0', COMBINEFUNC = int8pl, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE pleat.total(bigint) IS 'The sum, 0 of nothing; an error beyond bigint.';
+
 -- 100 × (share / previous share − 1), as one exact fraction until the end.
 CREATE FUNCTION pleat.trend_percentage(part bigint, whole bigint, previous_part bigint, previous_whole bigint)
 RETURNS double precision

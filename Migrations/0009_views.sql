@@ -322,53 +322,6 @@ WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
   AND (c.position < (SELECT s.turn FROM pleat.seen('projects') s) OR v.position IS NOT NULL);
 COMMENT ON VIEW pleat.technologies_window IS 'technologies as the setting pleat.as_of shows it, for one key.';
 
-CREATE VIEW pleat.technology_usage_window AS
-SELECT c.technology, c.day, c.projects, c.selections, c.successes, c.failures, c.people, c.people_taken_out, c.position
-FROM pleat.technology_usage_current c
-WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
-  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NULL
-UNION ALL
-SELECT c.technology, c.day, CASE WHEN v.position IS NULL THEN c.projects ELSE v.projects END,
-  CASE WHEN v.position IS NULL THEN c.selections ELSE v.selections END,
-  CASE WHEN v.position IS NULL THEN c.successes ELSE v.successes END,
-  CASE WHEN v.position IS NULL THEN c.failures ELSE v.failures END,
-  CASE WHEN v.position IS NULL THEN c.people ELSE v.people END,
-  CASE WHEN v.position IS NULL THEN c.people_taken_out ELSE v.people_taken_out END, coalesce(v.position, c.position)
-FROM pleat.technology_usage_current c
-LEFT JOIN LATERAL (
-  SELECT * FROM pleat.technology_usage v
-  WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
-    AND v.generation = c.generation AND v.technology = c.technology AND v.day = c.day
-    AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
-  ORDER BY v.position DESC LIMIT 1
-) v ON v.position > 0 OR clock_timestamp() IS NULL
-WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
-  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NOT NULL
-  AND (c.position < (SELECT s.turn FROM pleat.seen('projects') s) OR v.position IS NOT NULL);
-COMMENT ON VIEW pleat.technology_usage_window IS 'technology_usage as the setting pleat.as_of shows it, for a few days of a key.';
-
-CREATE VIEW pleat.technology_people_window AS
-SELECT c.technology, c.day, c.hashes, c.counts, c.estimate, c.position
-FROM pleat.technology_people_current c
-WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
-  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NULL
-UNION ALL
-SELECT c.technology, c.day, CASE WHEN v.position IS NULL THEN c.hashes ELSE v.hashes END,
-  CASE WHEN v.position IS NULL THEN c.counts ELSE v.counts END,
-  CASE WHEN v.position IS NULL THEN c.estimate ELSE v.estimate END, coalesce(v.position, c.position)
-FROM pleat.technology_people_current c
-LEFT JOIN LATERAL (
-  SELECT * FROM pleat.technology_people v
-  WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
-    AND v.generation = c.generation AND v.technology = c.technology AND v.day = c.day
-    AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
-  ORDER BY v.position DESC LIMIT 1
-) v ON v.position > 0 OR clock_timestamp() IS NULL
-WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
-  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NOT NULL
-  AND (c.position < (SELECT s.turn FROM pleat.seen('projects') s) OR v.position IS NOT NULL);
-COMMENT ON VIEW pleat.technology_people_window IS 'technology_people as the setting pleat.as_of shows it, for a few days of a key.';
-
 CREATE VIEW pleat.stack_combinations_window AS
 SELECT c.stack_id, c.technologies, c.usage_count, c.successes, c.failures, c.complexity_sum_millionths, c.complexity_count,
   c.first_seen, c.last_seen, c.people, c.people_taken_out, c.position
@@ -399,51 +352,6 @@ WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
 COMMENT ON VIEW pleat.stack_combinations_window IS
   'stack_combinations as the setting pleat.as_of shows it. No index has the order of its readers'' key.';
 
-CREATE VIEW pleat.stack_days_window AS
-SELECT c.stack_id, c.day, c.usage_count, c.position
-FROM pleat.stack_days_current c
-WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
-  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NULL
-UNION ALL
-SELECT c.stack_id, c.day, CASE WHEN v.position IS NULL THEN c.usage_count ELSE v.usage_count END,
-  coalesce(v.position, c.position)
-FROM pleat.stack_days_current c
-LEFT JOIN LATERAL (
-  SELECT * FROM pleat.stack_days v
-  WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
-    AND v.generation = c.generation AND v.stack_id = c.stack_id AND v.day = c.day
-    AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
-  ORDER BY v.position DESC LIMIT 1
-) v ON v.position > 0 OR clock_timestamp() IS NULL
-WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
-  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NOT NULL
-  AND (c.position < (SELECT s.turn FROM pleat.seen('projects') s) OR v.position IS NOT NULL);
-COMMENT ON VIEW pleat.stack_days_window IS 'stack_days as the setting pleat.as_of shows it, for a few days of a key.';
-
-CREATE VIEW pleat.domain_stacks_window AS
-SELECT c.domain, c.stack_id, c.technologies, c.usage_count, c.successes, c.failures, c.people, c.people_taken_out, c.position
-FROM pleat.domain_stacks_current c
-WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
-  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NULL
-UNION ALL
-SELECT c.domain, c.stack_id, c.technologies, CASE WHEN v.position IS NULL THEN c.usage_count ELSE v.usage_count END,
-  CASE WHEN v.position IS NULL THEN c.successes ELSE v.successes END,
-  CASE WHEN v.position IS NULL THEN c.failures ELSE v.failures END,
-  CASE WHEN v.position IS NULL THEN c.people ELSE v.people END,
-  CASE WHEN v.position IS NULL THEN c.people_taken_out ELSE v.people_taken_out END, coalesce(v.position, c.position)
-FROM pleat.domain_stacks_current c
-LEFT JOIN LATERAL (
-  SELECT * FROM pleat.domain_stacks v
-  WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
-    AND v.generation = c.generation AND v.domain = c.domain AND v.stack_id = c.stack_id
-    AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
-  ORDER BY v.position DESC LIMIT 1
-) v ON v.position > 0 OR clock_timestamp() IS NULL
-WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
-  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NOT NULL
-  AND (c.position < (SELECT s.turn FROM pleat.seen('projects') s) OR v.position IS NOT NULL);
-COMMENT ON VIEW pleat.domain_stacks_window IS 'domain_stacks as the setting pleat.as_of shows it, for one domain.';
-
 CREATE VIEW pleat.team_activity_window AS
 SELECT c.team_id, c.day, c.events, c.projects_generated, c.projects_opened, c.wizard_steps, c.active_members, c.successes,
   c.failures, c.hashes, c.counts, c.estimate, c.position
@@ -473,6 +381,60 @@ WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
   AND (c.position < (SELECT s.turn FROM pleat.seen('projects') s) OR v.position IS NOT NULL);
 COMMENT ON VIEW pleat.team_activity_window IS 'team_activity as the setting pleat.as_of shows it, for a few days of a key.';
 
+-- The least work for a few rows of each of many keys: T_current, with the newest version at or before the turn seen beside each row
+-- that has changed since. Whoever reads it selects the rows of a key in a subquery with OFFSET 0, so that each version is looked up
+-- once and not for each of its columns; takes a column of `v` where that has a position; and leaves out rows for which there is
+-- neither (they were changed since, and did not exist at the turn):
+--   WHERE position < (SELECT s.before FROM pleat.seen(…) s) OR (v).position IS NOT NULL
+
+CREATE VIEW pleat.technology_usage_versioned AS
+SELECT c.technology, c.day, c.projects, c.successes, c.failures, c.people, c.people_taken_out, c.position,
+  CASE WHEN c.position >= (SELECT s.turn FROM pleat.seen('projects') s) THEN (
+    SELECT v FROM pleat.technology_usage v
+    WHERE v.generation = c.generation AND v.technology = c.technology AND v.day = c.day
+      AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
+    ORDER BY v.position DESC LIMIT 1
+  ) END AS v
+FROM pleat.technology_usage_current c
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s);
+COMMENT ON VIEW pleat.technology_usage_versioned IS 'technology_usage_current, and the version of each row that the setting pleat.as_of shows instead.';
+
+CREATE VIEW pleat.technology_people_versioned AS
+SELECT c.technology, c.day, c.hashes, c.estimate, c.position,
+  CASE WHEN c.position >= (SELECT s.turn FROM pleat.seen('projects') s) THEN (
+    SELECT v FROM pleat.technology_people v
+    WHERE v.generation = c.generation AND v.technology = c.technology AND v.day = c.day
+      AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
+    ORDER BY v.position DESC LIMIT 1
+  ) END AS v
+FROM pleat.technology_people_current c
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s);
+COMMENT ON VIEW pleat.technology_people_versioned IS 'technology_people_current, and the version of each row that the setting pleat.as_of shows instead.';
+
+CREATE VIEW pleat.stack_days_versioned AS
+SELECT c.stack_id, c.day, c.usage_count, c.position,
+  CASE WHEN c.position >= (SELECT s.turn FROM pleat.seen('projects') s) THEN (
+    SELECT v FROM pleat.stack_days v
+    WHERE v.generation = c.generation AND v.stack_id = c.stack_id AND v.day = c.day
+      AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
+    ORDER BY v.position DESC LIMIT 1
+  ) END AS v
+FROM pleat.stack_days_current c
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s);
+COMMENT ON VIEW pleat.stack_days_versioned IS 'stack_days_current, and the version of each row that the setting pleat.as_of shows instead.';
+
+CREATE VIEW pleat.domain_stacks_versioned AS
+SELECT c.domain, c.technologies, c.usage_count, c.successes, c.failures, c.people, c.people_taken_out, c.position,
+  CASE WHEN c.position >= (SELECT s.turn FROM pleat.seen('projects') s) THEN (
+    SELECT v FROM pleat.domain_stacks v
+    WHERE v.generation = c.generation AND v.domain = c.domain AND v.stack_id = c.stack_id
+      AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
+    ORDER BY v.position DESC LIMIT 1
+  ) END AS v
+FROM pleat.domain_stacks_current c
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s);
+COMMENT ON VIEW pleat.domain_stacks_versioned IS 'domain_stacks_current, and the version of each row that the setting pleat.as_of shows instead.';
+
 -- All public projects of both windows: what trends are shares of. One row.
 CREATE VIEW pleat.project_windows AS
 SELECT coalesce(sum(d.projects) FILTER (WHERE d.day > n.today - 30), 0)::bigint AS whole,
@@ -486,11 +448,10 @@ COMMENT ON VIEW pleat.project_windows IS 'Public projects of the current and the
 
 -- A technology's category never changes, so any version of it will do.
 CREATE VIEW pleat.technology_usage_rows AS
-SELECT u.technology, u.day, (
-    SELECT t.category FROM pleat.technologies_current t
-    WHERE t.generation = (SELECT n.generation FROM pleat.projects_now n) AND t.technology = u.technology
-  ) AS category, u.projects, u.selections, u.people, u.successes, u.failures, u.people_taken_out
+SELECT u.technology, u.day, t.category, u.projects, u.selections, u.people, u.successes, u.failures, u.people_taken_out
 FROM pleat.technology_usage_seen u
+LEFT JOIN pleat.technologies_current t
+  ON t.generation = (SELECT s.generation FROM pleat.seen('projects') s) AND t.technology = u.technology
 WHERE u.projects + u.selections > 0;
 COMMENT ON VIEW pleat.technology_usage_rows IS 'insights.technology_usage without the threshold, and what it needs.';
 
@@ -517,15 +478,26 @@ FROM (
   CROSS JOIN pleat.project_windows w
   CROSS JOIN pleat.technologies_seen t
   CROSS JOIN LATERAL (
-    SELECT coalesce(sum(d.projects) FILTER (WHERE d.day > n.today - 30), 0)::bigint AS usage_count,
-      coalesce(sum(d.projects) FILTER (WHERE d.day <= n.today - 30), 0)::bigint AS previous_usage_count,
-      coalesce(sum(d.successes) FILTER (WHERE d.day > n.today - 30), 0)::bigint AS successes,
-      coalesce(sum(d.successes + d.failures) FILTER (WHERE d.day > n.today - 30), 0)::bigint AS outcomes,
-      coalesce(sum(d.people_taken_out) FILTER (WHERE d.day > n.today - 30), 0)::bigint AS people_taken_out,
+    SELECT pleat.total(d.projects) FILTER (WHERE d.day > n.today - 30) AS usage_count,
+      pleat.total(d.projects) FILTER (WHERE d.day <= n.today - 30) AS previous_usage_count,
+      pleat.total(d.successes) FILTER (WHERE d.day > n.today - 30) AS successes,
+      pleat.total(d.successes + d.failures) FILTER (WHERE d.day > n.today - 30) AS outcomes,
+      pleat.total(d.people_taken_out) FILTER (WHERE d.day > n.today - 30) AS people_taken_out,
       count(*) FILTER (WHERE d.day > n.today - 30 AND d.people > 0) AS days_with_people,
       coalesce(max(d.people) FILTER (WHERE d.day > n.today - 30), 0) AS most_people
-    FROM pleat.technology_usage_window d
-    WHERE d.technology = t.technology AND d.day > n.today - 60 AND d.day <= n.today AND t.projects + t.selections > 0
+    FROM (
+      SELECT d.day, CASE WHEN (d.v).position IS NULL THEN d.projects ELSE (d.v).projects END AS projects,
+        CASE WHEN (d.v).position IS NULL THEN d.successes ELSE (d.v).successes END AS successes,
+        CASE WHEN (d.v).position IS NULL THEN d.failures ELSE (d.v).failures END AS failures,
+        CASE WHEN (d.v).position IS NULL THEN d.people ELSE (d.v).people END AS people,
+        CASE WHEN (d.v).position IS NULL THEN d.people_taken_out ELSE (d.v).people_taken_out END AS people_taken_out
+      FROM (
+        SELECT * FROM pleat.technology_usage_versioned d
+        WHERE d.technology = t.technology AND d.day > n.today - 60 AND d.day <= n.today
+        OFFSET 0
+      ) d
+      WHERE d.position < (SELECT s.before FROM pleat.seen('projects') s) OR (d.v).position IS NOT NULL
+    ) d
   ) u
   CROSS JOIN LATERAL (
     SELECT CASE WHEN u.days_with_people <= 1 THEN u.most_people ELSE (
@@ -534,8 +506,16 @@ FROM (
           FROM (
             SELECT DISTINCT
               unnest(CASE WHEN k.has_estimate THEN d.hashes[1:width_bucket(k.bound, d.hashes)] ELSE d.hashes END) AS hash
-            FROM pleat.technology_people_window d
-            WHERE d.technology = t.technology AND d.day > n.today - 30 AND d.day <= n.today
+            FROM (
+              SELECT CASE WHEN (d.v).position IS NULL THEN d.hashes ELSE (d.v).hashes END AS hashes,
+                CASE WHEN (d.v).position IS NULL THEN d.estimate ELSE (d.v).estimate END AS estimate
+              FROM (
+                SELECT * FROM pleat.technology_people_versioned d
+                WHERE d.technology = t.technology AND d.day > n.today - 30 AND d.day <= n.today
+                OFFSET 0
+              ) d
+              WHERE d.position < (SELECT s.before FROM pleat.seen('projects') s) OR (d.v).position IS NOT NULL
+            ) d
             ORDER BY hash LIMIT 257
           ) a
         ) END
@@ -545,8 +525,16 @@ FROM (
         FROM (
           SELECT d.estimate, cardinality(d.hashes) >= 256 AS is_full,
             unnest(CASE WHEN cardinality(d.hashes) < 256 THEN d.hashes ELSE d.hashes[256:256] END) AS hash
-          FROM pleat.technology_people_window d
-          WHERE d.technology = t.technology AND d.day > n.today - 30 AND d.day <= n.today
+          FROM (
+            SELECT CASE WHEN (d.v).position IS NULL THEN d.hashes ELSE (d.v).hashes END AS hashes,
+              CASE WHEN (d.v).position IS NULL THEN d.estimate ELSE (d.v).estimate END AS estimate
+            FROM (
+              SELECT * FROM pleat.technology_people_versioned d
+              WHERE d.technology = t.technology AND d.day > n.today - 30 AND d.day <= n.today
+              OFFSET 0
+            ) d
+            WHERE d.position < (SELECT s.before FROM pleat.seen('projects') s) OR (d.v).position IS NOT NULL
+          ) d
         ) h
       ) k
     ) END AS people
@@ -579,10 +567,17 @@ FROM (
   CROSS JOIN pleat.project_windows w
   CROSS JOIN pleat.stack_combinations_window s
   CROSS JOIN LATERAL (
-    SELECT coalesce(sum(d.usage_count) FILTER (WHERE d.day > n.today - 30), 0)::bigint AS current_usage_count,
-      coalesce(sum(d.usage_count) FILTER (WHERE d.day <= n.today - 30), 0)::bigint AS previous_usage_count
-    FROM pleat.stack_days_window d
-    WHERE d.stack_id = s.stack_id AND d.day > n.today - 60 AND d.day <= n.today AND s.usage_count > 0
+    SELECT pleat.total(d.usage_count) FILTER (WHERE d.day > n.today - 30) AS current_usage_count,
+      pleat.total(d.usage_count) FILTER (WHERE d.day <= n.today - 30) AS previous_usage_count
+    FROM (
+      SELECT d.day, CASE WHEN (d.v).position IS NULL THEN d.usage_count ELSE (d.v).usage_count END AS usage_count
+      FROM (
+        SELECT * FROM pleat.stack_days_versioned d
+        WHERE d.stack_id = s.stack_id AND d.day > n.today - 60 AND d.day <= n.today
+        OFFSET 0
+      ) d
+      WHERE d.position < (SELECT s.before FROM pleat.seen('projects') s) OR (d.v).position IS NOT NULL
+    ) d
   ) d
   WHERE s.usage_count > 0
 ) r;
@@ -684,18 +679,25 @@ SELECT technology_a, technology_b, together, people, jaccard, lift, g, outcomes,
 FROM pleat.technology_pairs_rows
 WHERE pleat.as_of_is_readable();
 
--- An entry of the list has to pass the threshold, too, before the ten are taken.
+-- An entry of the list has to pass the threshold, too, before the ten are taken. Each is an object with the columns of the
+-- subquery, in whose order they come.
 CREATE VIEW insights.domain_patterns WITH (security_barrier) AS
 SELECT d.domain, d.sample_size, d.people, l.popular_stacks, d.average_languages_count, d.success_metrics
 FROM pleat.domain_patterns_rows d
 CROSS JOIN LATERAL (
-  SELECT coalesce(jsonb_agg(jsonb_build_object(
-    'technologies', s.technologies, 'usage_count', s.usage_count,
-    'success_rate', pleat.share(s.successes, s.successes + s.failures)
-  ) ORDER BY s.usage_count DESC, s.technologies), '[]') AS popular_stacks
+  SELECT coalesce(jsonb_agg(s), '[]') AS popular_stacks
   FROM (
-    SELECT t.technologies, t.usage_count, t.successes, t.failures FROM pleat.domain_stacks_window t
-    WHERE t.domain = d.domain AND t.usage_count > 0 AND t.people - t.people_taken_out >= 10
+    SELECT t.technologies, t.usage_count, pleat.share(t.successes, t.successes + t.failures) AS success_rate
+    FROM (
+      SELECT t.technologies, CASE WHEN (t.v).position IS NULL THEN t.usage_count ELSE (t.v).usage_count END AS usage_count,
+        CASE WHEN (t.v).position IS NULL THEN t.successes ELSE (t.v).successes END AS successes,
+        CASE WHEN (t.v).position IS NULL THEN t.failures ELSE (t.v).failures END AS failures,
+        CASE WHEN (t.v).position IS NULL THEN t.people ELSE (t.v).people END AS people,
+        CASE WHEN (t.v).position IS NULL THEN t.people_taken_out ELSE (t.v).people_taken_out END AS people_taken_out
+      FROM (SELECT * FROM pleat.domain_stacks_versioned t WHERE t.domain = d.domain OFFSET 0) t
+      WHERE t.position < (SELECT s.before FROM pleat.seen('projects') s) OR (t.v).position IS NOT NULL
+    ) t
+    WHERE t.usage_count > 0 AND t.people - t.people_taken_out >= 10
     ORDER BY t.usage_count DESC, t.technologies LIMIT 10
   ) s
 ) l
@@ -706,13 +708,19 @@ CREATE VIEW pleat_unmasked.domain_patterns AS
 SELECT d.domain, d.sample_size, d.people, l.popular_stacks, d.average_languages_count, d.success_metrics
 FROM pleat.domain_patterns_rows d
 CROSS JOIN LATERAL (
-  SELECT coalesce(jsonb_agg(jsonb_build_object(
-    'technologies', s.technologies, 'usage_count', s.usage_count,
-    'success_rate', pleat.share(s.successes, s.successes + s.failures)
-  ) ORDER BY s.usage_count DESC, s.technologies), '[]') AS popular_stacks
+  SELECT coalesce(jsonb_agg(s), '[]') AS popular_stacks
   FROM (
-    SELECT t.technologies, t.usage_count, t.successes, t.failures FROM pleat.domain_stacks_window t
-    WHERE t.domain = d.domain AND t.usage_count > 0
+    SELECT t.technologies, t.usage_count, pleat.share(t.successes, t.successes + t.failures) AS success_rate
+    FROM (
+      SELECT t.technologies, CASE WHEN (t.v).position IS NULL THEN t.usage_count ELSE (t.v).usage_count END AS usage_count,
+        CASE WHEN (t.v).position IS NULL THEN t.successes ELSE (t.v).successes END AS successes,
+        CASE WHEN (t.v).position IS NULL THEN t.failures ELSE (t.v).failures END AS failures,
+        CASE WHEN (t.v).position IS NULL THEN t.people ELSE (t.v).people END AS people,
+        CASE WHEN (t.v).position IS NULL THEN t.people_taken_out ELSE (t.v).people_taken_out END AS people_taken_out
+      FROM (SELECT * FROM pleat.domain_stacks_versioned t WHERE t.domain = d.domain OFFSET 0) t
+      WHERE t.position < (SELECT s.before FROM pleat.seen('projects') s) OR (t.v).position IS NOT NULL
+    ) t
+    WHERE t.usage_count > 0
     ORDER BY t.usage_count DESC, t.technologies LIMIT 10
   ) s
 ) l
@@ -828,18 +836,18 @@ SELECT m.model_name, m.requests,
     AS previous_quality_score
 FROM (
   SELECT model_name,
-    coalesce(sum(requests) FILTER (WHERE in_current), 0)::bigint AS requests,
+    pleat.total(requests) FILTER (WHERE in_current) AS requests,
     coalesce(sum(response_time_us) FILTER (WHERE in_current), 0) AS response_time_us,
     coalesce(sum(tokens_used) FILTER (WHERE in_current), 0) AS tokens_used,
     coalesce(sum(cost_nanodollars) FILTER (WHERE in_current), 0) AS cost_nanodollars,
     coalesce(sum(quality_millionths) FILTER (WHERE in_current), 0) AS quality_millionths,
-    coalesce(sum(quality_samples) FILTER (WHERE in_current), 0)::bigint AS quality_samples,
-    coalesce(sum(fallbacks) FILTER (WHERE in_current), 0)::bigint AS fallbacks,
-    coalesce(sum(requests) FILTER (WHERE in_previous), 0)::bigint AS previous_requests,
+    pleat.total(quality_samples) FILTER (WHERE in_current) AS quality_samples,
+    pleat.total(fallbacks) FILTER (WHERE in_current) AS fallbacks,
+    pleat.total(requests) FILTER (WHERE in_previous) AS previous_requests,
     coalesce(sum(response_time_us) FILTER (WHERE in_previous), 0) AS previous_response_time_us,
     coalesce(sum(cost_nanodollars) FILTER (WHERE in_previous), 0) AS previous_cost_nanodollars,
     coalesce(sum(quality_millionths) FILTER (WHERE in_previous), 0) AS previous_quality_millionths,
-    coalesce(sum(quality_samples) FILTER (WHERE in_previous), 0)::bigint AS previous_quality_samples
+    pleat.total(quality_samples) FILTER (WHERE in_previous) AS previous_quality_samples
   FROM (
     SELECT d.*, d.day > n.today - 30 AND d.day <= n.today AS in_current,
       d.day > n.today - 60 AND d.day <= n.today - 30 AS in_previous
@@ -853,7 +861,7 @@ FROM (
 LEFT JOIN LATERAL (
   SELECT array_agg(bucket ORDER BY bucket) AS buckets, array_agg(rank ORDER BY bucket) AS ranks
   FROM (
-    SELECT bucket, (sum(sum(count)) OVER (ORDER BY bucket))::bigint AS rank
+    SELECT bucket, pleat.total(pleat.total(count)) OVER (ORDER BY bucket) AS rank
     FROM (
       SELECT h.bucket, h.rank - h.rank_before AS count
       FROM pleat.models_now n
