@@ -89,11 +89,7 @@ final class FakeGenerationStore: ProjectionStore, RebuildStore {
   // MARK: Folding
 
   func segments(after position: Int64, bytes: Int) throws(StoreError) -> [StoredSegment] {
-    database.journal.segments.filter { $0.firstPosition + Int64($0.draft.count) > position + 1 }.prefix(2).map {
-      StoredSegment(
-        firstPosition: $0.firstPosition, count: $0.draft.count, partition: $0.draft.partition,
-        payload: $0.draft.payload, identities: $0.draft.identities, chain: $0.chain)
-    }
+    database.journal.stored(after: position)
   }
   func journalEnd() throws(StoreError) -> Int64 { database.journal.position }
   private func withRow(_ body: (inout RowReader) throws -> Void) rethrows {

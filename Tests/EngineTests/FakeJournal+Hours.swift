@@ -2,6 +2,15 @@
 @testable import Events
 
 extension FakeJournal {
+  /// Some segments from the one on that holds the next position.
+  func stored(after position: Int64) -> [StoredSegment] {
+    segments.filter { $0.firstPosition + Int64($0.draft.count) > position + 1 }.prefix(3).map {
+      StoredSegment(
+        firstPosition: $0.firstPosition, count: $0.draft.count, partition: $0.draft.partition,
+        payload: $0.draft.payload, identities: $0.draft.identities, chain: $0.chain)
+    }
+  }
+
   /// A segment of events at these hours; a negative hour is an event that fans out, at that hour.
   func appendHours(_ hours: [Int]) throws {
     var batch = EventBatch()

@@ -49,9 +49,9 @@ struct FakeProjection: Projection {
 }
 
 final class CountingTable: Table {
-  let statements = TableStatements(
-    name: "fake", load: "", copy: "", createStage: "", copyToStage: "", update: "", version: "versions")
+  let statements: TableStatements
   var isWanted = false
+  var heldBytes = 16
   /// What the rows may take, as `evict` was told.
   var limit: Int?
   private(set) var isKnown = false
@@ -59,6 +59,11 @@ final class CountingTable: Table {
   private var isStored = false
   private var count: Int64 = 0
   private var sum: Int64 = 0
+
+  init(name: String = "fake") {
+    statements = TableStatements(
+      name: name, load: "", copy: "", createStage: "", copyToStage: "", update: "", version: "versions")
+  }
 
   func add(_ position: Int64) {
     precondition(isKnown, "the row was not loaded")
@@ -78,9 +83,12 @@ final class CountingTable: Table {
     isStored = true
   }
   func settle() { isKnown = true }
+  func shed() {
+    if isDirty { return }
+    (isKnown, isStored, count, sum) = (false, false, 0, 0)
+  }
   var dirtyCount: Int { isDirty ? 1 : 0 }
   var byteCount: Int { dirtyCount * 16 }
-  var heldBytes: Int { 16 }
   func writeChanges(generation: Int32, inserts: inout RowWriter, updates: inout RowWriter) {
     guard isDirty else { return }
     func write(_ writer: inout RowWriter) {
@@ -123,12 +131,7 @@ final class FakeProjectionStore: ProjectionStore {
     return ProjectionCursor(generation: 1, epoch: database.content.epoch, place: database.content.place)
   }
   func segments(after position: Int64, bytes: Int) throws(StoreError) -> [StoredSegment] {
-    journal.segments.filter { $0.firstPosition + Int64($0.draft.count) > position + 1 }.prefix(3).map {
-      StoredSegment(
-        firstPosition: $0.firstPosition, count: $0.draft.count, partition: $0.draft.partition,
-        payload: $0.draft.payload,
-        identities: $0.draft.identities, chain: $0.chain)
-    }
+    journal.stored(after: position)
   }
   func journalEnd() throws(StoreError) -> Int64 { journal.position }
   func load(_ statements: TableStatements, keys: KeyColumns, _ body: (inout RowReader) -> Void) throws(StoreError) {
