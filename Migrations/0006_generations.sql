@@ -1,7 +1,8 @@
 -- Generations: one is folded anew beside the live one, takes its place in one transaction, and the one before is deleted.
 --
 -- A rebuild holds the lease rebuild/PROJECTION; to switch it takes the live lease projection/PROJECTION from whoever has it.
--- SQLSTATEs as in 0001_core.sql.
+-- SQLSTATEs as in 0001_core.sql. Locks are taken in one order: the live cursor, those in the making, live_generations, leases (last,
+-- since heartbeats wait for them; rebuild/… before projection/…).
 
 CREATE TABLE pleat.projection_tables (
   table_name text COLLATE "C" PRIMARY KEY,
@@ -48,6 +49,19 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pleat.renew_rebuild IS 'Renews the lease of a rebuild, if it is still the caller''s (else PL001).';
 
+CREATE FUNCTION pleat.rebuilt_by_another(p_projection text, p_owner text, p_start bigint) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  -- Nobody renews the lease while a long transaction runs: its backend at work holds it as well.
+  SELECT l.owner FROM pleat.leases l
+  WHERE l.resource = 'rebuild/' || p_projection AND (l.owner, l.owner_start) <> (p_owner, p_start) AND (
+    l.until > clock_timestamp() OR EXISTS (
+      SELECT FROM pg_stat_activity a
+      WHERE a.pid = l.backend_pid AND a.backend_start = l.backend_start AND a.state = 'active'
+        AND a.wait_event_type IS DISTINCT FROM 'Client'));
+END;
+COMMENT ON FUNCTION pleat.rebuilt_by_another IS 'Who else holds the lease of a rebuild; NULL for nobody.';
+
 CREATE FUNCTION pleat.begin_rebuild(
   p_projection text, p_owner text, p_start bigint, p_seconds integer, p_fold_version integer, p_catalog_version integer,
   p_accept_loss boolean
@@ -63,23 +77,19 @@ DECLARE
   v_own pleat.projection_cursors;
   v_beginning pleat.journal_start;
 BEGIN
-  INSERT INTO pleat.leases (resource) VALUES (v_resource) ON CONFLICT DO NOTHING;
-  -- Nobody renews it while a long transaction runs: its backend at work holds it as well.
-  UPDATE pleat.leases l
-    SET owner = p_owner, owner_start = p_start, until = clock_timestamp() + make_interval(secs => p_seconds),
-        backend_pid = pg_backend_pid(),
-        backend_start = (SELECT a.backend_start FROM pg_stat_get_activity(pg_backend_pid()) a)
-    WHERE l.resource = v_resource AND (
-      l.owner IS NULL OR (l.owner = p_owner AND l.owner_start = p_start)
-      OR l.until <= clock_timestamp() AND NOT EXISTS (
-        SELECT FROM pg_stat_activity a
-        WHERE a.pid = l.backend_pid AND a.backend_start = l.backend_start AND a.state = 'active'
-          AND a.wait_event_type IS DISTINCT FROM 'Client'));
-  IF NOT FOUND THEN
-    SELECT l.owner INTO v_other FROM pleat.leases l WHERE l.resource = v_resource;
+  -- Before anything is waited for, or fenced: who holds the lease is left alone.
+  v_other := pleat.rebuilt_by_another(p_projection, p_owner, p_start);
+  IF v_other IS NOT NULL THEN
     RAISE EXCEPTION '% is being rebuilt by %', p_projection, v_other USING ERRCODE = 'PL001';
   END IF;
 
+  IF p_accept_loss THEN
+    PERFORM FROM pleat.projection_cursors c JOIN pleat.live_generations g USING (projection, generation)
+      WHERE c.projection = p_projection AND c.position = 0 FOR UPDATE OF c;
+  END IF;
+  -- Waits for a commit of the one before, which may be a switch.
+  PERFORM FROM pleat.projection_cursors c WHERE c.projection = p_projection AND c.phase = 'making'
+    ORDER BY c.generation FOR UPDATE;
   SELECT c.* INTO v_live FROM pleat.live_generations g JOIN pleat.projection_cursors c USING (projection, generation)
     WHERE g.projection = p_projection;
   IF NOT FOUND THEN
@@ -103,7 +113,7 @@ BEGIN
   UPDATE pleat.projection_cursors c SET phase = 'old', epoch = c.epoch + 1
     WHERE c.projection = p_projection AND c.phase = 'making' AND (
       c.fold_version < v_live.fold_version OR c.catalog_version < v_live.catalog_version OR c.key_digest <> v_key_digest);
-  -- Waits for a commit of the one before, and fences it.
+  -- Fences the one before.
   UPDATE pleat.projection_cursors c SET epoch = c.epoch + 1
     WHERE c.projection = p_projection AND c.phase = 'making' AND c.fold_version = p_fold_version
       AND c.catalog_version = p_catalog_version AND c.key_digest = v_key_digest
@@ -128,8 +138,25 @@ BEGIN
         CASE WHEN v_beginning.first_position > 1 THEN v_beginning.chain ELSE '' END, v_beginning.greatest_time,
         p_fold_version, p_catalog_version, v_key_digest, clock_timestamp()
       FROM pleat.projection_cursors c WHERE c.projection = p_projection
+      ON CONFLICT DO NOTHING
       RETURNING * INTO v_own;
+    IF NOT FOUND THEN
+      RAISE EXCEPTION 'somebody else has begun to rebuild %', p_projection USING ERRCODE = 'PL001';
+    END IF;
   END IF;
+
+  INSERT INTO pleat.leases (resource) VALUES (v_resource) ON CONFLICT DO NOTHING;
+  PERFORM FROM pleat.leases l WHERE l.resource = v_resource FOR UPDATE;
+  v_other := pleat.rebuilt_by_another(p_projection, p_owner, p_start);
+  IF v_other IS NOT NULL THEN
+    RAISE EXCEPTION '% is being rebuilt by %', p_projection, v_other USING ERRCODE = 'PL001';
+  END IF;
+  UPDATE pleat.leases l
+    SET owner = p_owner, owner_start = p_start, until = clock_timestamp() + make_interval(secs => p_seconds),
+        backend_pid = pg_backend_pid(),
+        backend_start = (SELECT a.backend_start FROM pg_stat_get_activity(pg_backend_pid()) a)
+    WHERE l.resource = v_resource;
+
   own_generation := v_own.generation;
   new_epoch := v_own.epoch;
   at_position := v_own.position;
@@ -245,14 +272,20 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_count integer;
 BEGIN
+  -- Before anything is waited for; and again, since somebody may have begun meanwhile.
+  IF EXISTS (SELECT FROM pleat.leases l WHERE l.resource = 'rebuild/' || p_projection AND l.until > clock_timestamp()) THEN
+    RAISE EXCEPTION 'somebody is rebuilding %', p_projection USING ERRCODE = 'PL001';
+  END IF;
+  PERFORM FROM pleat.projection_cursors c WHERE c.projection = p_projection AND c.phase = 'making'
+    ORDER BY c.generation FOR UPDATE;
+  UPDATE pleat.projection_cursors c SET phase = 'old', epoch = c.epoch + 1
+    WHERE c.projection = p_projection AND c.phase = 'making';
+  GET DIAGNOSTICS v_count = ROW_COUNT;
   PERFORM FROM pleat.leases l
     WHERE l.resource = 'rebuild/' || p_projection AND l.until > clock_timestamp() FOR UPDATE;
   IF FOUND THEN
     RAISE EXCEPTION 'somebody is rebuilding %', p_projection USING ERRCODE = 'PL001';
   END IF;
-  UPDATE pleat.projection_cursors c SET phase = 'old', epoch = c.epoch + 1
-    WHERE c.projection = p_projection AND c.phase = 'making';
-  GET DIAGNOSTICS v_count = ROW_COUNT;
   RETURN v_count;
 END $$;
 COMMENT ON FUNCTION pleat.discard_rebuild IS
@@ -303,7 +336,7 @@ COMMENT ON COLUMN pleat.generations.rebuilt_by IS 'Who works at it now; NULL whe
 -- Grants ---------------------------------------------------------------------------------------------------------------------
 
 REVOKE EXECUTE ON FUNCTION
-  pleat.claim_rebuild, pleat.renew_rebuild, pleat.begin_rebuild, pleat.seize_projection, pleat.return_projection,
+  pleat.claim_rebuild, pleat.renew_rebuild, pleat.rebuilt_by_another, pleat.begin_rebuild, pleat.seize_projection, pleat.return_projection,
   pleat.swap_generation, pleat.end_rebuild, pleat.discard_rebuild, pleat.drop_old_generation FROM PUBLIC;
 GRANT SELECT ON pleat.projection_tables, pleat.generations TO pleat_writer, pleat_operator;
 GRANT EXECUTE ON FUNCTION

@@ -33,17 +33,8 @@ extension Session {
   func beginRebuild(
     _ projection: String, _ owner: InstanceID, seconds: Int, version: Int
   ) throws(StoreError) -> ProjectionCursor {
-    let resource = Self.resource(projection)
-    try lock(.lease(resource), endsBlockers: true)
-    let lease = state.leases[resource] ?? DatabaseState.LeaseRecord()
-    let isFree =
-      lease.owner == nil || lease.owner == owner || lease.until <= database.clock && lease.backend?.isAtWork != true
-    guard isFree else { throw .lost("\(projection) is being rebuilt by \(lease.owner?.name ?? "")") }
-    let until = database.clock + Int64(seconds) * 1_000_000
-    change { [self] in
-      $0.leases[resource] = DatabaseState.LeaseRecord(owner: owner, until: until, backend: self)
-    }
-
+    try requireUnclaimed(projection, by: owner)
+    for number in making(projection) { try lock(.generation(projection, number), endsBlockers: true) }
     guard let number = state.live[projection], let live = state.generations[generation(projection, number)] else {
       throw .refused("nothing of \(projection) is folded yet: there is nothing to rebuild")
     }
@@ -60,11 +51,31 @@ extension Session {
     } else {
       let numbers = state.generations.keys.filter { $0.projection == projection }.map(\.number)
       own = ((numbers.max() ?? 0) + 1, DatabaseState.Generation(version: version, phase: .making, epoch: 1))
+      // The primary key: whoever inserts it as well is waited for.
+      try lock(.generation(projection, own.number), endsBlockers: true)
+      guard state.generations[generation(projection, own.number)] == nil else {
+        throw .lost("somebody else has begun to rebuild \(projection)")
+      }
     }
+    let resource = Self.resource(projection)
+    try lock(.lease(resource), endsBlockers: true)
+    try requireUnclaimed(projection, by: owner)
+    let until = database.clock + Int64(seconds) * 1_000_000
     let key = generation(projection, own.number)
-    change { $0.generations[key] = own.row }
+    change { [self] in
+      $0.leases[resource] = DatabaseState.LeaseRecord(owner: owner, until: until, backend: self)
+      $0.generations[key] = own.row
+    }
     world.count(.rebuild)
     return ProjectionCursor(generation: own.number, epoch: own.row.epoch, place: own.row.place)
+  }
+
+  /// `pleat.rebuilt_by_another`
+  private func requireUnclaimed(_ projection: String, by owner: InstanceID) throws(StoreError) {
+    guard let lease = state.leases[Self.resource(projection)], let other = lease.owner, other != owner else { return }
+    if lease.until > database.clock || lease.backend?.isAtWork == true {
+      throw .lost("\(projection) is being rebuilt by \(other.name)")
+    }
   }
 
   private func making(_ projection: String) -> [Int32] {
@@ -190,11 +201,14 @@ extension Session {
   /// `pleat.discard_rebuild`
   func discardRebuild(_ projection: String) throws(StoreError) {
     let resource = Self.resource(projection)
-    try lock(.lease(resource))
-    if let lease = state.leases[resource], lease.owner != nil, lease.until > database.clock {
+    func requireNobody() throws(StoreError) {
+      guard let lease = state.leases[resource], lease.owner != nil, lease.until > database.clock else { return }
       throw .lost("somebody is rebuilding \(projection)")
     }
+    try requireNobody()
     for number in making(projection) { try giveUp(projection, number) }
+    try lock(.lease(resource))
+    try requireNobody()
   }
 
   /// Rows of one statement: few, so that it is interrupted in between.

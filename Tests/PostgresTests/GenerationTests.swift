@@ -111,4 +111,74 @@ struct GenerationTests {
     let next = try world.database.projection()
     #expect(try next.takeOver(instance: world.instance).generation == own.generation)
   }
+  @Test("who begins to rebuild while another, whose lease has run out, switches gets in nobody's way: no deadlock")
+  func beginDuringSwitch() throws {
+    let world = try ProjectionStoreTests.World()
+    let admin = try world.database.connect()
+    try admin.execute("SET ROLE pleat_owner")
+    let file = try #require(try MigrationFile.read(directory: TestCluster.migrations).first { $0.number == 6 })
+    try admin.execute(file.sql)
+    let rebuilder = try world.database.projection()
+    let own = try rebuilder.beginRebuild(InstanceID(name: "r", start: 1), seconds: 60, acceptLoss: false)
+    let live = try rebuilder.seizeLive(InstanceID(name: "r", start: 1), seconds: 15)
+    try admin.execute("UPDATE pleat.leases SET until = clock_timestamp() WHERE resource = 'rebuild/p'")
+    let switching = try world.database.connect()
+    // A switch takes these first; the other comes in between.
+    try switching.execute(
+      """
+      BEGIN;
+      SELECT FROM pleat.projection_cursors WHERE generation = 1 FOR UPDATE;
+      SELECT FROM pleat.projection_cursors WHERE generation = \(own.generation) FOR UPDATE;
+      """)
+    let beginning = try SentStatement(
+      world.database.connect(), "SELECT pleat.begin_rebuild('p', 'other', 1, 60, 1, 1, false)")
+    try world.database.waitUntil(
+      "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = \(beginning.connection.backendPID) AND wait_event_type = 'Lock')"
+    )
+    _ = try switching.query(
+      "SELECT pleat.swap_generation('p', 1, $1, $2, $3, 0, '', 'r', 1, 60, NULL, NULL)",
+      [.bigint(live.cursor.epoch), .int(own.generation), .bigint(own.epoch)])
+    try switching.execute("COMMIT")
+    let error = #expect(throws: PostgresError.self) { try beginning.wait() }
+    guard case .server(let server) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    // The switch has renewed the lease.
+    #expect(server.sqlState == "PL001" && server.message == "p is being rebuilt by r")
+    #expect(try world.database.value("SELECT generation FROM pleat.live_generations") == "\(own.generation)")
+  }
+
+  @Test("of two who begin to rebuild at once, one does, and the other is told")
+  func beginTwice() throws {
+    let world = try ProjectionStoreTests.World()
+    let admin = try world.database.connect()
+    try admin.execute("SET ROLE pleat_owner")
+    let file = try #require(try MigrationFile.read(directory: TestCluster.migrations).first { $0.number == 6 })
+    try admin.execute(file.sql)
+    let first = try world.database.connect()
+    try first.execute("BEGIN; SELECT pleat.begin_rebuild('p', 'one', 1, 60, 1, 1, false)")
+    let second = try SentStatement(
+      world.database.connect(), "SELECT pleat.begin_rebuild('p', 'two', 1, 60, 1, 1, false)")
+    try world.database.waitUntil(
+      "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = \(second.connection.backendPID) AND wait_event_type = 'Lock')"
+    )
+    try first.execute("COMMIT")
+    let error = #expect(throws: PostgresError.self) { try second.wait() }
+    guard case .server(let server) = error, server.sqlState == "PL001" else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(try world.database.value("SELECT owner FROM pleat.leases WHERE resource = 'rebuild/p'") == "one")
+    #expect(try world.database.value("SELECT count(*) FROM pleat.projection_cursors WHERE phase = 'making'") == "1")
+    // Once it is begun nothing is waited for: not even what it has locked.
+    try first.execute("BEGIN; SELECT FROM pleat.projection_cursors FOR UPDATE")
+    let refused = #expect(throws: StoreError.self) {
+      try world.database.projection().beginRebuild(InstanceID(name: "two", start: 1), seconds: 60, acceptLoss: false)
+    }
+    guard case .lost = refused else {
+      Issue.record("\(String(describing: refused))")
+      return
+    }
+  }
 }
