@@ -180,6 +180,37 @@ extension SystemTests {
       #expect(daemon.terminate() == 0)
     }
 
+    @Test("an earlier erasure of the same person that ends when it is asked for again: it is begun once more")
+    func endsMeanwhile() throws {
+      let pleat = try Installation()
+      try pleat.produce(Data(project(1, Self.id).utf8))
+      var daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      #expect(daemon.terminate() == 0)
+      try pleat.produce(Data(project(2, Self.id).utf8))
+      // Its event waits for what nobody reads.
+      try pleat.pleat("forget", Self.id, "--wait", "0", expecting: 75)
+      // The daemon leaves it alone, and what extends it finds it ended, once.
+      _ = try pleat.sql(
+        """
+        UPDATE pleat.erasures SET busy_until = 'infinity';
+        CREATE SEQUENCE pleat.endings;
+        CREATE FUNCTION pleat.end_it() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+          IF nextval('pleat.endings') = 1 THEN UPDATE pleat.erasures SET position = 0 WHERE id = NEW.id; END IF;
+          RETURN NULL;
+        END $$;
+        CREATE TRIGGER ends AFTER UPDATE OF also ON pleat.erasures FOR EACH ROW EXECUTE FUNCTION pleat.end_it();
+        """)
+      daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      let outcome = try json(try pleat.pleat("forget", Self.id, "--json"))
+      #expect(outcome["state"] as? String == "erased", "\(outcome)\(pleat.logs)")
+      #expect(try pleat.sql("SELECT is_called FROM pleat.endings") == "t")
+      #expect(try pleat.sql("SELECT count(*), count(*) FILTER (WHERE position > 0) FROM pleat.erasures") == "2|1")
+      #expect(try !pleat.pleat("journal").contains(Self.id))
+      #expect(daemon.terminate() == 0)
+    }
+
     @Test("a kill -9 of forget and of the daemon, wherever, and the next call ends it")
     func kills() throws {
       let pleat = try Installation(topics: ["in": 2], environment: ["PLEAT_INGEST_FLUSH_EVENTS": "20"])

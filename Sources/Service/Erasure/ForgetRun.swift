@@ -27,6 +27,8 @@ package struct ForgetRun {
   private static let pollNanoseconds: Int64 = 100_000_000
   private static let progressNanoseconds: Int64 = 1_000_000_000
   private static let appendAttempts = 50
+  /// How often it is begun, where each time somebody else ends what it has begun.
+  private static let beginAttempts = 3
 
   private let configuration: Configuration
   private let say: (String) -> Void
@@ -48,18 +50,30 @@ package struct ForgetRun {
     let store = PostgresErasureStore(Database.adminTarget(configuration, for: "forget"), profile: .owner)
     defer { store.reset() }
     do throws(StoreError) {
-      let hash = keys.hash(of: id)
-      // Each request has an id of its own, also where it extends what is begun: that may be ended before this one is known.
-      let record = ErasureRecord(
-        id: try owner.newID(), hash: hash, requestedAt: try owner.now(),
-        ends: try owner.ends(ends.map { ($0.key, $0.value.high) }))
-      // First where it outlives the database: whoever finds it there alone does the same.
-      try add(record, client)
-      let erasureID = try store.begin(record)
-      guard let erasure = try store.open().first(where: { $0.id == erasureID }) else {
-        throw .lost("the erasure was ended by somebody else")
+      let ends = try owner.ends(ends.map { ($0.key, $0.value.high) })
+      var attempt = 1
+      while true {
+        // Each request has an id of its own, also where it extends what is begun: that may be ended before this one is known.
+        let record = ErasureRecord(
+          id: try owner.newID(), hash: keys.hash(of: id), requestedAt: try owner.now(), ends: ends)
+        // First where it outlives the database: whoever finds it there alone does the same.
+        try add(record, client)
+        let erasureID = try store.begin(record)
+        do throws(StoreError) {
+          guard let erasure = try store.open().first(where: { $0.id == erasureID }) else {
+            throw .lost("the erasure was ended by somebody else")
+          }
+          return try erase(erasure, id, keys, store, owner, waitSeconds)
+        } catch {
+          // An earlier erasure of the same person that this one has extended: whoever was at it has ended it, and may have known
+          // nothing of the id. Another one finds what is left.
+          guard case .lost = error, attempt < Self.beginAttempts,
+            try !store.open().contains(where: { $0.id == erasureID })
+          else { throw error }
+          attempt += 1
+          say("the erasure was ended by somebody else: it is begun again")
+        }
       }
-      return try erase(erasure, id, keys, store, owner, waitSeconds)
     } catch {
       throw CommandFailure(error)
     }
