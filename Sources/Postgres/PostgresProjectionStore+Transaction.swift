@@ -3,9 +3,6 @@ import Events
 package import Projections
 
 extension PostgresProjectionStore {
-  /// Rows of a stream held at a time.
-  private static let fetchRows = 2000
-
   package func begin(_ cursor: ProjectionCursor, to place: ProjectionPlace, state: ProjectionState) throws(StoreError) {
     // Not written again in the background, where loads read it meanwhile.
     if generation != cursor.generation { generation = cursor.generation }
@@ -20,7 +17,6 @@ extension PostgresProjectionStore {
     if isOpen {
       try store.useTransaction { (connection) throws(PostgresError) in _ = try connection.query(move.sql, move.values) }
     } else {
-      streamCount = 0
       try store.use { (connection) throws(PostgresError) in _ = try connection.pipeline([("BEGIN", []), move]) }
       isOpen = true
     }
@@ -103,34 +99,11 @@ extension PostgresProjectionStore {
 
   package func commit() throws(StoreError) {
     isOpen = false
-    let result = try store.useTransaction { (connection) throws(PostgresError) in try connection.query("COMMIT") }
-    // A transaction that had failed is rolled back by COMMIT, without an error.
-    guard result.commandTag == "COMMIT" else {
-      store.reset()
-      throw .refused("a transaction had failed before its COMMIT")
-    }
+    try store.commit()
   }
 
-  /// Reads through a cursor of the server, in pieces, so that `body` may write and read in the same transaction meanwhile; it
-  /// sees the rows as they stood at the call.
   package func rows(_ sql: String, _ parameters: [Parameter], _ body: (inout RowReader) throws -> Void) throws {
-    streamCount += 1
-    let name = "stream_\(streamCount)"
-    let values = [SQLValue.int(generation)] + parameters.map { SQLValue($0) }
-    try store.useTransaction { (connection) throws(PostgresError) in
-      _ = try connection.queryUnprepared("DECLARE \(name) NO SCROLL CURSOR FOR \(sql)", values)
-    }
-    var more = true
-    while more {
-      let piece = try store.useTransaction { (connection) throws(PostgresError) in
-        try connection.queryUnprepared("FETCH \(Self.fetchRows) FROM \(name)", [], seconds: Connection.longReplySeconds)
-      }
-      more = piece.rowCount == Self.fetchRows
-      try piece.eachRow(body)
-    }
-    try store.useTransaction { (connection) throws(PostgresError) in
-      _ = try connection.queryUnprepared("CLOSE \(name)", [])
-    }
+    try store.stream(sql, [.int(generation)] + parameters.map { SQLValue($0) }, body)
   }
 
   /// The store holds no changed rows of its own: who streams through the engine has them written by it.

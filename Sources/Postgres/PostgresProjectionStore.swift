@@ -25,8 +25,6 @@ package final class PostgresProjectionStore: ProjectionStore {
   var generation: Int32 = 0
   /// A transaction was begun and not committed; if its connection broke since, what is asked in it fails.
   var isOpen = false
-  /// Streams begun in the open transaction, for the names of their cursors.
-  var streamCount = 0
 
   /// Called on the store's own thread when a flush in the background has ended. Set before the first one.
   package var onFlushDone: (@Sendable () -> Void)?

@@ -57,7 +57,6 @@ package final class RowHistory {
   private let connection: StoreConnection
   private var generation: Int32 = 0
   private let projection: String
-  private static let fetchRows = 2_000
 
   package init(_ target: ConnectionTarget, projection: String) {
     self.projection = projection
@@ -76,7 +75,7 @@ package final class RowHistory {
       if let live { generation = live.generation }
       let result = try body(live)
       // A connection that broke meanwhile was made anew, outside of the snapshot.
-      try connection.useTransaction { (connection) throws(PostgresError) in try connection.execute("COMMIT") }
+      try connection.commit()
       return result
     } catch {
       connection.reset()
@@ -177,7 +176,7 @@ package final class RowHistory {
   }
 
   /// Rows watched, with their versions from a position on, up to `limit` of all together.
-  package func excerpt(_ watched: [WatchedRows], from: Int64, limit: Int) throws(StoreError) -> Excerpt {
+  package func excerpt(_ watched: [WatchedRows], from: Int64, limit: Int) throws -> Excerpt {
     var rows: [Row] = []
     var asked: [Asked] = []
     for watched in watched {
@@ -203,26 +202,13 @@ package final class RowHistory {
   }
 
   /// Puts to each row the version before those that are shown.
-  private func addBefore(_ asked: Asked, _ from: Int64, to rows: inout [Row]) throws(StoreError) {
+  private func addBefore(_ asked: Asked, _ from: Int64, to rows: inout [Row]) throws {
     let indices = Dictionary(
       rows.indices.filter { rows[$0].table == asked.table }.map { (rows[$0].key, $0) }, uniquingKeysWith: { $1 })
     if indices.isEmpty { return }
-    let name = "before_\(asked.table)"
-    try connection.useTransaction { (connection) throws(PostgresError) in
-      _ = try connection.queryUnprepared(
-        "DECLARE \(name) NO SCROLL CURSOR FOR \(asked.before)", asked.values + [.bigint(from)])
-    }
-    var more = true
-    while more {
-      let piece = try connection.useTransaction { (connection) throws(PostgresError) in
-        try connection.queryUnprepared(
-          "FETCH \(Self.fetchRows) FROM \(name)", [], seconds: Connection.longReplySeconds)
-      }
-      more = piece.rowCount == Self.fetchRows
-      piece.eachRow { row in
-        let (key, version) = asked.version(&row)
-        if let index = indices[key] { rows[index].before = version }
-      }
+    try connection.stream(asked.before, asked.values + [.bigint(from)]) { row in
+      let (key, version) = asked.version(&row)
+      if let index = indices[key] { rows[index].before = version }
     }
   }
 

@@ -14,6 +14,8 @@ final class StoreConnection {
   private let profile: SessionProfile
   private let onNotice: (String) -> Void
   private var connection: Connection?
+  /// Streams begun, for the names of their cursors.
+  var streamCount = 0
   /// What `interrupt` needs, from another thread than the one that uses the connection.
   private struct Socket {
     var descriptor: Int32 = -1

@@ -8,8 +8,6 @@ package import Projections
 /// The tables are made like the projection's own, with its indexes. There is one connection: a flush is done when it returns.
 /// When the connection breaks everything is gone, and the fold must begin again.
 package final class TemporaryFoldStore: FoldStore {
-  private static let fetchRows = 2000
-
   private let source: PostgresProjectionStore
   private let projection: String
   let connection: StoreConnection
@@ -17,7 +15,6 @@ package final class TemporaryFoldStore: FoldStore {
   private var mapped: [String: TableStatements] = [:]
   private var texts: [String: String] = [:]
   private var outcome: Result<Void, StoreError>?
-  private var streamCount = 0
   private var generation: Int32 = 0
   private var isOpen = false
   /// Transactions of the fold stay open until `seal` or `rollback` says what becomes of them all.
@@ -118,23 +115,7 @@ package final class TemporaryFoldStore: FoldStore {
   }
 
   package func rows(_ sql: String, _ parameters: [Parameter], _ body: (inout RowReader) throws -> Void) throws {
-    streamCount += 1
-    let name = "stream_\(streamCount)"
-    let values = [SQLValue.int(generation)] + parameters.map { SQLValue($0) }
-    try connection.useTransaction { (connection) throws(PostgresError) in
-      _ = try connection.queryUnprepared("DECLARE \(name) NO SCROLL CURSOR FOR \(temporary(sql))", values)
-    }
-    var more = true
-    while more {
-      let piece = try connection.useTransaction { (connection) throws(PostgresError) in
-        try connection.queryUnprepared("FETCH \(Self.fetchRows) FROM \(name)", [], seconds: Connection.longReplySeconds)
-      }
-      more = piece.rowCount == Self.fetchRows
-      try piece.eachRow(body)
-    }
-    try connection.useTransaction { (connection) throws(PostgresError) in
-      _ = try connection.queryUnprepared("CLOSE \(name)", [])
-    }
+    try connection.stream(temporary(sql), [.int(generation)] + parameters.map { SQLValue($0) }, body)
   }
 
   /// The store holds no changed rows of its own.
@@ -152,7 +133,6 @@ package final class TemporaryFoldStore: FoldStore {
         _ = try connection.query(move.sql, move.values)
       }
     } else {
-      streamCount = 0
       try connection.use { (connection) throws(PostgresError) in _ = try connection.pipeline([("BEGIN", []), move]) }
       isOpen = true
     }
@@ -237,8 +217,7 @@ package final class TemporaryFoldStore: FoldStore {
 
   private func end() throws(StoreError) {
     isOpen = false
-    let result = try connection.useTransaction { (connection) throws(PostgresError) in try connection.query("COMMIT") }
-    guard result.commandTag == "COMMIT" else { throw .refused("a transaction had failed before its COMMIT") }
+    try connection.commit()
   }
 
   package func startFlush(

@@ -5,13 +5,6 @@ extension SystemTests {
   @Suite("Whatever happens, the same answer")
   struct CrashTests {
     /// A world for several partitions, and the number of events in it.
-    private func world(_ pleat: Installation, events: Int, seed: Int, days: Int = 40) throws -> Data {
-      Data(
-        try pleat.pleat(
-          "generate", "--events", "\(events)", "--seed", "\(seed)", "--days", "\(days)", "--end", "2026-11-01T00:00:00Z"
-        ).utf8)
-    }
-
     /// How far the projection of projects has come.
     private func folded(_ pleat: Installation) throws -> Int {
       Int(try pleat.sql("SELECT position FROM pleat.projection_cursors WHERE projection = 'projects'")) ?? 0
@@ -20,7 +13,7 @@ extension SystemTests {
     @Test("kill -9 in the middle, again and again")
     func kills() throws {
       let pleat = try Installation(topics: ["in": 3], environment: ["PLEAT_RELAY_PUBLISH": "all"])
-      let events = try world(pleat, events: 12_000, seed: 5)
+      let events = try pleat.world(events: 12_000, seed: 5)
       try pleat.produce(events)
       // Each start folds so many events and is killed, whatever it is doing then.
       for step in [1, 700, 150, 1_500, 40, 900] {
@@ -39,7 +32,7 @@ extension SystemTests {
     @Test("a second instance joins and leaves")
     func join() throws {
       let pleat = try Installation(topics: ["in": 4], environment: ["PLEAT_RELAY_PUBLISH": "all"])
-      let events = try world(pleat, events: 9_000, seed: 6)
+      let events = try pleat.world(events: 9_000, seed: 6)
       let lines = String(decoding: events, as: UTF8.self).split(separator: "\n")
       func part(_ range: Range<Int>) -> Data { Data(lines[range].map { $0 + "\n" }.joined().utf8) }
       let first = try pleat.start("one")
@@ -64,7 +57,7 @@ extension SystemTests {
     @Test("a stopped instance that wakes up after its leases are gone writes nothing")
     func zombie() throws {
       let pleat = try Installation(topics: ["in": 2], environment: ["PLEAT_RELAY_PUBLISH": "all"])
-      let events = try world(pleat, events: 8_000, seed: 7)
+      let events = try pleat.world(events: 8_000, seed: 7)
       let zombie = try pleat.start("zombie")
       try pleat.produce(events)
       try Wait.until("it is at work") { try pleat.sql("SELECT position > 500 FROM pleat.journal_head") == "t" }
@@ -90,7 +83,7 @@ extension SystemTests {
     @Test("PostgreSQL restarts under load")
     func postgresRestarts() throws {
       let pleat = try Installation(topics: ["in": 2], environment: ["PLEAT_RELAY_PUBLISH": "all"])
-      let events = try world(pleat, events: 12_000, seed: 8)
+      let events = try pleat.world(events: 12_000, seed: 8)
       try pleat.produce(events)
       let daemon = try pleat.start()
       try Wait.until("it is at work") { try pleat.sql("SELECT position > 0 FROM pleat.journal_head") == "t" }
@@ -103,13 +96,13 @@ extension SystemTests {
     @Test("a name that starts again takes over at once, and the older start ends with 78")
     func sameName() throws {
       let pleat = try Installation()
-      try pleat.produce(try world(pleat, events: 500, seed: 9))
+      try pleat.produce(try pleat.world(events: 500, seed: 9))
       let older = try pleat.start()
       try pleat.waitCaughtUp()
       let younger = try pleat.start()
       #expect(older.waitForExit(20))
       #expect(older.process.terminationStatus == 78)
-      try pleat.produce(try world(pleat, events: 700, seed: 10))
+      try pleat.produce(try pleat.world(events: 700, seed: 10))
       try pleat.waitCaughtUp()
       #expect(younger.terminate() == 0)
     }

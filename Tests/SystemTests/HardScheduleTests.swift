@@ -9,18 +9,24 @@ extension SystemTests {
   /// What the simulator has too, done to the real thing.
   @Suite("Schedules known to be hard")
   struct HardScheduleTests {
-    private func world(_ pleat: Installation, events: Int, seed: Int, days: Int = 40) throws -> Data {
-      Data(
-        try pleat.pleat(
-          "generate", "--events", "\(events)", "--seed", "\(seed)", "--days", "\(days)", "--end", "2026-11-01T00:00:00Z"
-        ).utf8)
-    }
-
     private func split(_ events: Data, _ share: Double) -> (Data, Data) {
       let lines = events.split(separator: UInt8(ascii: "\n"))
       let count = Int(Double(lines.count) * share)
       func join(_ part: ArraySlice<Data>) -> Data { Data(part.joined(separator: [10])) + [10] }
       return (join(lines[..<count]), join(lines[count...]))
+    }
+
+    /// A daemon that has caught up with a share of a world whose rest is still to come.
+    private func begun(events count: Int, seed: Int, days: Int, share: Double) throws -> (
+      pleat: Installation, daemon: DaemonProcess, events: Data, rest: Data
+    ) {
+      let pleat = try Installation(topics: ["in": 2], environment: ["PLEAT_RELAY_PUBLISH": "all"])
+      let events = try pleat.world(events: count, seed: seed, days: days)
+      let (first, rest) = split(events, share)
+      let daemon = try pleat.start()
+      try pleat.produce(first)
+      try pleat.waitCaughtUp()
+      return (pleat, daemon, events, rest)
     }
 
     private func owners(_ pleat: Installation) throws -> String {
@@ -43,7 +49,7 @@ extension SystemTests {
     )
     func sameNameElsewhere() throws {
       let pleat = try Installation(topics: ["in": 2], environment: ["PLEAT_RELAY_PUBLISH": "all"])
-      let events = try world(pleat, events: 1_000, seed: 41)
+      let events = try pleat.world(events: 1_000, seed: 41)
       let (first, rest) = split(events, 0.5)
       let older = try pleat.start()
       try pleat.produce(first)
@@ -116,7 +122,7 @@ extension SystemTests {
     @Test("a statement longer than a lease, and a flush longer than a lease: the lease is kept, and all is there once")
     func longerThanALease() throws {
       let pleat = try Installation(topics: ["in": 2], environment: ["PLEAT_RELAY_PUBLISH": "all"])
-      let events = try world(pleat, events: 800, seed: 42, days: 5)
+      let events = try pleat.world(events: 800, seed: 42, days: 5)
       let (first, rest) = split(events, 0.5)
       let one = try pleat.start("one")
       // Who would take over at once.
@@ -150,12 +156,7 @@ extension SystemTests {
 
     @Test("a rebuilder that wakes up after its lease and switches: it does not, and starts over")
     func lateRebuilder() throws {
-      let pleat = try Installation(topics: ["in": 2], environment: ["PLEAT_RELAY_PUBLISH": "all"])
-      let events = try world(pleat, events: 800, seed: 43, days: 10)
-      let (first, rest) = split(events, 0.6)
-      let daemon = try pleat.start()
-      try pleat.produce(first)
-      try pleat.waitCaughtUp()
+      let (pleat, daemon, events, rest) = try begun(events: 800, seed: 43, days: 10, share: 0.6)
       // So that it can be stopped once it has paused the live one, and before it goes on.
       _ = try pleat.sql(
         """
@@ -192,7 +193,7 @@ extension SystemTests {
     @Test("a crash between a turn and the event that turned")
     func crashAtATurn() throws {
       let pleat = try Installation(topics: ["in": 1], environment: ["PLEAT_RELAY_PUBLISH": "all"])
-      let events = try world(pleat, events: 800, seed: 44, days: 30)
+      let events = try pleat.world(events: 800, seed: 44, days: 30)
       // Every turn of a day takes a moment, before its versions and derived events are committed with the event.
       _ = try pleat.sql(
         """
@@ -221,12 +222,7 @@ extension SystemTests {
 
     @Test("a snapshot held open across a swap, retention and a vacuum shows what it showed, and holds nobody up")
     func openSnapshot() throws {
-      let pleat = try Installation(topics: ["in": 2], environment: ["PLEAT_RELAY_PUBLISH": "all"])
-      let events = try world(pleat, events: 1_000, seed: 45, days: 60)
-      let (first, rest) = split(events, 0.7)
-      let daemon = try pleat.start()
-      try pleat.produce(first)
-      try pleat.waitCaughtUp()
+      let (pleat, daemon, events, rest) = try begun(events: 1_000, seed: 45, days: 60, share: 0.7)
       let views = ["technology_usage", "team_stats", "technology_pairs", "model_metrics"]
       let reader = try Connection(ConnectionTarget(pleat.servers.url(database: pleat.name, user: "postgres")))
       func seen() throws -> [String] {

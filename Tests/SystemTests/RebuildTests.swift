@@ -4,16 +4,6 @@ import Testing
 extension SystemTests {
   @Suite("A projection is rebuilt under load")
   struct RebuildTests {
-    private func world(_ pleat: Installation, events: Int, seed: Int) throws -> [Substring] {
-      try pleat.pleat(
-        "generate", "--events", "\(events)", "--seed", "\(seed)", "--days", "12", "--end", "2026-11-01T00:00:00Z"
-      ).split(separator: "\n")
-    }
-
-    private func produce(_ lines: some Sequence<Substring>, _ pleat: Installation) throws {
-      try pleat.produce(Data(lines.map { $0 + "\n" }.joined().utf8))
-    }
-
     private func liveGeneration(_ pleat: Installation, _ projection: String = "projects") throws -> String {
       try pleat.sql("SELECT generation FROM pleat.live_generations WHERE projection = '\(projection)'")
     }
@@ -44,8 +34,8 @@ extension SystemTests {
     @Test("the same rows and the same derived events once, whoever is killed meanwhile")
     func underLoad() throws {
       let pleat = try Installation(topics: ["in": 2], environment: ["PLEAT_RELAY_PUBLISH": "all"])
-      let lines = try world(pleat, events: 5_000, seed: 21)
-      try produce(lines[0..<2_600], pleat)
+      let lines = try pleat.lines(events: 5_000, seed: 21)
+      try pleat.produce(lines: lines[0..<2_600])
       var daemon = try pleat.start()
       try pleat.waitCaughtUp()
       // A rebuilder that is killed again and again goes on where it was.
@@ -58,7 +48,7 @@ extension SystemTests {
         }
         rebuilder.killHard()
       }
-      try produce(lines[2_600..<3_800], pleat)
+      try pleat.produce(lines: lines[2_600..<3_800])
       let rebuilder = try pleat.begin("rebuild", "projects", "--json")
       try Wait.until("the live one is paused, or it is over") {
         try pleat.sql(
@@ -67,7 +57,7 @@ extension SystemTests {
       }
       daemon.killHard()
       daemon = try pleat.start()
-      try produce(lines[3_800...], pleat)
+      try pleat.produce(lines: lines[3_800...])
       #expect(rebuilder.waitForExit(60))
       #expect(rebuilder.process.terminationStatus == 0, "\(rebuilder.output)")
       // A rebuild that was to be killed may have been faster.
@@ -99,8 +89,8 @@ extension SystemTests {
     @Test("a higher catalog rebuilds by itself; a lower one lets go, and never takes it back")
     func versions() throws {
       let pleat = try Installation()
-      let lines = try world(pleat, events: 1_500, seed: 22)
-      try produce(lines[0..<1_000], pleat)
+      let lines = try pleat.lines(events: 1_500, seed: 22)
+      try pleat.produce(lines: lines[0..<1_000])
       let low = try pleat.start("low")
       try pleat.waitCaughtUp()
       let catalog = pleat.folder.appendingPathComponent("higher.yaml")
@@ -113,7 +103,7 @@ extension SystemTests {
         )
           == "2 2 live"
       }
-      try produce(lines[1_000...], pleat)
+      try pleat.produce(lines: lines[1_000...])
       try pleat.waitCaughtUp()
       #expect(try pleat.sql("SELECT owner FROM pleat.leases WHERE resource = 'projection/projects'") == "high")
       // The catalog is no concern of the models': nobody has rebuilt them.
@@ -133,7 +123,7 @@ extension SystemTests {
     @Test("an interrupted rebuild ends with 75, and can be given up")
     func interrupted() throws {
       let pleat = try Installation()
-      try produce(try world(pleat, events: 3_000, seed: 23), pleat)
+      try pleat.produce(lines: try pleat.lines(events: 3_000, seed: 23))
       let daemon = try pleat.start()
       try pleat.waitCaughtUp()
       #expect(daemon.terminate() == 0)

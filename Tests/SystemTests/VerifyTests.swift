@@ -4,16 +4,6 @@ import Testing
 extension SystemTests {
   @Suite("Verify proves what is there, or names what differs")
   struct VerifyTests {
-    private func world(_ pleat: Installation, events: Int, seed: Int) throws -> [Substring] {
-      try pleat.pleat(
-        "generate", "--events", "\(events)", "--seed", "\(seed)", "--days", "12", "--end", "2026-11-01T00:00:00Z"
-      ).split(separator: "\n")
-    }
-
-    private func produce(_ lines: some Sequence<Substring>, _ pleat: Installation) throws {
-      try pleat.produce(Data(lines.map { $0 + "\n" }.joined().utf8))
-    }
-
     private func verify(_ pleat: Installation, expecting code: Int32 = 0) throws -> [String: Any] {
       let text = try pleat.pleat("verify", "--json", expecting: code)
       return try JSONSerialization.jsonObject(with: Data(text.utf8)) as! [String: Any]
@@ -22,8 +12,8 @@ extension SystemTests {
     @Test("it finds nothing beside a daemon that folds, after kills and a rebuild")
     func agrees() throws {
       let pleat = try Installation(topics: ["in": 2], environment: ["PLEAT_RELAY_PUBLISH": "all"])
-      let lines = try world(pleat, events: 6_000, seed: 31)
-      try produce(lines[0..<3_000], pleat)
+      let lines = try pleat.lines(events: 6_000, seed: 31)
+      try pleat.produce(lines: lines[0..<3_000])
       for step in [200, 900] {
         let daemon = try pleat.start()
         let folded = { Int(try pleat.sql("SELECT coalesce(max(position), 0) FROM pleat.projection_cursors")) ?? 0 }
@@ -40,7 +30,7 @@ extension SystemTests {
       #expect(projects["versions"] as! Int > 100)
       // Folding goes on while it is compared.
       let running = try pleat.begin("verify")
-      try produce(lines[3_000...], pleat)
+      try pleat.produce(lines: lines[3_000...])
       #expect(running.waitForExit(60))
       #expect(running.process.terminationStatus == 0, "\(running.output)")
       try pleat.waitCaughtUp()
@@ -52,7 +42,7 @@ extension SystemTests {
     @Test("every planted difference is found and named")
     func differences() throws {
       let pleat = try Installation(environment: ["PLEAT_RELAY_PUBLISH": "all"])
-      try produce(try world(pleat, events: 3_000, seed: 32), pleat)
+      try pleat.produce(lines: try pleat.lines(events: 3_000, seed: 32))
       let daemon = try pleat.start()
       try pleat.waitCaughtUp()
       #expect(daemon.terminate() == 0)

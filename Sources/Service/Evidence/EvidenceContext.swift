@@ -49,4 +49,14 @@ extension CommandFailure {
     case .refused(let text): self.init(.failure, "\(text).")
     }
   }
+
+  /// What a command says of whatever a fold or its store threw.
+  package init(any error: any Error) {
+    switch error {
+    case let failure as CommandFailure: self = failure
+    case let failure as StoreError: self.init(failure)
+    case let failure as PostgresError: self.init(failure)
+    default: self.init(.failure, "\(error).")
+    }
+  }
 }

@@ -74,14 +74,8 @@ package struct ExplainRun {
   package func run() throws(CommandFailure) -> Report {
     do {
       return try explain()
-    } catch let error as CommandFailure {
-      throw error
-    } catch let error as StoreError {
-      throw CommandFailure(error)
-    } catch let error as PostgresError {
-      throw CommandFailure(error)
     } catch {
-      throw CommandFailure(.failure, "\(error).")
+      throw CommandFailure(any: error)
     }
   }
 

@@ -60,14 +60,8 @@ package struct VerifyRun {
         for entry in entries where report.difference == nil { try verify(entry) }
       }
       return report
-    } catch let error as CommandFailure {
-      throw error
-    } catch let error as StoreError {
-      throw CommandFailure(error)
-    } catch let error as PostgresError {
-      throw CommandFailure(error)
     } catch {
-      throw CommandFailure(.failure, "\(error).")
+      throw CommandFailure(any: error)
     }
   }
 

@@ -160,12 +160,8 @@ final class PostgresStages {
       let begun = SystemClock.monotonicNanoseconds()
       try JournalFold(run, store, now: SystemClock.now).fold(through: span) { _ in try endIfAsked() }
       return Double(SystemClock.monotonicNanoseconds() - begun)
-    } catch let error as CommandFailure {
-      throw error
-    } catch let error as StoreError {
-      throw CommandFailure(error)
     } catch {
-      throw CommandFailure(.failure, "\(error).")
+      throw CommandFailure(any: error)
     }
   }
 

@@ -1,0 +1,20 @@
+import Foundation
+
+extension Installation {
+  /// Lines `key TAB json` of a generated world that ends with October 2026.
+  func world(events: Int, seed: Int, days: Int = 40) throws -> Data {
+    Data(
+      try pleat(
+        "generate", "--events", "\(events)", "--seed", "\(seed)", "--days", "\(days)", "--end", "2026-11-01T00:00:00Z"
+      ).utf8)
+  }
+
+  /// The same of 12 days, line by line.
+  func lines(events: Int, seed: Int) throws -> [Substring] {
+    String(decoding: try world(events: events, seed: seed, days: 12), as: UTF8.self).split(separator: "\n")
+  }
+
+  func produce(lines: some Sequence<Substring>) throws {
+    try produce(Data(lines.map { $0 + "\n" }.joined().utf8))
+  }
+}
