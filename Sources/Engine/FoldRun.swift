@@ -191,7 +191,7 @@ package final class FoldRun {
 
   /// Writes the changed rows of a table into the open transaction, in the background.
   private func startWrite(of table: any Table) throws {
-    let written = projection.tables.filter { $0.rowsOwner == table.rowsOwner }
+    let written = projection.tables.with(rowsOf: table)
     guard written.contains(where: { $0.dirtyCount > 0 }) else { return }
     if opened == nil { try open(to: place) }
     try store.startWrite(takeChanges(of: written))
@@ -206,14 +206,30 @@ package final class FoldRun {
 
   /// The changed rows of these tables, with those loaded that are only partly known. No flush is on its way.
   private func takeChanges(of tables: [any Table]) throws(StoreError) -> [TableChanges] {
-    try store.takeChanges(of: tables, generation: cursor.generation)
+    try makeWhole(tables)
+    return try store.takeChanges(of: tables, generation: cursor.generation)
   }
+
+  /// Loads what partial rows need; where that fills memory, rows are written and dropped.
+  private func makeWhole(_ tables: [any Table]) throws(StoreError) {
+    let hasDropped = try store.makeWhole(
+      tables, of: projection.tables, generation: cursor.generation, limit: wholeBytes
+    ) {
+      () throws(StoreError) in if opened == nil { try open(to: place) }
+    }
+    if hasDropped { hasShed = true }
+  }
+
+  /// So much all rows may take once they are whole.
+  private var wholeBytes: Int { (settings.cacheBytes + settings.dirtyBytes) * ProjectionSettings.excess }
 
   /// What the rules need of the changed rows.
   private func takeChangesForRules() throws(StoreError) -> [TableChanges] {
     let tables = projection.tablesOfRules
+    // The rules need the others among the partial rows as they are.
+    try makeWhole(tables.filter { projection.tables.with(rowsOf: $0).count > 1 })
     for table in tables { table.restrictToRules() }
-    let changes = try takeChanges(of: tables)
+    let changes = try store.takeChanges(of: tables, generation: cursor.generation)
     for table in tables { table.endRestriction() }
     return changes
   }
@@ -372,7 +388,7 @@ package final class FoldRun {
 
   /// Made before the projection is asked to do something with it: meanwhile nobody else may look at the projection.
   private func flushingRows() -> FlushingRows {
-    FlushingRows(store: store, tables: projection.tables, generation: cursor.generation)
+    FlushingRows(store: store, tables: projection.tables, generation: cursor.generation, wholeBytes: wholeBytes)
   }
 }
 
@@ -381,11 +397,20 @@ private struct FlushingRows: RowStream {
   let store: any FoldStore
   let tables: [any Table]
   let generation: Int32
+  let wholeBytes: Int
 
   func rows(_ sql: String, _ parameters: [Parameter], _ body: (inout RowReader) throws -> Void) throws {
     try store.rows(sql, parameters, body)
   }
-  func flush() throws { try store.write(store.takeChanges(of: tables, generation: generation)) }
+  func flush() throws {
+    _ = try store.makeWhole(tables, of: tables, generation: generation, limit: wholeBytes) {}
+    try store.write(store.takeChanges(of: tables, generation: generation))
+  }
+}
+
+extension [any Table] {
+  /// Those of the same rows.
+  fileprivate func with(rowsOf table: any Table) -> Self { filter { $0.rowsOwner == table.rowsOwner } }
 }
 
 extension Table {
@@ -395,6 +420,30 @@ extension Table {
 }
 
 extension FoldStore {
+  /// Loads the stored form of partial rows. What changed of a row may take a hundredth of it (a sketch of people): where all rows
+  /// take more than `limit` bytes then, those of the table are written into the transaction that `open` makes sure of, and dropped,
+  /// before more are loaded. Returns whether they were.
+  fileprivate func makeWhole(
+    _ tables: [any Table], of all: [any Table], generation: Int32, limit: Int, open: () throws(StoreError) -> Void
+  ) throws(StoreError) -> Bool {
+    var hasDropped = false
+    for table in tables where table.dirtyCount > 0 {
+      while let keys = table.takePartialKeys() {
+        try load(table, keys)
+        if all.reduce(0, { $0 + $1.heldBytes }) <= limit { continue }
+        let owned = all.with(rowsOf: table)
+        try open()
+        for table in owned { table.restrictToWhole() }
+        let changes = try takeChanges(of: owned, generation: generation)
+        for table in owned { table.endRestriction() }
+        try write(changes)
+        for table in owned { table.shed() }
+        hasDropped = true
+      }
+    }
+    return hasDropped
+  }
+
   fileprivate func load(_ table: any Table, _ keys: KeyColumns) throws(StoreError) {
     try load(table.statements, keys: keys) { table.absorb(&$0) }
     table.settle()

@@ -21,7 +21,8 @@ package struct ProjectionSettings: Sendable {
   static let writeAheadChanges = 2.0
   /// So many changed rows, about, are handed to the background at once; of more, the rest is waited for.
   static let flushRows = 100_000
-  /// Where so many times the memory for rows is used within a batch, the rest of it waits until some is written and dropped.
+  /// Where so many times the memory for rows is used within a batch, or by the stored form of partial rows, the rest waits until some
+  /// is written and dropped.
   static let excess = 2
   /// So many events are folded between two looks at it. One alone may change 2,016 pairs of technologies.
   static let eventsBetweenLooks = 64

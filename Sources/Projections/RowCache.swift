@@ -31,7 +31,7 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
   /// Of every stored key that was dropped since the cache was complete; nil while it is, and if it never was.
   private var dropped: KeyFilter?
 
-  private static var loadedAtOnce: Int { 8_192 }
+  private static var loadedAtOnce: Int { 2_048 }
 
   package init(_ layout: Layout) { self.layout = layout }
 
@@ -171,6 +171,7 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
   package func takeWantedKeys() -> KeyColumns? { layout.takeWantedKeys(of: self) }
   package func takePartialKeys() -> KeyColumns? { layout.takePartialKeys(of: self) }
   package func restrictToRules() { layout.restrictToRules(self) }
+  package func restrictToWhole() { layout.restrictToWhole(self) }
   package func endRestriction() {
     dirty += held
     partial += heldPartial
@@ -196,11 +197,14 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     return KeyColumns(count: indices.count, arrays: arrays)
   }
 
-  fileprivate func hold() {
+  fileprivate func holdWhatRulesDoNotNeed() {
+    hold { !layout.rulesNeed(young.rows[$0], isWhole: young.flags[$0].contains(.known)) }
+  }
+
+  fileprivate func holdPartial() { hold { !young.flags[$0].contains(.known) } }
+
+  private func hold(where mayWait: (Int) -> Bool) {
     precondition(held.isEmpty, "\(statements.name): a restriction was not ended")
-    func mayWait(_ index: Int) -> Bool {
-      !layout.rulesNeed(young.rows[index], isWhole: young.flags[index].contains(.known))
-    }
     heldPartial = partial.filter(mayWait)
     partial.removeAll(where: mayWait)
     held = dirty.filter(mayWait)
@@ -389,7 +393,8 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
 extension RowLayout {
   package func takeWantedKeys(of cache: RowCache<Self>) -> KeyColumns? { cache.takeWanted() }
   package func takePartialKeys(of cache: RowCache<Self>) -> KeyColumns? { cache.takePartial() }
-  package func restrictToRules(_ cache: RowCache<Self>) { cache.hold() }
+  package func restrictToRules(_ cache: RowCache<Self>) { cache.holdWhatRulesDoNotNeed() }
+  package func restrictToWhole(_ cache: RowCache<Self>) { cache.holdPartial() }
   package func absorb(_ reader: inout RowReader, into cache: RowCache<Self>) { cache.take(&reader) }
   package func settle(_ cache: RowCache<Self>) { cache.settleAsked() }
   package func writeChanges(

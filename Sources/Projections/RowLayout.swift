@@ -46,6 +46,7 @@ package protocol RowLayout {
   func takeWantedKeys(of cache: RowCache<Self>) -> KeyColumns?
   func takePartialKeys(of cache: RowCache<Self>) -> KeyColumns?
   func restrictToRules(_ cache: RowCache<Self>)
+  func restrictToWhole(_ cache: RowCache<Self>)
   func absorb(_ reader: inout RowReader, into cache: RowCache<Self>)
   func settle(_ cache: RowCache<Self>)
   func writeChanges(of cache: RowCache<Self>, generation: Int32, inserts: inout RowWriter, updates: inout RowWriter)

@@ -12,6 +12,8 @@ package protocol Table: AnyObject {
   func takeWantedKeys() -> KeyColumns?
   /// Until `endRestriction` only the changed rows that the rules need count as changed: the others wait for a later write.
   func restrictToRules()
+  /// The same of the rows that are not partial.
+  func restrictToWhole()
   func endRestriction()
 
   /// Keys of changed rows whose stored form is not known yet, likewise; asked for at a flush.
@@ -44,6 +46,7 @@ extension Table {
   package var changesPerRow: Double { 1 }
   package func shed() {}
   package func restrictToRules() {}
+  package func restrictToWhole() {}
   package func endRestriction() {}
   package var rowsOwner: ObjectIdentifier { ObjectIdentifier(self) }
 }

@@ -11,9 +11,11 @@ struct FakeProjection: Projection {
   /// Of each event that fans out.
   var pages = 1
   private var pagesLeft: Int?
-  init(pages: Int = 1) { self.pages = pages }
+  /// Another table, of rows that are nothing but large.
+  var large: LargeRows?
+  init(pages: Int = 1, large: LargeRows? = nil) { (self.pages, self.large) = (pages, large) }
 
-  var tables: [any Table] { [table] }
+  var tables: [any Table] { large.map { [table, $0] } ?? [table] }
   var tablesOfRules: [any Table] { [] }
 
   mutating func wantRows(for events: Range<Int>, of batch: EventBatch, round: Int) -> Bool {
@@ -100,6 +102,39 @@ final class CountingTable: Table {
     isStored = true
   }
   func markClean() { isDirty = false }
+}
+
+/// Rows of a table that take no memory while they are partial, and much when they are whole; they are loaded two by two.
+final class LargeRows: Table {
+  static let rowBytes = 1 << 20
+  let statements = TableStatements(
+    name: "large", load: "", copy: "", createStage: "", copyToStage: "", update: "", version: nil)
+  private var partial: Int
+  private var whole = 0
+  private var isRestricted = false
+  /// How many rows each write had.
+  private(set) var written: [Int] = []
+  private(set) var mostBytes = 0
+
+  init(partial: Int) { self.partial = partial }
+
+  func assumeEmpty() {}
+  func takeWantedKeys() -> KeyColumns? { nil }
+  func takePartialKeys() -> KeyColumns? {
+    if isRestricted || partial == 0 { return nil }
+    partial -= 2
+    whole += 2
+    mostBytes = max(mostBytes, heldBytes)
+    return KeyColumns(count: 2, arrays: [])
+  }
+  func absorb(_ row: inout RowReader) {}
+  func settle() {}
+  func restrictToWhole() { isRestricted = true }
+  func endRestriction() { isRestricted = false }
+  var dirtyCount: Int { isRestricted ? whole : whole + partial }
+  var heldBytes: Int { whole * Self.rowBytes }
+  func writeChanges(generation: Int32, inserts: inout RowWriter, updates: inout RowWriter) { written.append(whole) }
+  func markClean() { whole = 0 }
 }
 
 /// The row and the cursor in memory, changed together or not at all.

@@ -183,6 +183,26 @@ struct ProjectionStageTests {
     #expect(database.content.outbox == ["2"])
   }
 
+  @Test("partial rows that are large once they are whole are loaded and written in pieces")
+  func largeRows() throws {
+    let (database, journal) = (FakeProjectionStore.Database(), FakeJournal())
+    try append([1, 2], to: journal)
+    let store = FakeProjectionStore(database, journal)
+    let table = LargeRows(partial: 10)
+    let run = FoldRun(
+      FakeProjection(large: table), at: try store.takeOver(instance: InstanceID(name: "a", start: 1)), in: store,
+      settings: ProjectionSettings(cacheBytes: LargeRows.rowBytes, dirtyBytes: LargeRows.rowBytes / 2),
+      publishes: true)
+    var walk = JournalWalk(store)
+    let now = Instant(monotonicNanoseconds: 0, wall: Timestamp(microseconds: 0))
+    while run.place.position < 2, let batch = try walk.batch(after: run.place.position) { try run.fold(batch, now) }
+    try run.flush()
+    #expect(database.content.place.position == 2)
+    #expect(table.mostBytes == 4 * LargeRows.rowBytes)
+    // What is left once all are whole is written with everything else.
+    #expect(table.written == [4, 4, 2])
+  }
+
   @Test("rows that no journal leads to fail the projection, and nothing is written")
   func fault() throws {
     let (database, journal) = (FakeProjectionStore.Database(), FakeJournal())
