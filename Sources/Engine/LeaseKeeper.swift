@@ -26,8 +26,10 @@ package final class LeaseKeeper: Stage {
   private var instance: InstanceID?
   private var lastRenewal: Int64 = 0
   private var outage = Outage()
-  /// Resources asked back, and since when.
-  private var asked: [String: Int64] = [:]
+  /// Of the partitions known at the last heartbeat, and of what there is one of.
+  private var known: [TopicPartition] = []
+  private var resources: [String] = []
+  private var wanted: Set<String> = []
 
   /// `partitions` tells the input partitions known so far; `onChange` is called after every heartbeat that changed something.
   package init(
@@ -67,7 +69,11 @@ package final class LeaseKeeper: Stage {
     }
     let before = leases.heldResources()
     let known = partitions()
-    let resources = known.map(LeaseResource.partition) + settings.singletons
+    if known != self.known || resources.isEmpty {
+      self.known = known
+      resources = known.map(LeaseResource.partition) + settings.singletons
+      wanted = Set(resources)
+    }
     let renew = leases.progressing(since: now.monotonicNanoseconds - leaseNanoseconds)
     let release = leases.takeReleased()
     let reply = try store.heartbeat(
@@ -89,17 +95,15 @@ package final class LeaseKeeper: Stage {
       return false
     case .overview(let overview):
       lastRenewal = now.monotonicNanoseconds
-      let wanted = Set(resources)
       var relevant = overview
-      relevant.leases = overview.leases.filter { wanted.contains($0.resource) }
+      relevant.leases.removeAll { !wanted.contains($0.resource) }
       var plan = LeasePlan(relevant, for: me.name)
-      let declined = leases.declined(at: now)
-      plan.acquire.removeAll(where: declined.contains)
+      if !plan.acquire.isEmpty { plan.acquire.removeAll(where: leases.declined(at: now).contains) }
       var mine = Set(relevant.leases.filter { $0.owner == me }.map(\.resource))
       if !plan.acquire.isEmpty {
         mine.formUnion(try store.acquire(me, seconds: settings.leaseSeconds, resources: plan.acquire))
       }
-      mine.subtract(release)
+      if !release.isEmpty { mine.subtract(release) }
       leases.set(held: mine, instances: overview.instances, at: now)
       leases.askToRelease(plan.release)
       if leases.heldResources() != before || !plan.release.isEmpty || !release.isEmpty { onChange() }

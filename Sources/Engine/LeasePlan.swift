@@ -20,7 +20,9 @@ package struct LeasePlan: Equatable, Sendable {
     } else {
       acquire = Array(free.prefix(quota - mine.count))
     }
-    acquire += overview.leases.filter { !$0.resource.hasPrefix(LeaseResource.partitionPrefix) && $0.owner == nil }
-      .map(\.resource)
+    for lease in overview.leases
+    where lease.owner == nil && !lease.resource.hasPrefix(LeaseResource.partitionPrefix) {
+      acquire.append(lease.resource)
+    }
   }
 }

@@ -133,6 +133,7 @@ package final class Leases: Sendable {
   /// What is not to be taken now.
   func declined(at now: Instant) -> Set<String> {
     state.withLock { state in
+      if state.declined.isEmpty { return [] }
       state.declined = state.declined.filter { $0.value > now.monotonicNanoseconds }
       return Set(state.declined.keys)
     }
@@ -155,17 +156,23 @@ package final class Leases: Sendable {
   /// What the database says is held by this instance.
   func set(held resources: Set<String>, instances: [String], at now: Instant) {
     state.withLock { state in
-      state.changes += 1
-      state.instances = instances
-      for resource in state.held.keys where !resources.contains(resource) { state.held[resource] = nil }
+      var isChanged = false
+      if state.instances != instances { (state.instances, isChanged) = (instances, true) }
+      for resource in state.held.keys where !resources.contains(resource) {
+        state.held[resource] = nil
+        isChanged = true
+      }
       for resource in resources where state.held[resource] == nil && !state.released.contains(resource) {
         state.terms += 1
         state.held[resource] = Holding(term: state.terms, progressAt: now.monotonicNanoseconds)
+        isChanged = true
       }
+      if isChanged { state.changes += 1 }
     }
   }
 
   func askToRelease(_ resources: [String]) {
+    if resources.isEmpty { return }
     state.withLock { state in
       state.changes += 1
       for resource in resources { state.held[resource]?.isReleasing = true }

@@ -7,6 +7,7 @@ package import Projections
 /// memory is thrown away and made anew from its cursor.
 package final class ProjectionStage: Stage {
   package let name: String
+  private let resource: String
   private let store: any ProjectionStore
   private let leases: Leases
   private let tail: JournalTail
@@ -35,10 +36,9 @@ package final class ProjectionStage: Stage {
     onOutbox: @escaping @Sendable () -> Void
   ) {
     (self.name, self.store, self.leases, self.tail) = (name, store, leases, tail)
+    resource = LeaseResource.projection(name)
     (self.settings, self.reporter, self.make, self.onOutbox) = (settings, reporter, make, onOutbox)
   }
-
-  private var resource: String { LeaseResource.projection(name) }
 
   package func step(_ now: Instant) -> NextStep {
     if now.monotonicNanoseconds < retryAt {

@@ -327,7 +327,7 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
   package var oldBytes: Int { old.byteCount }
 
   /// Remembers which stored rows are in memory no more.
-  private func drop(_ rows: RowStore<Row>, where isDropped: (RowStore<Row>.Flags) -> Bool = { _ in true }) {
+  private func drop(_ rows: RowStore<Row>, where isDropped: (RowFlags) -> Bool = { _ in true }) {
     if rows.isEmpty { return }
     if isComplete {
       isComplete = false

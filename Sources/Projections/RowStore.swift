@@ -1,20 +1,7 @@
 /// Rows by key: an open-addressing table over contiguous storage. One generation of a `RowCache`.
 struct RowStore<Row: CachedRow> {
-  struct Flags: OptionSet {
-    var rawValue: UInt8
-    /// Whether the store has the key is known, and the row is whole.
-    static var known: Self { Self(rawValue: 1) }
-    /// The store has a row of the key.
-    static var stored: Self { Self(rawValue: 2) }
-    static var dirty: Self { Self(rawValue: 4) }
-    /// Wanted, and not settled yet.
-    static var asked: Self { Self(rawValue: 8) }
-    /// Written, but for what belongs into another table.
-    static var behind: Self { Self(rawValue: 16) }
-  }
-
   private(set) var keys: [RowKey] = []
-  var flags: [Flags] = []
+  var flags: [RowFlags] = []
   var rows: [Row] = []
   /// What each row held on the heap when it was last looked at, and their sum.
   private var heap: [UInt32] = []
@@ -44,7 +31,7 @@ struct RowStore<Row: CachedRow> {
   }
 
   /// Puts in a key that is not there; returns its index.
-  mutating func insert(_ key: RowKey, _ hash: UInt64, _ row: Row, _ flag: Flags) -> Int {
+  mutating func insert(_ key: RowKey, _ hash: UInt64, _ row: Row, _ flag: RowFlags) -> Int {
     if (keys.count + 1) * 2 > slots.count { grow() }
     let index = keys.count
     place(index, hash)
@@ -84,7 +71,7 @@ struct RowStore<Row: CachedRow> {
   }
 
   /// Drops some rows; the others get new indices.
-  mutating func removeAll(where isGone: (RowKey, Row, Flags) -> Bool) {
+  mutating func removeAll(where isGone: (RowKey, Row, RowFlags) -> Bool) {
     var kept = Self()
     for index in 0..<keys.count where !isGone(keys[index], rows[index], flags[index]) {
       let moved = kept.insert(keys[index], keys[index].mixed, rows[index], flags[index])
