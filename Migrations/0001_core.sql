@@ -626,7 +626,7 @@ CREATE FUNCTION pleat.append(
   letter_topics text[], letter_partitions integer[], letter_incarnations integer[], letter_offsets bigint[],
   letter_reasons text[], letter_paths text[], letter_keys bytea[], letter_values bytea[], letter_timestamps timestamptz[],
   letter_header_counts integer[], header_names bytea[], header_values bytea[]
-) RETURNS TABLE (at_position bigint, chain_after bytea)
+) RETURNS TABLE (at_position bigint, chain_before bytea, chain_after bytea)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_head pleat.journal_head;
@@ -698,6 +698,7 @@ BEGIN
     v_head.appended_at := greatest(v_head.appended_at, clock_timestamp());
     FOR v_index IN 1 .. cardinality(segment_topics) LOOP
       v_head.greatest_time := greatest(v_head.greatest_time, segment_greatest_times[v_index]);
+      chain_before := v_head.chain;
       v_head.chain := pleat.chain_value(
         v_head.chain, v_head.position + 1, segment_counts[v_index], segment_topics[v_index], segment_partitions[v_index],
         segment_incarnations[v_index], segment_first_offsets[v_index], segment_next_offsets[v_index],
@@ -725,7 +726,7 @@ BEGIN
   PERFORM pleat.settle_live_from();
 END $$;
 COMMENT ON FUNCTION pleat.append IS
-  'One flush of ingest: moves cursors by compare-and-swap on epoch and place (else PL001, and nothing is written), then appends segments and dead letters. Returns first position and chain value of each segment, in order.';
+  'One flush of ingest: moves cursors by compare-and-swap on epoch and place (else PL001, and nothing is written), then appends segments and dead letters. Returns, in order, each segment''s first position and the chain values before and after it.';
 
 CREATE FUNCTION pleat.take_over_projection(
   p_projection text, p_instance text, p_start bigint, p_fold_version integer, p_catalog_version integer

@@ -156,7 +156,9 @@ extension Session {
       head.position = segment.lastPosition
       head.chain = segment.chain
       segments.append(segment)
-      appended.append(AppendedSegment(firstPosition: segment.firstPosition, chain: segment.chain))
+      appended.append(
+        AppendedSegment(
+          firstPosition: segment.firstPosition, previousChain: segment.previousChain, chain: segment.chain))
     }
     let after = head
     change {

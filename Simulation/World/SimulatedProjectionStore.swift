@@ -44,7 +44,7 @@ final class SimulatedProjectionStore: ProjectionStore {
         .filter { $0.lastPosition > position }.prefix(limit).map {
           StoredSegment(
             firstPosition: $0.firstPosition, count: $0.draft.count, partition: $0.draft.partition,
-            payload: $0.draft.payload, identities: $0.draft.identities, chain: $0.chain)
+            payload: $0.draft.payload, identities: $0.draft.identities, previousChain: $0.previousChain, chain: $0.chain)
         }
     }
   }

@@ -83,6 +83,10 @@ package final class FoldRun {
     let index = Int(place.position + 1 - batch.firstPosition)
     let end = Int(min(last, batch.lastPosition) + 1 - batch.firstPosition)
     guard index >= 0, index < end else { throw batch.doesNotFollow(place.position) }
+    guard batch.continues(place) || !holds(.batchesAreChained) else {
+      throw StoreError.lost(
+        "what stands in memory behind position \(place.position) is not what the journal holds there")
+    }
     let before = finder
     let special = nextSpecial(events, in: index..<end)
     if dirtySince == nil { dirtySince = now.monotonicNanoseconds }
@@ -308,7 +312,7 @@ package final class FoldRun {
 
   /// Writes everything that is folded, and waits for it: `cursor.place` is `place` then. No event that fans out is under way.
   package func flush() throws {
-    precondition(fanOut == nil, "a flush in the middle of an event that fans out")
+    guard fanOut == nil else { throw StoreError.refused("a flush in the middle of an event that fans out") }
     if dirtySince != nil { try startFlush() }
     try finishFlush()
   }

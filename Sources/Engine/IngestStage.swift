@@ -272,8 +272,8 @@ package final class IngestStage: Stage {
     tail.publish(
       zip(sent, appended).map { segment, place in
         JournalBatch(
-          firstPosition: place.firstPosition, chain: place.chain, partition: segment.partition, events: segment.events,
-          byteCount: segment.events.byteCount)
+          firstPosition: place.firstPosition, previousChain: place.previousChain, chain: place.chain,
+          partition: segment.partition, events: segment.events, byteCount: segment.events.byteCount)
       }, moreFollows: recordsBehind > settings.flushEvents)
     for (partition, offset) in inFlightOffsets { offsetsToPublish[partition] = offset }
     for partition in reading.values where partition.isPausing { halt(partition, lookAt: 0) }

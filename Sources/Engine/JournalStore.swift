@@ -118,9 +118,12 @@ package struct JournalFlush: Sendable {
 /// Where a segment came to stand.
 package struct AppendedSegment: Sendable {
   package var firstPosition: Int64
-  /// The chain value after it.
+  /// The chain values before and after it.
+  package var previousChain: [UInt8]
   package var chain: [UInt8]
-  package init(firstPosition: Int64, chain: [UInt8]) { (self.firstPosition, self.chain) = (firstPosition, chain) }
+  package init(firstPosition: Int64, previousChain: [UInt8], chain: [UInt8]) {
+    (self.firstPosition, self.previousChain, self.chain) = (firstPosition, previousChain, chain)
+  }
 }
 
 /// Ingest's side of the journal, on a connection of its own.

@@ -4,15 +4,21 @@ import Synchronization
 /// A segment in memory, where it stands in the journal.
 package final class JournalBatch: Sendable {
   package let firstPosition: Int64
+  /// The chain value before it; nil where that is gone.
+  package let previousChain: [UInt8]?
+  /// The chain value after it.
   package let chain: [UInt8]
   package let partition: TopicPartition
   package let events: EventBatch
   /// About what it takes in memory.
   package let byteCount: Int
 
-  package init(firstPosition: Int64, chain: [UInt8], partition: TopicPartition, events: EventBatch, byteCount: Int) {
-    (self.firstPosition, self.chain, self.partition) = (firstPosition, chain, partition)
-    (self.events, self.byteCount) = (events, byteCount)
+  package init(
+    firstPosition: Int64, previousChain: [UInt8]?, chain: [UInt8], partition: TopicPartition, events: EventBatch,
+    byteCount: Int
+  ) {
+    (self.firstPosition, self.previousChain, self.chain) = (firstPosition, previousChain, chain)
+    (self.partition, self.events, self.byteCount) = (partition, events, byteCount)
   }
 
   package var lastPosition: Int64 { firstPosition + Int64(events.count) - 1 }

@@ -11,6 +11,8 @@ package enum Protection: String, CaseIterable, Sendable {
   case takeoverClearsTail
   /// The topic is checked to be the one that was read.
   case fingerprints
+  /// What is folded continues, by its chain values, what was folded before.
+  case batchesAreChained
   /// After a failure the projection in memory is thrown away.
   case failureDropsProjection
   /// Rows that were dropped in an open transaction are read over its own connection.

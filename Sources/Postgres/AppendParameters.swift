@@ -45,7 +45,7 @@ struct AppendParameters {
   private var headerValues = ArrayBuilder(.bytea)
 
   static let statement = """
-    SELECT at_position, chain_after FROM pleat.append(
+    SELECT at_position, chain_before, chain_after FROM pleat.append(
       $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25,
       $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37)
     """

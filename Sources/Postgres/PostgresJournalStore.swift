@@ -125,7 +125,8 @@ package final class PostgresJournalStore: JournalStore {
 
   private func append(_ flush: JournalFlush) throws(StoreError) -> [AppendedSegment] {
     let segments = try store.query(AppendParameters.statement, AppendParameters(flush).values).map { row in
-      AppendedSegment(firstPosition: row.bigint() ?? 0, chain: row.bytea() ?? [])
+      AppendedSegment(
+        firstPosition: row.bigint() ?? 0, previousChain: row.bytea() ?? [], chain: row.bytea() ?? [])
     }
     guard segments.count == flush.segments.count else {
       throw .refused("\(segments.count) of \(flush.segments.count) segments were appended")

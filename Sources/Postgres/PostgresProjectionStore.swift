@@ -65,16 +65,17 @@ package final class PostgresProjectionStore: ProjectionStore {
   package func segments(after position: Int64, bytes: Int) throws(StoreError) -> [StoredSegment] {
     try idle.query(
       """
-      SELECT first_position, event_count, topic, partition, payload, identities, chain
+      SELECT first_position, event_count, topic, partition, payload, identities, previous, chain
       FROM (
         SELECT next.*,
                sum(octet_length(payload) + octet_length(identities)) OVER (ORDER BY first_position)
                  - octet_length(payload) - octet_length(identities) AS bytes_before
         FROM (
-          SELECT first_position, event_count, topic, partition, payload, identities, chain
+          SELECT first_position, event_count, topic, partition, payload, identities,
+                 lag(chain) OVER (ORDER BY first_position) AS previous, chain
           FROM pleat.journal
           WHERE first_position >= coalesce(
-            (SELECT first_position FROM pleat.journal WHERE first_position <= $1 + 1 ORDER BY first_position DESC LIMIT 1), 1)
+            (SELECT first_position FROM pleat.journal WHERE first_position <= $1 ORDER BY first_position DESC LIMIT 1), 1)
           ORDER BY first_position LIMIT $3) next
         WHERE first_position + event_count > $1 + 1) counted
       WHERE bytes_before < $2
@@ -84,7 +85,7 @@ package final class PostgresProjectionStore: ProjectionStore {
       StoredSegment(
         firstPosition: row.bigint() ?? 0, count: row.int() ?? 0,
         partition: TopicPartition(row.text() ?? "", row.int() ?? 0), payload: row.bytea() ?? [],
-        identities: row.bytea() ?? [], chain: row.bytea() ?? [])
+        identities: row.bytea() ?? [], previousChain: row.bytea(), chain: row.bytea() ?? [])
     }
   }
 

@@ -7,7 +7,7 @@ extension FakeJournal {
     segments.filter { $0.firstPosition + Int64($0.draft.count) > position + 1 }.prefix(3).map {
       StoredSegment(
         firstPosition: $0.firstPosition, count: $0.draft.count, partition: $0.draft.partition,
-        payload: $0.draft.payload, identities: $0.draft.identities, chain: $0.chain)
+        payload: $0.draft.payload, identities: $0.draft.identities, previousChain: nil, chain: $0.chain)
     }
   }
 

@@ -34,11 +34,12 @@ final class FakeJournal {
     }
     deadLetters += flush.deadLetters
     return flush.segments.map { draft in
+      let before = chain
       chain = SHA256.digest(of: chain + draft.payloadDigest + draft.identitiesDigest)
       let first = position + 1
       position += Int64(draft.count)
       segments.append(Segment(firstPosition: first, draft: draft, chain: chain))
-      return AppendedSegment(firstPosition: first, chain: chain)
+      return AppendedSegment(firstPosition: first, previousChain: before, chain: chain)
     }
   }
 

@@ -15,7 +15,8 @@ struct JournalTailTests {
           offset: 0, attributes: .none, unknown: .none))
     }
     return JournalBatch(
-      firstPosition: first, chain: [], partition: TopicPartition("t", 0), events: events, byteCount: bytes)
+      firstPosition: first, previousChain: nil, chain: [], partition: TopicPartition("t", 0), events: events,
+      byteCount: bytes)
   }
 
   private func at(_ seconds: Int64) -> Instant {

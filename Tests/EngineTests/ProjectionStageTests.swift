@@ -69,6 +69,31 @@ struct ProjectionStageTests {
     #expect(database.content.place.lastDayTurn == 6)
   }
 
+  @Test("what another journal has behind the same position is not folded")
+  func anotherJournal() throws {
+    let (database, journal, left) = (FakeProjectionStore.Database(), FakeJournal(), FakeJournal())
+    try append([1, 1, 1], to: journal)
+    try append([1, 1, 2], to: left)
+    let instance = Instance(database, journal)
+    instance.steps(60)
+    let epoch = database.content.epoch
+    try append([2, 2], to: journal)
+    try append([2, 2], to: left)
+    // Of the time before the database went back; the reply to it has only just come.
+    let late = left.segments[1]
+    instance.tail.publish([
+      try JournalBatch(
+        StoredSegment(
+          firstPosition: late.firstPosition, count: late.draft.count, partition: late.draft.partition,
+          payload: late.draft.payload, identities: late.draft.identities, previousChain: left.segments[0].chain,
+          chain: late.chain))
+    ])
+    instance.steps(60)
+    #expect(database.content.epoch == epoch + 1)
+    #expect(database.content.place.position == 5)
+    #expect(database.content.place.chain == journal.segments[1].chain)
+  }
+
   @Test("who begins where there is nothing to fold says once that it is live")
   func nothingToFold() throws {
     let (database, journal) = (FakeProjectionStore.Database(), FakeJournal())

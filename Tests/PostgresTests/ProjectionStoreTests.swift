@@ -197,6 +197,11 @@ struct ProjectionStoreTests {
     #expect(segment.count == 10 && segment.partition == partition)
     #expect(segment.payload == [UInt8](repeating: 2, count: 96) && segment.identities == [20, 20, 20, 20])
     #expect(segment.chain == world.segments[2].chain)
+    // Also where it is read from within a segment on, but for the first segment there is.
+    let chains = try world.store.segments(after: 15, bytes: 1 << 20).map(\.previousChain)
+    #expect(chains[1...] == ArraySlice(world.segments[1...8].map { $0.chain }))
+    #expect(try world.store.segments(after: 20, bytes: 1)[0].previousChain == world.segments[1].chain)
+    #expect(try world.store.segments(after: 0, bytes: 1)[0].previousChain == nil)
     #expect(try world.store.journalEnd() == 100)
   }
 

@@ -206,6 +206,7 @@ extension JournalBatch {
       events.events[index].time = Timestamp(microseconds: 0)
     }
     return JournalBatch(
-      firstPosition: firstPosition, chain: chain, partition: partition, events: events, byteCount: byteCount)
+      firstPosition: firstPosition, previousChain: previousChain, chain: chain, partition: partition, events: events,
+      byteCount: byteCount)
   }
 }
