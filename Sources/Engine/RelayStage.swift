@@ -127,8 +127,9 @@ package final class RelayStage: Stage {
     }
     guard isDone else { return }
     var places = start.places
+    // Of what was ever published: nothing of the others is out there.
     for projection in projections {
-      var place = places[projection] ?? .beginning
+      guard var place = places[projection] else { continue }
       place.checkedUntil = [place.checkedUntil, start.readBack.greatest].compactMap { $0 }.max()
       places[projection] = place
     }
@@ -208,8 +209,10 @@ package final class RelayStage: Stage {
     var batch: [OutboxEntry] = []
     var moved = run.places
     // Asked before the outbox: what a projection writes on its way past the mark is seen below.
-    let isChecking = run.places.values.contains { $0.checkedUntil != nil }
-    let watermarks = isChecking ? try store.watermarks() : [:]
+    let checked = projections.filter { run.places[$0]?.checkedUntil != nil }
+    let watermarks = checked.isEmpty ? [:] : try store.watermarks()
+    // In a database that went back to before its first start there may be no row yet of what is folded later.
+    let areKnown = checked.allSatisfy { watermarks.keys.contains($0) }
     for projection in projections {
       let place = run.places[projection] ?? .beginning
       let start = (place.position, place.ordinal) < (floor.position, floor.ordinal) ? floor : place
@@ -217,7 +220,7 @@ package final class RelayStage: Stage {
       if let last = entries.last {
         moved[projection] = RelayPlace(
           position: last.position, ordinal: last.ordinal, chain: last.chain, checkedUntil: place.checkedUntil)
-      } else if let until = place.checkedUntil, watermarks.values.allSatisfy({ ($0 ?? until) > until }) {
+      } else if let until = place.checkedUntil, areKnown, watermarks.values.allSatisfy({ ($0 ?? until) > until }) {
         moved[projection]?.checkedUntil = nil
       }
       batch += entries
