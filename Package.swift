@@ -2,7 +2,10 @@
 import PackageDescription
 
 // With PLEAT_MUTATIONS set, the simulator can take protections out of the stages: never what is installed.
-let mutations: [SwiftSetting] = Context.environment["PLEAT_MUTATIONS"] == nil ? [] : [.define("MUTATIONS")]
+// Its worlds call what is small in other modules millions of times.
+let mutations: [SwiftSetting] =
+  Context.environment["PLEAT_MUTATIONS"] == nil
+  ? [] : [.define("MUTATIONS"), .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))]
 let settings: [SwiftSetting] =
   [
     .enableUpcomingFeature("InternalImportsByDefault"),

@@ -44,16 +44,19 @@ void pleat_coroutine_destroy(pleat_coroutine *coroutine) {
 // makecontext passes integers: a pointer takes two.
 static void run(unsigned low, unsigned high) {
   pleat_coroutine *coroutine = (pleat_coroutine *)((uintptr_t)high << 32 | (uintptr_t)low);
-  coroutine->entry(coroutine->argument);
-  coroutine->finished = true;
-  _longjmp(coroutine->caller, 1);
+  // Its stack is used again from here: whoever starts the next entry resumes it inside of the loop.
+  for (;;) {
+    coroutine->entry(coroutine->argument);
+    coroutine->finished = true;
+    if (_setjmp(coroutine->own) == 0) _longjmp(coroutine->caller, 1);
+  }
 }
 
 void pleat_coroutine_start(pleat_coroutine *coroutine, void (*entry)(void *), void *argument) {
   coroutine->entry = entry;
   coroutine->argument = argument;
   coroutine->finished = false;
-  coroutine->begun = false;
+  if (coroutine->begun) return;
   getcontext(&coroutine->beginning);
   coroutine->beginning.uc_stack.ss_sp = coroutine->stack;
   coroutine->beginning.uc_stack.ss_size = coroutine->stack_bytes;

@@ -57,13 +57,13 @@ final class Broker {
     var openedAt: Int64 = 0
   }
 
-  unowned let world: World
+  unowned(unsafe) let world: World
   private(set) var clusterID = "cluster"
-  private(set) var logs: [TopicPartition: PartitionLog] = [:]
+  private(set) var logs = FewMap<TopicPartition, PartitionLog>()
   /// Topics deleted and not made again yet.
-  private(set) var missing: Set<TopicPartition> = []
+  private(set) var missing: [TopicPartition] = []
   /// Every record that readers could see, by partition and offset: several where the log was another one at the time.
-  private(set) var history: [TopicPartition: [Int64: [Published]]] = [:]
+  private(set) var history = FewMap<TopicPartition, [Int64: [Published]]>()
   private var endings: [Ending] = [.committed]
   private var touched: [Int: [TopicPartition]] = [:]
   private var producers: [String: Producer] = [:]
@@ -75,7 +75,10 @@ final class Broker {
     for number in 0..<partitions { logs[TopicPartition(name, Int32(number))] = PartitionLog() }
   }
 
-  func log(_ partition: TopicPartition) -> PartitionLog? { missing.contains(partition) ? nil : logs[partition] }
+  func log(_ partition: TopicPartition) -> PartitionLog? {
+    if !missing.isEmpty, missing.contains(partition) { return nil }
+    return logs[partition]
+  }
 
   func ending(of transaction: Int) -> Ending { endings[transaction] }
 
@@ -224,16 +227,16 @@ final class Broker {
   func delete(_ partition: TopicPartition) {
     kill(partition) { _ in true }
     logs[partition] = PartitionLog()
-    missing.insert(partition)
+    missing.append(partition)
   }
 
-  func recreate(_ partition: TopicPartition) { missing.remove(partition) }
+  func recreate(_ partition: TopicPartition) { missing.removeAll { $0 == partition } }
 
   private func kill(_ partition: TopicPartition, where isGone: (Int64) -> Bool) {
     for offset in (history[partition] ?? [:]).keys where isGone(offset) {
       guard let last = history[partition]?[offset]?.indices.last else { continue }
       let was = history[partition]?[offset]?[last].diedAt ?? 0
-      history[partition]?[offset]?[last].diedAt = min(was, world.scheduler.now)
+      history[partition, default: [:]][offset, default: []][last].diedAt = min(was, world.scheduler.now)
     }
   }
 

@@ -23,6 +23,8 @@ final class Chaos {
       chaos.world.trace("-- the database restarts")
       chaos.world.database.restart(awayFor: chaos.duration(0.01...2))
     }
+    // Some have a backup of before the first start.
+    if profile.restore != nil, world.scheduler.random.chance(0.15) { snapshot() }
     every(profile.restore.map { $0 / 8 }, "snapshot") { $0.snapshot() }
     every(profile.restore, "restore") { $0.restore() }
     if profile.failover != nil { every(0.2, "standby") { $0.replicate() } }
@@ -59,14 +61,16 @@ final class Chaos {
       chaos.world.broker.compact(SimulatedOutputLog.cursorTopic)
     }
     every(profile.rebuild, "rebuild") { chaos in
-      let rebuilder = Rebuilder.start(chaos.world.scheduler.random.pick(World.projections), in: chaos.world)
-      chaos.haunt(rebuilder.process, killed: .rebuilderGone, paused: .rebuilderPause)
+      chaos.rebuild(chaos.world.scheduler.random.pick(World.projections))
     }
     every(profile.discard, "discard") { $0.discard() }
     every(profile.erasure, "erasure") { chaos in
-      let command = chaos.world.commands.count
-      Forgetting.start(chaos.world.scheduler.random.pick(World.people), in: chaos.world)
-      chaos.haunt(chaos.world.commands[command], killed: .forgetGone, paused: nil)
+      chaos.forget()
+      // Somebody else asks at the same time, maybe for the same person.
+      guard chaos.world.scheduler.random.chance(0.3) else { return }
+      chaos.world.scheduler.spawn("second erasure", after: chaos.duration(0...0.3)) {
+        if chaos.world.isTroubled, !chaos.world.scheduler.isEnding { chaos.forget() }
+      }
     }
     every(profile.retry, "retry") { LetterRetry.start(in: $0.world) }
     if let moment = profile.upgradeAt {
@@ -202,8 +206,31 @@ final class Chaos {
 
   // MARK: Commands and versions
 
+  private func forget() {
+    let command = world.commands.count
+    Forgetting.start(world.scheduler.random.pick(World.people), in: world)
+    haunt(world.commands[command], killed: .forgetGone, paused: nil)
+  }
+
+  /// Where instances were upgraded, some commands are still of the version before.
+  private func rebuild(_ projection: String) {
+    let isOld = world.version > 1 && world.scheduler.random.chance(0.3)
+    let rebuilder = Rebuilder.start(projection, version: isOld ? 1 : nil, in: world)
+    haunt(rebuilder.process, killed: .rebuilderGone, paused: .rebuilderPause) { [world] in
+      // Somebody takes it for dead once its lease is over.
+      guard world.scheduler.random.chance(0.5) else { return }
+      world.scheduler.spawn(
+        "another rebuild", after: world.scheduler.random.nanoseconds(0.5...1.5) * Int64(world.profile.leaseSeconds)
+      ) {
+        if world.isTroubled, !world.scheduler.isEnding { Rebuilder.start(projection, in: world) }
+      }
+    }
+  }
+
   /// Some commands are killed, others stopped until their leases are gone.
-  private func haunt(_ process: Process, killed: FaultKind, paused: FaultKind?) {
+  private func haunt(
+    _ process: Process, killed: FaultKind, paused: FaultKind?, onPause: @escaping () -> Void = {}
+  ) {
     let luck = world.scheduler.random.int(0...9)
     guard luck < 5 else { return }
     world.scheduler.spawn("fate of \(process.name)", after: duration(0...1.5)) { [world] in
@@ -218,6 +245,7 @@ final class Chaos {
         let length = world.scheduler.random.nanoseconds(0.2...Double(world.profile.leaseSeconds) * 3)
         world.trace("\(process.name) is stopped for \(length / 1_000_000) ms")
         process.pausedUntil = world.scheduler.now + length
+        onPause()
       }
     }
   }

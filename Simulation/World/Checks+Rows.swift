@@ -3,7 +3,7 @@ import Events
 import Projections
 
 extension Checks {
-  private func plainFold(_ projection: String, version: Int, to position: Int64) -> PlainFold {
+  func plainFold(_ projection: String, version: Int, to position: Int64) -> PlainFold {
     var fold = PlainFold(projection, version: version)
     for segment in state.journal where segment.firstPosition <= position {
       guard let batch = try? segment.events() else { return fold }
@@ -21,7 +21,7 @@ extension Checks {
     guard let generation = state.generations[key] else { return }
     let (projection, number, place) = (key.projection, key.number, generation.place)
     guard evenOld || generation.phase != .old,
-      generation.phase == .live || state.journalHas(place.position, place.chain)
+      generation.phase == .live || state.journal.has(place.position, place.chain)
     else { return }
     let fold = plainFold(projection, version: generation.version, to: place.position)
     let tally = state.tables[TableKey(projection: projection, generation: number, table: "tally")] ?? TableRows()

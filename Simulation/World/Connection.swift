@@ -21,12 +21,16 @@ final class Connection {
     case replyLost
     /// The connection is lost, and it happens later.
     case late
+    /// It happens, and the reply is long on its way.
+    case replySlow
   }
 
   /// How long a client waits before it notices that the network is gone, in seconds.
   private static let noticeSeconds = 0.0...1.5
   /// How much later what is late happens.
   private static let lateSeconds = 0.0...4.0
+  /// How long a reply is on its way that is slow.
+  private static let slowSeconds = 0.0...2.5
 
   /// - Parameter body: run in the database; it must not touch the caller's memory, since it may run after the caller is gone.
   func call<R>(
@@ -35,22 +39,24 @@ final class Connection {
     try requireProcess()
     let session = try open(needsSession: needsSession)
     if needsSession, !session.isInTransaction { throw .unavailable("the transaction is gone") }
+    // First, so that it may say what is to become of the call.
+    world.onCall?(process, what)
+    try requireProcess()
     let fate = world.fate(.database)
     if fate != .answered { world.trace("\(name): \(what) is \(fate)") }
     let isCommit = what == "commit" || what == "append"
-    world.onCall?(process, what)
-    try requireProcess()
     switch fate {
-    case .answered:
+    case .answered, .replySlow:
       if let delay = world.latency() {
         world.scheduler.sleep(delay)
         if process.isDead, world.scheduler.random.chance(0.5) { executeLate(what, session, body) }
         try requireProcess()
       }
       let result = try execute(session, body)
-      if let delay = world.latency() {
+      if let delay = fate == .replySlow ? slowness() : world.latency() {
         world.scheduler.sleep(delay)
         try requireProcess()
+        if fate == .replySlow { world.slowReplies += 1 }
       }
       return result
     case .requestLost:
@@ -71,6 +77,11 @@ final class Connection {
     throw .unavailable("the connection broke")
   }
 
+  private func slowness() -> Int64? {
+    world.count(.databaseReplySlow)
+    return world.nextDelay.take() ?? world.scheduler.random.nanoseconds(Self.slowSeconds)
+  }
+
   private func execute<R>(
     _ session: Session, _ body: (Session) throws(StoreError) -> R
   ) throws(StoreError) -> R {
@@ -88,7 +99,7 @@ final class Connection {
   ) {
     let name = name
     world.scheduler.spawn(
-      "\(name) late", after: world.scheduler.random.nanoseconds(Self.lateSeconds)
+      "\(name) late", after: world.nextDelay.take() ?? world.scheduler.random.nanoseconds(Self.lateSeconds)
     ) { [world] in
       do throws(StoreError) {
         _ = try session.execute(body)

@@ -73,21 +73,31 @@ struct DatabaseState {
     var state = ProjectionState.catchingUp
   }
 
-  struct GenerationKey: Hashable {
+  struct GenerationKey: Comparable {
     var projection: String
     var number: Int32
-    /// Worlds have few: whole strings would take longer to hash than to compare.
-    func hash(into hasher: inout Hasher) { hasher.combine(number &* 8 &+ Int32(projection.utf8.count)) }
+    static func < (a: Self, b: Self) -> Bool { (a.projection, a.number) < (b.projection, b.number) }
   }
 
   /// From which position on which version's derived events count: for the checks, no table holds it.
   struct Reign {
     var since: Int64
     var version: Int
+    /// How far the projection was relayed then: further only where the database had gone back.
+    var relayed: Int64 = 0
   }
 
   struct Outbox {
+    /// In the order of the primary key.
     var entries: [OutboxEntry] = []
+
+    func entries(after place: RelayPlace, limit: Int) -> [OutboxEntry] {
+      var first = entries.count
+      while first > 0, (entries[first - 1].position, entries[first - 1].ordinal) > (place.position, place.ordinal) {
+        first -= 1
+      }
+      return Array(entries[first...].prefix(limit))
+    }
   }
 
   struct Erasure {
@@ -112,46 +122,49 @@ struct DatabaseState {
 
   var isPublishing: Bool?
   var liveFrom: Int64?
-  var firstEnds: [TopicPartition: Int64] = [:]
-  var instances: [String: InstanceRow] = [:]
-  var leases: [String: LeaseRecord] = [:]
-  var partitions: [TopicPartition: PartitionRow] = [:]
+  var firstEnds = FewMap<TopicPartition, Int64>()
+  var instances = FewMap<String, InstanceRow>()
+  var leases = FewMap<String, LeaseRecord>()
+  var partitions = FewMap<TopicPartition, PartitionRow>()
   var skips: [Skip] = []
   var letters: [LetterKey: Letter] = [:]
   /// Ids given out.
   var letterCount: Int64 = 0
-  var erasures: [String: Erasure] = [:]
+  var erasures = FewMap<String, Erasure>()
   var erasureCount: Int64 = 0
   var head: Head
   var journal: [Segment] = []
-  var live: [String: Int32] = [:]
-  var generations: [GenerationKey: Generation] = [:]
-  var reigns: [String: [Reign]] = [:]
-  var tables: [TableKey: TableRows] = [:]
-  var turns: [GenerationKey: [Int64]] = [:]
-  var outbox: [String: Outbox] = [:]
+  var live = FewMap<String, Int32>()
+  var generations = FewMap<GenerationKey, Generation>()
+  var reigns = FewMap<String, [Reign]>()
+  var tables = FewMap<TableKey, TableRows>()
+  var turns = FewMap<GenerationKey, [Int64]>()
+  var outbox = FewMap<String, Outbox>()
   var relayEpoch: Int64 = 0
-  var relayPlaces: [String: RelayPlace] = [:]
+  var relayPlaces = FewMap<String, RelayPlace>()
 
   /// The erasure of this id, or the one that a request of this id has extended.
   func erasure(knownAs id: String) -> Erasure? {
     erasures[id] ?? erasures.values.first { $0.aliases.contains(id) }
   }
 
+}
+
+extension [Segment] {
   /// Whether the segment that holds a position has this chain value; an empty value: yes.
-  func journalHas(_ position: Int64, _ chain: [UInt8]) -> Bool {
+  func has(_ position: Int64, _ chain: [UInt8]) -> Bool {
     if chain.isEmpty { return true }
-    guard let index = segmentIndex(holding: position) else { return false }
-    return journal[index].chain == chain && position <= journal[index].lastPosition
+    guard let index = index(holding: position) else { return false }
+    return self[index].chain == chain && position <= self[index].lastPosition
   }
 
   /// The last segment that begins at or before a position.
-  func segmentIndex(holding position: Int64) -> Int? {
+  func index(holding position: Int64) -> Int? {
     var low = 0
-    var high = journal.count
+    var high = count
     while low < high {
       let middle = (low + high) / 2
-      if journal[middle].firstPosition <= position { low = middle + 1 } else { high = middle }
+      if self[middle].firstPosition <= position { low = middle + 1 } else { high = middle }
     }
     return low == 0 ? nil : low - 1
   }
@@ -223,13 +236,12 @@ final class Segment {
   }
 }
 
-struct TableKey: Hashable {
+struct TableKey: Comparable {
   var projection: String
   var generation: Int32
   var table: String
-  /// As that of a generation.
-  func hash(into hasher: inout Hasher) {
-    hasher.combine(generation &* 64 &+ Int32(projection.utf8.count) &* 8 &+ Int32(table.utf8.count))
+  static func < (a: Self, b: Self) -> Bool {
+    (a.projection, a.generation, a.table) < (b.projection, b.generation, b.table)
   }
 }
 

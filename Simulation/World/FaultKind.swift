@@ -4,7 +4,8 @@ package enum FaultKind: Int, CaseIterable, CustomStringConvertible, Sendable {
   case crash, pause, zombie, arrival, departure, namesake, instanceClock, upgrade
 
   // Of the network and the database.
-  case databaseRequestLost, databaseReplyLost, databaseLate, commitReplyLost, commitLate, databaseUnreachable
+  case databaseRequestLost, databaseReplyLost, databaseReplySlow, databaseLate, commitReplyLost, commitLate,
+    databaseUnreachable
   case databaseRestart, restore, failover, diskFull, slowDisk, slowStatement, overlongStatement, databaseClock
   case blockerEnded, swapRefused
 
@@ -31,6 +32,7 @@ package enum FaultKind: Int, CaseIterable, CustomStringConvertible, Sendable {
     case .upgrade: "instances of a higher version replace the others"
     case .databaseRequestLost: "a statement never arrives"
     case .databaseReplyLost: "the reply to a statement is lost"
+    case .databaseReplySlow: "the reply to a statement is long on its way"
     case .databaseLate: "a statement happens later"
     case .commitReplyLost: "the reply to a commit is lost, and it has happened"
     case .commitLate: "a commit happens later"

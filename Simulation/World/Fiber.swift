@@ -19,6 +19,8 @@ final class Fiber {
   fileprivate var isIdle = false
   fileprivate var isPoked = false
   fileprivate(set) var isFinished = false
+  /// Among those that are alive.
+  fileprivate var index = 0
 
   fileprivate init(_ name: String, _ process: Process?, _ coroutine: OpaquePointer, _ body: @escaping () -> Void) {
     (self.name, self.process, self.coroutine, self.body) = (name, process, coroutine, body)
@@ -45,7 +47,8 @@ final class Scheduler {
   private struct Entry {
     var time: Int64
     var order: UInt64
-    var fiber: Fiber
+    /// Held by `all`.
+    var fiber: Unmanaged<Fiber>
     var alarm: Int
     func precedes(_ other: Entry) -> Bool { time != other.time ? time < other.time : order < other.order }
   }
@@ -60,10 +63,11 @@ final class Scheduler {
   private let stacks: FiberStacks
   private var heap: [Entry] = []
   private var running: Fiber?
-  private var fibers = 0
+  /// Every fiber of the world, so that what waits in the heap need not count references.
+  private var all: [Fiber] = []
   /// Set once the world has ended: every fiber is to come to its end.
   private(set) var isEnding = false
-  private var alive: [ObjectIdentifier: Fiber] = [:]
+  private var alive: [Fiber] = []
 
   init(random: Random, stacks: FiberStacks) { (self.random, self.stacks) = (random, stacks) }
 
@@ -76,7 +80,9 @@ final class Scheduler {
   func spawn(_ name: String, _ process: Process? = nil, after delay: Int64 = 0, _ body: @escaping () -> Void) -> Fiber {
     let fiber = Fiber(name, process, stacks.take(), body)
     process?.fibers.append(fiber)
-    alive[ObjectIdentifier(fiber)] = fiber
+    fiber.index = alive.count
+    alive.append(fiber)
+    all.append(fiber)
     pleat_coroutine_start(
       fiber.coroutine,
       { argument in
@@ -95,7 +101,7 @@ final class Scheduler {
     guard !fiber.isFinished else { return }
     fiber.alarm += 1
     fiber.wakeAt = max(time, now)
-    push(Entry(time: fiber.wakeAt, order: random.next(), fiber: fiber, alarm: fiber.alarm))
+    push(Entry(time: fiber.wakeAt, order: random.next(), fiber: .passUnretained(fiber), alarm: fiber.alarm))
   }
 
   /// Suspends the running fiber until `wake`.
@@ -138,13 +144,14 @@ final class Scheduler {
   func run(until end: Int64, _ isDone: () -> Bool = { false }) {
     while let next = heap.first, next.time <= end, switches < Self.switchLimit {
       pop()
-      guard next.alarm == next.fiber.alarm, !next.fiber.isFinished else { continue }
-      if let process = next.fiber.process, process.pausedUntil > next.time, !process.isDead {
-        wake(next.fiber, at: process.pausedUntil)
+      let fiber = next.fiber.takeUnretainedValue()
+      guard next.alarm == fiber.alarm, !fiber.isFinished else { continue }
+      if let process = fiber.process, process.pausedUntil > next.time, !process.isDead {
+        wake(fiber, at: process.pausedUntil)
         continue
       }
       now = max(now, next.time)
-      resume(next.fiber)
+      resume(fiber)
       if isDone() { return }
     }
     now = max(now, end)
@@ -158,7 +165,11 @@ final class Scheduler {
     guard !goesOn else { return }
     fiber.isFinished = true
     stacks.giveBack(fiber.coroutine)
-    alive[ObjectIdentifier(fiber)] = nil
+    let last = alive.removeLast()
+    if last !== fiber {
+      alive[fiber.index] = last
+      last.index = fiber.index
+    }
     if let process = fiber.process { process.fibers.removeAll { $0 === fiber } }
   }
 
@@ -168,41 +179,45 @@ final class Scheduler {
     /// A fiber that does not end after so many attempts is a defect of the simulator.
     let attempts = 10_000
     for _ in 0..<attempts {
-      guard let fiber = alive.values.first else {
-        heap = []
+      guard let fiber = alive.last else {
+        (heap, all) = ([], [])
         return
       }
       resume(fiber)
     }
-    fatalError("a fiber does not end: \(alive.values.map(\.name))")
+    fatalError("a fiber does not end: \(alive.map(\.name))")
   }
 
   // MARK: A binary heap
 
   private func push(_ entry: Entry) {
     heap.append(entry)
-    var i = heap.count - 1
-    while i > 0 {
-      let parent = (i - 1) / 2
-      guard heap[i].precedes(heap[parent]) else { break }
-      heap.swapAt(i, parent)
-      i = parent
+    heap.withUnsafeMutableBufferPointer { heap in
+      var i = heap.count - 1
+      while i > 0 {
+        let parent = (i - 1) / 2
+        guard entry.precedes(heap[parent]) else { break }
+        heap[i] = heap[parent]
+        i = parent
+      }
+      heap[i] = entry
     }
   }
 
   private func pop() {
     let last = heap.removeLast()
     guard !heap.isEmpty else { return }
-    heap[0] = last
-    var i = 0
-    while true {
-      var least = i
-      for child in [2 * i + 1, 2 * i + 2] where child < heap.count && heap[child].precedes(heap[least]) {
-        least = child
+    heap.withUnsafeMutableBufferPointer { heap in
+      var i = 0
+      while true {
+        var child = 2 * i + 1
+        guard child < heap.count else { break }
+        if child + 1 < heap.count, heap[child + 1].precedes(heap[child]) { child += 1 }
+        guard heap[child].precedes(last) else { break }
+        heap[i] = heap[child]
+        i = child
       }
-      if least == i { return }
-      heap.swapAt(i, least)
-      i = least
+      heap[i] = last
     }
   }
 }

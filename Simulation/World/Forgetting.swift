@@ -90,7 +90,7 @@ final class Forgetting {
       world.noteErasure(record, of: person)
     }
     switch try requireBroker() {
-    case .answered: return arrive()
+    case .answered, .replySlow: return arrive()
     case .requestLost: break
     case .replyLost: arrive()
     case .late: world.scheduler.spawn("late erasure", after: world.scheduler.random.nanoseconds(0...3)) { arrive() }

@@ -88,7 +88,7 @@ extension Session {
     try requireOpen(id)
     for segment in segments {
       try lock(.segment(segment.position))
-      guard let index = state.segmentIndex(holding: segment.position),
+      guard let index = state.journal.index(holding: segment.position),
         state.journal[index].firstPosition == segment.position,
         state.journal[index].draft.payloadDigest == segment.oldDigest || !world.holds(.rewriteCompares)
       else { throw world.lost("the segment at \(segment.position) is not what was read") }
@@ -140,7 +140,7 @@ extension Session {
 
   func rewritten(_ id: String) -> [(firstPosition: Int64, payloadDigest: [UInt8], identitiesDigest: [UInt8])] {
     (state.erasures[id]?.segments.sorted() ?? []).compactMap { position in
-      guard let index = state.segmentIndex(holding: position) else { return nil }
+      guard let index = state.journal.index(holding: position) else { return nil }
       let draft = state.journal[index].draft
       return (position, draft.payloadDigest, draft.identitiesDigest)
     }

@@ -13,7 +13,7 @@ extension Session {
     let least = world.holds(.startsFollowTheClock) ? now : 1
     let start = known.map { max($0.start + 1, least) } ?? least
     change { $0.instances[name] = DatabaseState.InstanceRow(start: start, until: now + 10_000_000) }
-    let mine = state.leases.filter { $0.value.owner?.name == name }.keys.sorted()
+    let mine = state.leases.keys { $0.owner?.name == name }
     for resource in mine {
       try lock(.lease(resource))
       guard state.leases[resource]?.owner?.name == name else { continue }
@@ -34,37 +34,39 @@ extension Session {
     let length = Int64(seconds) * 1_000_000
     let aliveUntil = database.clock + length
     change { $0.instances[me.name]?.until = aliveUntil }
-    // What the statement's own changes will leave behind, for its answer.
-    var changed: [String: DatabaseState.LeaseRecord] = [:]
     for resource in resources where state.leases[resource] == nil {
-      changed[resource] = DatabaseState.LeaseRecord()
       change { if $0.leases[resource] == nil { $0.leases[resource] = DatabaseState.LeaseRecord() } }
     }
-    let mentioned = Set(held + renew + release).sorted()
-    for resource in mentioned where state.leases[resource]?.owner == me { try lock(.lease(resource)) }
-    let until = database.clock + length
-    for resource in mentioned {
-      guard let lease = state.leases[resource], lease.owner == me else { continue }
-      if release.contains(resource) {
-        changed[resource] = DatabaseState.LeaseRecord()
-        change { $0.leases[resource] = DatabaseState.LeaseRecord() }
-      } else if renew.contains(resource) || held.contains(resource) && lease.backend?.isAtWork == true {
-        var renewed = lease
-        renewed.until = until
-        changed[resource] = renewed
-        change { $0.leases[resource]?.until = until }
-      }
+    func isMentioned(_ resource: String) -> Bool {
+      held.contains(resource) || renew.contains(resource) || release.contains(resource)
+    }
+    // In their order, as those of everybody.
+    for resource in state.leases.keys(where: { $0.owner == me }) where isMentioned(resource) {
+      try lock(.lease(resource))
     }
     let now = database.clock
-    var alive = state.instances.filter { $0.value.until > now }.keys.sorted()
+    let until = now + length
+    var rows: [LeaseRow] = []
+    for (resource, lease) in state.leases {
+      var (owner, ownedUntil) = (lease.owner, lease.until)
+      if owner == me, isMentioned(resource) {
+        if release.contains(resource) {
+          owner = nil
+          change { $0.leases[resource] = DatabaseState.LeaseRecord() }
+        } else if renew.contains(resource) || held.contains(resource) && lease.backend?.isAtWork == true {
+          ownedUntil = until
+          change { $0.leases[resource]?.until = until }
+        }
+      }
+      rows.append(LeaseRow(resource: resource, owner: ownedUntil > now ? owner : nil))
+    }
+    for resource in resources where state.leases[resource] == nil {
+      rows.append(LeaseRow(resource: resource, owner: nil))
+    }
+    if rows.count > state.leases.count { rows.sort { $0.resource < $1.resource } }
+    var alive = state.instances.keys { $0.until > now }
     if !alive.contains(me.name) { alive = (alive + [me.name]).sorted() }
-    var rows = state.leases.map { ($0.key, changed[$0.key] ?? $0.value) }
-    for (resource, lease) in changed where state.leases[resource] == nil { rows.append((resource, lease)) }
-    rows.sort { $0.0 < $1.0 }
-    return .overview(
-      LeaseOverview(
-        instances: alive,
-        leases: rows.map { LeaseRow(resource: $0.0, owner: $0.1.until > now ? $0.1.owner : nil) }))
+    return .overview(LeaseOverview(instances: alive, leases: rows))
   }
 
   /// `pleat.acquire_leases`
@@ -89,7 +91,7 @@ extension Session {
     try lock(.instance(me.name))
     let now = database.clock
     if state.instances[me.name]?.start == me.start { change { $0.instances[me.name]?.until = now } }
-    for resource in state.leases.filter({ $0.value.owner == me }).keys.sorted() {
+    for resource in state.leases.keys(where: { $0.owner == me }) {
       try lock(.lease(resource))
       guard state.leases[resource]?.owner == me else { continue }
       change { $0.leases[resource] = DatabaseState.LeaseRecord() }

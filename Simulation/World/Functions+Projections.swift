@@ -50,8 +50,11 @@ extension Session {
     guard row.epoch == cursor.epoch || !world.holds(.projectionEpoch), isThere || !world.holds(.projectionPlace) else {
       throw world.lost("the cursor of \(projection) is not at epoch \(cursor.epoch) and \(cursor.place.position)")
     }
-    guard state.journalHas(place.position, place.chain) || !world.holds(.chainValue) else {
+    guard state.journal.has(place.position, place.chain) || !world.holds(.chainValue) else {
       throw .lost("the journal does not have the events up to \(place.position)")
+    }
+    if row.phase == .making, let live = liveGeneration(projection), place.position > live.position {
+      world.violation("generation \(key.number) of \(projection) passes the live one, at \(place.position)")
     }
     places[key] = place
     change {
@@ -66,7 +69,7 @@ extension Session {
     let epoch = state.relayEpoch + 1
     change { $0.relayEpoch = epoch }
     try claimLease(LeaseResource.relay, me)
-    return RelayCursor(epoch: epoch, places: state.relayPlaces, publishAfter: state.liveFrom)
+    return RelayCursor(epoch: epoch, places: state.relayPlaces.dictionary, publishAfter: state.liveFrom)
   }
 
   /// `pleat.move_relay`
@@ -75,10 +78,20 @@ extension Session {
     guard state.relayEpoch == epoch || !world.holds(.relayEpoch) else {
       throw world.lost("the epoch of the relay is not \(epoch) any more")
     }
-    guard !world.holds(.relayPlaceChain) || places.values.allSatisfy({ state.journalHas($0.position, $0.chain) }) else {
+    guard !world.holds(.relayPlaceChain) || places.values.allSatisfy({ state.journal.has($0.position, $0.chain) })
+    else {
       throw .lost("the journal does not have the events that the relay has published")
     }
-    change { $0.relayPlaces.merge(places) { $1 } }
+    for (projection, place) in places {
+      let kept = state.relayPlaces[projection] ?? .beginning
+      if (place.position, place.ordinal) < (kept.position, kept.ordinal) {
+        world.violation("the relay's copy of \(projection) goes back from \(kept.position) to \(place.position)")
+      }
+      if !state.journal.has(place.position, place.chain) {
+        world.violation("the relay's copy of \(projection) is of another journal")
+      }
+    }
+    change { for (projection, place) in places { $0.relayPlaces[projection] = place } }
   }
 
   // MARK: Rows
@@ -99,15 +112,15 @@ extension Session {
         throw world.constraint("row \(key) of \(table.projection)/\(table.table): \(replacing ? "missing" : "twice")")
       }
       overlay[table, default: [:]][key] = bytes
-      change { $0.tables[table, default: TableRows()].current[key] = bytes }
     }
+    if rows.isEmpty { return }
+    change { state in for (key, bytes) in rows { state.tables[table, default: TableRows()].current[key] = bytes } }
   }
 
   func makeVersions(_ table: TableKey, at position: Int64, since last: Int64) {
-    for (key, bytes) in rows(table) where StoredRow.position(of: bytes) >= last {
-      let version = TableRows.Version(key: key, position: position, row: bytes)
-      change { $0.tables[table, default: TableRows()].versions.append(version) }
-    }
+    let versions = rows(table).filter { StoredRow.position(of: $0.row) >= last }
+      .map { TableRows.Version(key: $0.key, position: position, row: $0.row) }
+    change { $0.tables[table, default: TableRows()].versions += versions }
   }
 
   func addTurn(_ projection: String, _ generation: Int32, at position: Int64) throws(StoreError) {

@@ -22,8 +22,9 @@ extension Session {
   func claimRebuild(_ projection: String, _ owner: InstanceID, seconds: Int) throws(StoreError) {
     let resource = Self.resource(projection)
     try lock(.lease(resource))
-    guard state.leases[resource]?.owner == owner || !world.holds(.rebuildLease) else {
-      throw .lost("the rebuild of \(projection) is no more \(owner.name)'s")
+    if state.leases[resource]?.owner != owner {
+      guard !world.holds(.rebuildLease) else { throw .lost("the rebuild of \(projection) is no more \(owner.name)'s") }
+      world.violation("\(owner.name) goes on with the rebuild of \(projection), which is no more its own")
     }
     let until = database.clock + Int64(seconds) * 1_000_000
     change { $0.leases[resource]?.until = until }
@@ -78,9 +79,10 @@ extension Session {
     }
   }
 
-  private func making(_ projection: String) -> [Int32] {
-    state.generations.filter { $0.key.projection == projection && $0.value.phase == .making }.map(\.key.number).sorted()
+  private func numbers(_ projection: String, in phase: DatabaseState.Phase) -> [Int32] {
+    state.generations.filter { $0.key.projection == projection && $0.value.phase == phase }.map(\.key.number)
   }
+  private func making(_ projection: String) -> [Int32] { numbers(projection, in: .making) }
 
   private func giveUp(_ projection: String, _ number: Int32) throws(StoreError) {
     try lock(.generation(projection, number), endsBlockers: true)
@@ -101,8 +103,8 @@ extension Session {
     try lock(.generation(projection, number), endsBlockers: true)
     guard var row = state.generations[generation(projection, number)], row.phase == .making else { return nil }
     if world.holds(.rebuildRaisesEpoch) { row.epoch += 1 }
-    let fits = row.place.position == 0 || state.journalHas(row.place.position, row.place.chain)
-    if fits || !world.holds(.rebuildFitsJournal) { return (number, row) }
+    // Retention, which there is none of here, may have dropped what would come next.
+    if state.journal.has(row.place.position, row.place.chain) { return (number, row) }
     row.phase = .old
     let key = generation(projection, number)
     let given = row
@@ -169,13 +171,17 @@ extension Session {
     guard let new = state.generations[ownKey], new.epoch == own.epoch || !world.holds(.swapOwnEpoch), stands(new),
       new.phase == .making
     else { throw world.lost("generation \(own.generation) of \(projection) is not the caller's any more") }
+    if new.epoch != own.epoch {
+      world.violation("generation \(own.generation) of \(projection) is switched to by who has lost it")
+    }
     guard new.version >= old.version || !world.holds(.versionsOnlyGrow) else {
       throw .foreign("a lower version never takes the place of a higher one")
     }
     guard state.live[projection] == live.cursor.generation else {
       throw .lost("generation \(live.cursor.generation) of \(projection) is not the live one")
     }
-    let reign = DatabaseState.Reign(since: own.place.position, version: new.version)
+    let reign = DatabaseState.Reign(
+      since: own.place.position, version: new.version, relayed: world.relayedTo(projection))
     change {
       $0.generations[liveKey]?.phase = .old
       $0.generations[liveKey]?.epoch += 1
@@ -186,7 +192,11 @@ extension Session {
     }
     try claimRebuild(projection, owner, seconds: seconds)
     try returnProjection(projection, owner, to: new.version == old.version ? live.holder : nil, seconds: seconds)
-    afterCommit { [world] in world.noteSwap(projection, from: liveKey, to: ownKey, isHigher: new.version > old.version)
+    afterCommit { [world] in
+      if new.version < old.version {
+        world.violation("a lower version takes the place of a higher one of \(projection)")
+      }
+      world.noteSwap(projection, from: liveKey, to: ownKey, isHigher: new.version > old.version)
     }
   }
 
@@ -216,8 +226,7 @@ extension Session {
 
   /// `pleat.drop_old_generation`
   func dropOldGeneration(_ projection: String) throws(StoreError) -> Bool {
-    let old = state.generations.filter { $0.key.projection == projection && $0.value.phase == .old }
-    guard let number = old.keys.map(\.number).min() else { return false }
+    guard let number = numbers(projection, in: .old).min() else { return false }
     let key = generation(projection, number)
     try lock(.generation(projection, number))
     guard state.generations[key]?.phase == .old else { return false }

@@ -7,16 +7,23 @@ package struct Mutation: Sendable {
   package let safeguards: Set<Safeguard>
   private let protections: [Protection]
 
-  /// Each protection by itself, and the pairs.
+  /// Each protection by itself, but for those that stand behind others, and the pairs.
   package static let all: [Mutation] =
-    (Safeguard.allCases.map(\.rawValue) + protections.map(\.rawValue) + pairs).compactMap { Mutation(named: $0) }
+    ((Safeguard.allCases.map(\.rawValue) + protections.map(\.rawValue)).filter { !behindOthers.contains($0) } + pairs)
+    .compactMap { Mutation(named: $0) }
+
+  /// Missed only where that which they stand behind is missed, too: they are in a pair each.
+  private static let behindOthers: Set<String> = [
+    "appendPlace", "projectionPlace", "takeoverWaits", "takeoverRaisesEpoch", "swapLiveEpoch", "swapPlace",
+    "rebuildRaisesEpoch", "chainValue", "doubtClearsTail", "relayPlaceChain",
+  ]
 
   /// Protections that stand behind each other: alone, neither is missed.
   private static let pairs = [
     "appendEpoch+appendPlace", "projectionEpoch+projectionPlace", "takeoverWaits+appendPlace",
     "takeoverWaits+projectionPlace", "takeoverRaisesEpoch+appendPlace", "takeoverRaisesEpoch+projectionPlace",
-    "swapLiveEpoch+swapPlace", "swapOwnEpoch+swapPlace", "rebuildRaisesEpoch+projectionPlace",
-    "rebuildLease+swapOwnEpoch",
+    "swapLiveEpoch+swapPlace", "rebuildRaisesEpoch+projectionPlace", "batchesAreChained+chainValue",
+    "doubtClearsTail+takeoverClearsTail", "relayChecksChain+relayPlaceChain",
   ]
 
   private static var protections: [Protection] {

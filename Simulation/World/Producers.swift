@@ -4,7 +4,7 @@ import Events
 /// The applications upstream: they write events, send again what was not acknowledged, use transactions, and sometimes write what is
 /// no event.
 final class Producers {
-  private unowned let world: World
+  private unowned(unsafe) let world: World
   private var sent: [TopicPartition: [(id: String, value: [UInt8])]] = [:]
   private var count = 0
   /// The events' own time, in seconds.
@@ -90,10 +90,10 @@ final class Producers {
       partition, key: Array(id.utf8), value: value, id: id, isBad: isBad, transaction: transaction)
   }
 
-  /// One event that is written out in a schedule, an hour after the one before.
-  func write(to partition: TopicPartition, of person: String?, id: String?) {
+  /// One event that is written out in a schedule, so much later than the one before.
+  func write(to partition: TopicPartition, of person: String?, id: String?, secondsLater: Int64) {
     count += 1
-    time += 3_600
+    time += secondsLater
     let id = id ?? "e\(count)"
     let value = json(id, at: time, of: person)
     sent[partition, default: []].append((id, value))

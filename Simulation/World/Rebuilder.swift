@@ -12,17 +12,16 @@ final class Rebuilder {
   private static let patienceNanoseconds: Int64 = 60_000_000_000
 
   @discardableResult
-  static func start(_ projection: String, in world: World) -> Rebuilder {
-    let rebuilder = Rebuilder(projection, world)
+  static func start(_ projection: String, version: Int? = nil, in world: World) -> Rebuilder {
+    let rebuilder = Rebuilder(projection, version ?? world.version, world)
     world.trace("\(rebuilder.process.name): rebuild \(projection)")
     world.scheduler.spawn(rebuilder.process.name, rebuilder.process) { rebuilder.live() }
     return rebuilder
   }
 
-  private init(_ projection: String, _ world: World) {
+  private init(_ projection: String, _ version: Int, _ world: World) {
     self.world = world
     process = world.nextCommand("rebuild")
-    let version = world.version
     rebuild = Rebuild(
       name: projection, store: SimulatedProjectionStore(world, process, projection, version: version, role: " rebuild"),
       settings: Rebuild.Settings(
@@ -46,6 +45,8 @@ final class Rebuilder {
         }
       } catch {
         world.trace("\(process.name): \((error as? StoreError)?.message ?? "\(error)")")
+        // A higher version has it: no use in trying again.
+        if case .foreign? = error as? StoreError { return }
         world.scheduler.sleep(Self.retryNanoseconds)
       }
     }

@@ -36,8 +36,8 @@ package enum Safeguard: String, CaseIterable, Sendable {
   case ownVersion
   /// A lower version never takes the place of a higher one.
   case versionsOnlyGrow
-  /// `pleat.begin_rebuild` raises the epoch, and requires that the journal has what was folded.
-  case rebuildRaisesEpoch, rebuildFitsJournal
+  /// `pleat.begin_rebuild` raises the epoch.
+  case rebuildRaisesEpoch
   /// `pleat.seize_projection` and `pleat.swap_generation` require the lease of the rebuild.
   case rebuildLease
   /// `pleat.swap_generation` compares both epochs, and both places.

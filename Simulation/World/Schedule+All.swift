@@ -99,6 +99,21 @@ extension Schedule {
         world.wait("ids are read back, and it goes on") { world.isFolded }
       }
     },
+    Schedule(
+      "a database that went back to before its first start, with its events already out, and a fold that comes late",
+      instances: 1
+    ) { world in
+      let empty = world.database.state
+      world.write(40)
+      world.wait("something is published") { world.isFolded && world.publishedCount > 4 }
+      world.expect(empty.live.isEmpty, "nothing was folded yet")
+      if let instance = world.instance("i0") { world.kill(instance.process) }
+      world.database.restart(awayFor: 100_000_000, with: empty)
+      // Meanwhile the other fold passes everything that is out.
+      for nth in 1...4 { world.before("takeover of right", of: "i0", nth: nth) { _ in world.nextFate = .requestLost } }
+      Instance.start("i0", in: world)
+      world.wait("everything is folded again") { world.isFolded }
+    },
     Schedule("an erasure before a restore") { world in
       world.write(20, of: "ann")
       world.write(10, of: "bob")
@@ -245,7 +260,7 @@ extension Schedule {
     world.write(20)
     world.wait("everything is folded") { world.isFolded }
     if let instance = world.instance("i0") { world.kill(instance.process) }
-    world.before("register", of: "i0") { _ in world.nextFate = .late }
+    world.before("register", of: "i0") { _ in (world.nextFate, world.nextDelay) = (.late, 5_000_000_000) }
     let again = Instance.start("i0", in: world)
     world.write(20)
     world.pass(seconds: 8)

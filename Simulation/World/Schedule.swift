@@ -2,25 +2,28 @@
 package struct Schedule: Sendable, CustomStringConvertible {
   package let name: String
   private let instances: Int
+  private let partitions: Int
   private let cacheBytes: Int
   private let steps: @Sendable (World) -> Void
 
   init(
-    _ name: String, instances: Int = 2, cacheBytes: Int = 600, _ steps: @escaping @Sendable (World) -> Void
+    _ name: String, instances: Int = 2, partitions: Int = 1, cacheBytes: Int = 600,
+    _ steps: @escaping @Sendable (World) -> Void
   ) {
-    (self.name, self.instances, self.cacheBytes, self.steps) = (name, instances, cacheBytes, steps)
+    (self.name, self.instances, self.partitions) = (name, instances, partitions)
+    (self.cacheBytes, self.steps) = (cacheBytes, steps)
   }
 
   package var description: String { name }
 
-  package static let all: [Schedule] = rebuilds + crashes + restores + topics + leases
+  package static let all: [Schedule] = rebuilds + crashes + restores + topics + leases + races
 
   /// Lives through it, waits until everything has caught up, and checks; returns what was wrong.
   package func violations(
     without removed: Set<Safeguard> = [], log: ((String) -> Void)? = nil
   ) -> [String] {
     var profile = Profile()
-    (profile.instances, profile.cacheBytes) = (instances, cacheBytes)
+    (profile.instances, profile.partitions, profile.cacheBytes) = (instances, partitions, cacheBytes)
     (profile.events, profile.leaps, profile.bad, profile.repeated) = (0, 0, 0, 0)
     (profile.latency, profile.leaseSeconds, profile.transactional) = (0.05, 2, 0)
     let world = World(seed: 1, profile: profile, without: removed, stacks: FiberStacks(), log: log)

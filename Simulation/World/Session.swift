@@ -1,7 +1,7 @@
 import Engine
 
 /// What a transaction locks: rows, by what they are the rows of.
-enum LockKey: Hashable {
+enum LockKey: Equatable {
   case instance(String)
   case lease(String)
   case partition(TopicPartition)
@@ -14,29 +14,14 @@ enum LockKey: Hashable {
   /// By first position.
   case segment(Int64)
   case letter(DatabaseState.LetterKey)
-
-  /// Few are locked at a time: whole strings would take longer to hash than to compare.
-  func hash(into hasher: inout Hasher) {
-    switch self {
-    case .instance(let name): hasher.combine(name.utf8.count)
-    case .lease(let name): hasher.combine(name.utf8.count &* 256 &+ Int(name.utf8.last ?? 0))
-    case .partition(let partition): hasher.combine(100 &+ Int(partition.partition))
-    case .journalHead: hasher.combine(200)
-    case .generation(let projection, let number): hasher.combine(300 &+ Int(number) &* 8 &+ projection.utf8.count)
-    case .relayCursor: hasher.combine(201)
-    case .erasures: hasher.combine(202)
-    case .erasure(let id): hasher.combine(id.utf8.count)
-    case .segment(let position): hasher.combine(position)
-    case .letter(let key): hasher.combine(key.offset)
-    }
-  }
 }
 
 /// A backend: one connection's side in the database, with the transaction that is open on it.
 ///
 /// What a transaction changes is kept here and happens at its commit; its locks keep others off meanwhile.
 final class Session {
-  unowned let database: Database
+  // Nothing of a world outlives it.
+  unowned(unsafe) let database: Database
   let owner: String
   let number: Int
   fileprivate(set) var isTerminated = false
@@ -50,9 +35,9 @@ final class Session {
   private var effects: [(inout DatabaseState) -> Void] = []
   private var onCommit: [() -> Void] = []
   /// Rows written by the open transaction, over those that are committed.
-  var overlay: [TableKey: [Int64: [UInt8]]] = [:]
+  var overlay = FewMap<TableKey, [Int64: [UInt8]]>()
   /// Where the open transaction has moved cursors to.
-  var places: [DatabaseState.GenerationKey: ProjectionPlace] = [:]
+  var places = FewMap<DatabaseState.GenerationKey, ProjectionPlace>()
   fileprivate var waitsFor: LockKey?
   fileprivate var waiter: Fiber?
 
@@ -75,7 +60,7 @@ final class Session {
     if locks.contains(key) { return }
     let since = scheduler.now
     var rounds = 0
-    while let holder = database.holders[key], holder !== self {
+    while let holder = database.holder(of: key), holder !== self {
       if scheduler.isEnding { throw .unavailable("the world has ended") }
       if database.wouldDeadlock(self, on: key) {
         world.violation("a deadlock over \(key)")
@@ -83,15 +68,17 @@ final class Session {
       }
       waitsFor = key
       waiter = scheduler.current
+      database.waiting += 1
       scheduler.wake(scheduler.current, at: scheduler.now + 1_000_000_000)
       scheduler.suspend()
+      database.waiting -= 1
       waitsFor = nil
       waiter = nil
       try requireAlive()
       guard scheduler.now - since >= 1_000_000_000 else { continue }
       rounds += 1
       if endsBlockers || scheduler.now - since > Database.idleInTransactionNanoseconds {
-        if let holder = database.holders[key] {
+        if let holder = database.holder(of: key) {
           world.count(.blockerEnded)
           world.trace("\(owner): ends the backend \(holder.number) of \(holder.owner), which holds \(key)")
           holder.terminate()
@@ -100,7 +87,7 @@ final class Session {
         throw .unavailable("no answer within a minute")
       }
     }
-    database.holders[key] = self
+    database.holders.append((key, self))
     locks.append(key)
   }
 
@@ -143,12 +130,12 @@ final class Session {
   /// All of it happens, here and now.
   func commit() {
     isInTransaction = false
+    if effects.isEmpty, onCommit.isEmpty { return rollBack() }
     let (effects, actions) = (self.effects, onCommit)
     forget()
     for effect in effects { effect(&database.state) }
     releaseLocks()
     for action in actions { action() }
-    if !effects.isEmpty { world.committed() }
   }
 
   func rollBack() {
@@ -158,19 +145,18 @@ final class Session {
   }
 
   private func forget() {
-    effects = []
-    onCommit = []
-    overlay = [:]
-    places = [:]
+    if !effects.isEmpty { effects = [] }
+    if !onCommit.isEmpty { onCommit = [] }
+    if !overlay.isEmpty { overlay = FewMap() }
+    if !places.isEmpty { places = FewMap() }
   }
 
   private func releaseLocks() {
+    if locks.isEmpty { return }
     let released = locks
     locks = []
-    for key in released {
-      database.holders[key] = nil
-      database.wakeWaiters(for: key)
-    }
+    database.holders.removeAll { $0.session === self }
+    for key in released { database.wakeWaiters(for: key) }
   }
 
   /// The connection is gone, or somebody ended the backend: what is open is rolled back.
@@ -188,10 +174,13 @@ final class Database {
   static let idleInTransactionNanoseconds: Int64 = 30_000_000_000
   static let lockAttempts = 60
 
-  unowned let world: World
+  unowned(unsafe) let world: World
   var state: DatabaseState
   fileprivate(set) var sessions: [Session] = []
-  fileprivate var holders: [LockKey: Session] = [:]
+  /// Who has which rows locked: few at a time.
+  fileprivate var holders: [(key: LockKey, session: Session)] = []
+  /// Sessions that wait for a lock.
+  fileprivate var waiting = 0
   private var sessionCount = 0
   /// Nothing answers until then.
   var awayUntil: Int64 = 0
@@ -229,18 +218,21 @@ final class Database {
     restoredAt = world.scheduler.now
   }
 
+  func holder(of key: LockKey) -> Session? { holders.first { $0.key == key }?.session }
+
   func wouldDeadlock(_ session: Session, on key: LockKey) -> Bool {
-    var next = holders[key]
+    var next = holder(of: key)
     /// More than there are sessions.
     for _ in 0..<1_000 {
       guard let holder = next else { return false }
       if holder === session { return true }
-      next = holder.waitsFor.flatMap { holders[$0] }
+      next = holder.waitsFor.flatMap { self.holder(of: $0) }
     }
     return false
   }
 
   func wakeWaiters(for key: LockKey) {
+    if waiting == 0 { return }
     for session in sessions where session.waitsFor == key {
       if let waiter = session.waiter { world.scheduler.wake(waiter, at: world.scheduler.now) }
     }

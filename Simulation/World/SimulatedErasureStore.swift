@@ -33,7 +33,7 @@ final class SimulatedErasureStore: ErasureStore {
   func segments(after position: Int64, limit: Int) throws(StoreError) -> [ErasableSegment] {
     try connection.call("erasable segments") { session throws(StoreError) in
       let journal = session.state.journal
-      let first = (session.state.segmentIndex(holding: position) ?? -1) + 1
+      let first = (session.state.journal.index(holding: position) ?? -1) + 1
       return journal[first...].prefix(limit).map {
         ErasableSegment(
           firstPosition: $0.firstPosition, count: $0.draft.count, payload: $0.draft.payload,
@@ -65,15 +65,6 @@ final class SimulatedErasureStore: ErasureStore {
       try session.eraseLetters(erasure, searchedTo: id, busySeconds: busySeconds, ids)
     }
   }
-
-  /// Nothing of the journal is dropped here.
-  func keptIdentities(after position: Int64, limit: Int) throws(StoreError)
-    -> [(firstPosition: Int64, identities: [UInt8])]
-  { [] }
-
-  func eraseKept(
-    _ erasure: String, busySeconds: Int32, _ identities: [(firstPosition: Int64, identities: [UInt8])]
-  ) throws(StoreError) {}
 
   func rewritten(_ erasure: String) throws(StoreError)
     -> [(firstPosition: Int64, payloadDigest: [UInt8], identitiesDigest: [UInt8])]

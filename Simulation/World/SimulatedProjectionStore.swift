@@ -39,12 +39,13 @@ final class SimulatedProjectionStore: ProjectionStore {
     // Few at once, so that worlds stay small.
     let limit = 4
     return try writer.call("segments") { session throws(StoreError) in
-      let first = session.state.segmentIndex(holding: position + 1) ?? 0
-      return session.state.journal[min(first, session.state.journal.count)...]
+      let journal = session.state.journal
+      return journal[(journal.index(holding: position + 1) ?? 0)...].lazy
         .filter { $0.lastPosition > position }.prefix(limit).map {
           StoredSegment(
             firstPosition: $0.firstPosition, count: $0.draft.count, partition: $0.draft.partition,
-            payload: $0.draft.payload, identities: $0.draft.identities, previousChain: $0.previousChain, chain: $0.chain)
+            payload: $0.draft.payload, identities: $0.draft.identities, previousChain: $0.previousChain, chain: $0.chain
+          )
         }
     }
   }

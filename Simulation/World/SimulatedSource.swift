@@ -17,7 +17,8 @@ final class SimulatedSource: Source {
 
   private let world: World
   private let process: Process
-  private var reading: [TopicPartition: Reading] = [:]
+  private var reading = FewMap<TopicPartition, Reading>()
+  private var checks = FewMap<TopicPartition, Int64>()
   var wake: (@Sendable () -> Void)?
 
   init(_ world: World, _ process: Process) { (self.world, self.process) = (world, process) }
@@ -95,7 +96,7 @@ final class SimulatedSource: Source {
   func poll(limit: Int, _ body: (SourceEvent) -> Void) throws(SourceError) -> Int {
     if process.isDead { throw .unavailable("the instance is dead") }
     var count = 0
-    for partition in reading.keys.sorted() {
+    for partition in reading.keys {
       guard var state = reading[partition], !state.isOutOfRange, count < limit else { continue }
       // Either what was fetched earlier is handed over, or something is fetched.
       if state.fetched.isEmpty, state.end == nil {
@@ -138,6 +139,8 @@ final class SimulatedSource: Source {
 
   func watermarks(_ partition: TopicPartition) throws(SourceError) -> (low: Int64, high: Int64) {
     let log = try log(partition)
+    // A check begins with these, and ends with the last fingerprint.
+    checks[partition] = world.scheduler.now
     return (log.low, log.high)
   }
   func cachedEnd(_ partition: TopicPartition) -> Int64? { world.broker.log(partition)?.high }
@@ -152,6 +155,7 @@ final class SimulatedSource: Source {
   }
   func lastFingerprint(_ partition: TopicPartition, before end: Int64) throws(SourceError) -> RecordFingerprint? {
     let log = try log(partition)
+    if let began = checks[partition] { world.noteCheck(partition, begunAt: began) }
     let lookBack: Int64 = 16
     let last = log.entries[..<log.index(from: end)].last { !$0.isMarker }
     guard let last, last.offset >= end - lookBack else { return nil }
@@ -177,5 +181,5 @@ final class SimulatedSource: Source {
   }
 
   func publish(offsets: [(TopicPartition, Int64)]) {}
-  func close() { reading = [:] }
+  func close() { reading = FewMap() }
 }

@@ -122,13 +122,11 @@ final class SimulatedOutboxStore: OutboxStore {
   }
   func entries(_ projection: String, after place: RelayPlace, limit: Int) throws(StoreError) -> [OutboxEntry] {
     try connection.call("entries") { session throws(StoreError) in
-      Array(
-        (session.state.outbox[projection]?.entries ?? []).lazy
-          .filter { ($0.position, $0.ordinal) > (place.position, place.ordinal) }.prefix(limit))
+      session.state.outbox[projection]?.entries(after: place, limit: limit) ?? []
     }
   }
   func journalHas(chain: [UInt8], at position: Int64) throws(StoreError) -> Bool {
-    try connection.call("journal has") { session throws(StoreError) in session.state.journalHas(position, chain) }
+    try connection.call("journal has") { session throws(StoreError) in session.state.journal.has(position, chain) }
   }
   func watermarks() throws(StoreError) -> [String: Timestamp?] {
     try connection.call("watermarks") { session throws(StoreError) in

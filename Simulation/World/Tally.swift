@@ -14,6 +14,8 @@ struct Tally: Projection {
   private let rules: Rules
   private let tally = RowCache(TallyLayout())
   private let seen = RowCache(SeenLayout())
+  /// The last row that an event which fans out has come to; nil where none is under way.
+  private var fannedTo: Int64?
 
   /// What a version of the fold does otherwise than another.
   struct Rules: Equatable {
@@ -84,18 +86,22 @@ struct Tally: Projection {
   func fansOut(_ index: Int, of batch: EventBatch) -> Bool { batch.events[index].type == .orgSettingsChanged }
 
   mutating func fanOut(_ index: Int, of batch: EventBatch, position: Int64, store: any RowStream) throws -> Bool {
-    var keys: [UInt64] = []
-    try store.rows("tally", []) { keys.append(UInt64($0.bigint() ?? 0)) }
-    for (number, key) in keys.enumerated() {
-      tally.update(RowKey(key)) {
+    var keys: [Int64] = []
+    try store.rows("tally", []) { row in
+      let key = row.bigint() ?? 0
+      if key > fannedTo ?? .min { keys.append(key) }
+    }
+    for key in keys.prefix(Self.pageRows) {
+      tally.update(RowKey(UInt64(key))) {
         $0.bonus += rules.bonus
         $0.position = position
       }
-      if number % 3 == 2 { try store.flush() }
     }
     try store.flush()
-    return false
+    fannedTo = keys.count > Self.pageRows ? keys[Self.pageRows - 1] : nil
+    return fannedTo != nil
   }
+  private static let pageRows = 3
 
   mutating func runRules(at turn: Turn, store: any RowStream) throws -> [DerivedEvent] {
     var derived: [DerivedEvent] = []

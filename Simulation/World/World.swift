@@ -36,8 +36,9 @@ package final class World {
   /// Partitions whose records were deleted, truncated or made anew: only there an alarm may be raised.
   private(set) var disturbed: [TopicPartition: Int64] = [:]
   private(set) var replacedAt: [TopicPartition: [Int64]] = [:]
+  /// When the last check of a partition began that found it to be what it was.
+  private(set) var checkedAt: [TopicPartition: Int64] = [:]
   private(set) var alarms = 0
-  private(set) var commits = 0
 
   package private(set) var violations: [String] = []
   private let log: ((String) -> Void)?
@@ -49,6 +50,10 @@ package final class World {
   var nextSlowness: Int64?
   /// Of the next call to the database: for schedules that are written out.
   var nextFate: Connection.Fate?
+  /// How much later happens what is late next, or how long the next slow reply takes: for schedules that are written out.
+  var nextDelay: Int64?
+  /// Slow replies that have come.
+  var slowReplies = 0
   /// Told of every call that a process makes, before it happens: for schedules that are written out.
   var onCall: ((Process, String) -> Void)?
 
@@ -125,6 +130,7 @@ package final class World {
     }
     let doubt = service == .database ? profile.databaseDoubt : profile.brokerDoubt
     guard doubt > 0, scheduler.random.chance(doubt) else { return .answered }
+    if service == .database, scheduler.random.chance(0.2) { return .replySlow }
     return scheduler.random.pick([.requestLost, .replyLost, .late])
   }
 
@@ -190,13 +196,13 @@ package final class World {
     if replaced { replacedAt[partition, default: []].append(scheduler.now) }
   }
 
+  func noteCheck(_ partition: TopicPartition, begunAt moment: Int64) { checkedAt[partition] = moment }
+
   func noteAlarm(_ partition: TopicPartition, _ reason: String) {
     alarms += 1
     count(.alarm)
     if disturbed[partition] == nil { violation("an alarm for nothing: \(partition): \(reason)") }
   }
-
-  func committed() { commits += 1 }
 
   /// The database goes back: what was relayed by then may have been derived by another version than what follows now.
   func noteRestore() {
@@ -205,6 +211,16 @@ package final class World {
       guard let place else { continue }
       let projection = String(decoding: entry.key, as: UTF8.self)
       relayedBefore[projection] = max(relayedBefore[projection] ?? 0, place.position)
+    }
+  }
+
+  /// What may be relayed already: also what stands in a transaction that is still open.
+  func relayedTo(_ projection: String) -> Int64 {
+    let entries = broker.log(SimulatedOutputLog.cursorTopic)?.entries ?? []
+    return entries.reduce(0) { greatest, entry in
+      guard !entry.isMarker, broker.ending(of: entry.transaction) != .aborted, entry.key == Array(projection.utf8)
+      else { return greatest }
+      return max(greatest, entry.value.withUnsafeBytes { CursorRecord.read($0) }?.position ?? 0)
     }
   }
 

@@ -1,0 +1,127 @@
+import Engine
+
+/// What needs two things to happen at once, and hardly does by itself.
+extension Schedule {
+  static let races: [Schedule] = [
+    lateReply, lateSwitch, writingRebuilder, overtakingErasure, extendedErasure, awaitedLetter,
+  ]
+
+  /// Of the instance that ingests and folds; the other one appends to the same positions meanwhile.
+  private static let lateReply = Schedule(
+    "the reply to an append that comes after a restore and a takeover", partitions: 2
+  ) { world in
+    for partition in world.inputs { world.write(10, to: partition) }
+    world.wait("everything is folded") { world.isFolded }
+    let owners = world.inputs.map { world.owner(of: LeaseResource.partition($0))?.name }
+    guard let folder = world.owner(of: LeaseResource.projection("left"))?.name,
+      let mine = owners.firstIndex(of: folder), let other = owners.indices.first(where: { $0 != mine })
+    else { return world.violation("each instance should have a partition") }
+    let backup = world.database.state
+    var replyAt: Int64 = 0
+    world.before("append", of: folder) { _ in
+      (world.nextFate, world.nextDelay) = (.replySlow, 1_900_000_000)
+      replyAt = world.scheduler.now + 1_900_000_000
+    }
+    // No turn flushes any of it before there is more.
+    world.write(5, to: world.inputs[mine], secondsApart: 0)
+    world.wait("it is appended") { world.database.state.head.position > backup.head.position }
+    world.pass(seconds: 0.05)
+    world.database.restart(awayFor: 50_000_000, with: backup)
+    // The other one notices by this that its connection is gone.
+    world.write(1, to: world.inputs[other], secondsApart: 0)
+    world.wait("the other one appends again") { world.database.state.head.position > backup.head.position }
+    let left = DatabaseState.GenerationKey(projection: "left", number: 1)
+    world.wait("it is folded") {
+      world.database.state.generations[left]?.place.position == world.database.state.head.position
+    }
+    // It appends just after the reply has come, before what came with that is flushed.
+    world.before("append", of: owners[other] ?? "") { _ in
+      world.nextSlowness = replyAt + 2_000_000 - world.scheduler.now
+    }
+    world.write(40, to: world.inputs[other], secondsApart: 0)
+    world.expect(world.scheduler.now < replyAt, "there is time left")
+    world.wait("the reply comes") { world.slowReplies == 1 }
+  }
+
+  private static let lateSwitch = Schedule("a switch that arrives when its rebuilder has begun again") { world in
+    world.write(40)
+    world.wait("everything is folded") { world.isFolded }
+    world.before("swap", of: "rebuild1") { _ in (world.nextFate, world.nextDelay) = (.late, 6_000_000_000) }
+    // So the live fold stays paused meanwhile.
+    world.before("return of the live fold", of: "rebuild1") { _ in world.nextFate = .requestLost }
+    world.before("seizure", of: "rebuild1", nth: 2) { world.stop($0, seconds: 6) }
+    let rebuilder = Rebuilder.start("left", in: world)
+    world.wait("it has begun again") { rebuilder.process.pausedUntil > 0 }
+    world.wait("it has switched") { rebuilder.rebuild.isDone }
+    world.expect(world.database.state.live["left"] == 2, "its generation is live")
+  }
+
+  private static let writingRebuilder = Schedule("a rebuilder that wakes up after its lease and writes") { world in
+    world.write(40)
+    world.wait("everything is folded") { world.isFolded }
+    // The first is the beginning of the rebuild itself.
+    world.before("begin", of: "rebuild1", nth: 2) { world.stop($0, seconds: 12) }
+    let first = Rebuilder.start("left", in: world)
+    world.wait("it sleeps") { first.process.pausedUntil > 0 }
+    world.pass(seconds: 4)
+    world.before("swap", of: "rebuild2") { world.stop($0, seconds: 20) }
+    let second = Rebuilder.start("left", in: world)
+    world.wait("another one has folded everything, and sleeps, too") { second.process.pausedUntil > 0 }
+    let refused = world.times(.swapRefused)
+    world.wait("the first one is refused") { world.times(.swapRefused) > refused }
+    world.wait("it rebuilds what is left") { first.rebuild.isDone }
+  }
+
+  private static let overtakingErasure = Schedule(
+    "an erasure that begins while a partition is taken over", instances: 1
+  ) { world in
+    world.write(20)
+    world.wait("everything is folded") { world.isFolded }
+    if let instance = world.instance("i0") { world.kill(instance.process) }
+    world.write(5, of: "ann")
+    var isStopped = false
+    // It has looked for erasures already.
+    world.before("takeover of \(world.inputs[0])", of: "i0") {
+      isStopped = true
+      world.stop($0, seconds: 1)
+    }
+    Instance.start("i0", in: world)
+    world.wait("it is about to take the partition over") { isStopped }
+    Forgetting.start("ann", in: world)
+    world.wait("ann is erased") { world.times(.erased) == 1 }
+    world.expect(world.times(.erasedOnArrival) > 0, "what is read of ann is erased")
+  }
+
+  private static let extendedErasure = Schedule("an erasure asked for again just before its event") { world in
+    world.write(10, of: "ann")
+    world.wait("everything is folded") { world.isFolded }
+    // Every end is reached, and the journal is searched.
+    world.before("append of an erasure", of: "forget1") { world.stop($0, seconds: 8) }
+    Forgetting.start("ann", in: world)
+    world.wait("its event is about to be appended") { (world.commands.last?.pausedUntil ?? 0) > 0 }
+    for name in ["i0", "i1"] { if let instance = world.instance(name) { world.kill(instance.process) } }
+    world.write(5, of: "ann")
+    let end = world.broker.log(world.inputs[0])?.high
+    Forgetting.start("ann", in: world)
+    world.wait("it reaches further, and the journal is searched again") {
+      world.database.state.erasures.values.contains { $0.isSearched && $0.record.ends.first?.offset == end }
+    }
+    world.pass(seconds: 8)
+    for name in ["i0", "i1"] { Instance.start(name, in: world) }
+    world.wait("ann is erased") { world.times(.erased) == 1 && world.isFolded }
+  }
+
+  private static let awaitedLetter = Schedule("a dead letter retried before an erasure has looked at it") { world in
+    world.write(10, of: "ann")
+    world.producers.writeBad(to: world.inputs[0], of: "ann")
+    world.wait("it is a dead letter") { !world.database.state.letters.isEmpty && world.isFolded }
+    // The journal is searched, the dead letters are not.
+    world.before("emptying of letters", of: "forget1") { world.stop($0, seconds: 5) }
+    Forgetting.start("ann", in: world)
+    world.wait("it is about to look") { (world.commands.last?.pausedUntil ?? 0) > 0 }
+    LetterRetry.start(in: world)
+    world.pass(seconds: 6)
+    world.wait("ann is erased") { world.times(.erased) == 1 && world.isFolded }
+    world.expect(world.times(.retried) == 0, "it is not journaled any more")
+  }
+}
