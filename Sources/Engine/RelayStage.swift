@@ -211,7 +211,8 @@ package final class RelayStage: Stage {
     // Asked before the outbox: what a projection writes on its way past the mark is seen below.
     let checked = projections.filter { run.places[$0]?.checkedUntil != nil }
     let watermarks = checked.isEmpty ? [:] : try store.watermarks()
-    // In a database that went back to before its first start there may be no row yet of what is folded later.
+    // In a database that went back to before its first start there may be no row yet of what is folded later; and the beginning is
+    // a place in every journal, which would not tell this one from that of a later backup.
     let areKnown = checked.allSatisfy { watermarks.keys.contains($0) }
     for projection in projections {
       let place = run.places[projection] ?? .beginning
@@ -220,7 +221,9 @@ package final class RelayStage: Stage {
       if let last = entries.last {
         moved[projection] = RelayPlace(
           position: last.position, ordinal: last.ordinal, chain: last.chain, checkedUntil: place.checkedUntil)
-      } else if let until = place.checkedUntil, areKnown, watermarks.values.allSatisfy({ ($0 ?? until) > until }) {
+      } else if let until = place.checkedUntil, areKnown, !place.chain.isEmpty,
+        watermarks.values.allSatisfy({ ($0 ?? until) > until })
+      {
         moved[projection]?.checkedUntil = nil
       }
       batch += entries
