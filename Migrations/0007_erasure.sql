@@ -222,8 +222,8 @@ END $$;
 COMMENT ON FUNCTION pleat.erase_letters IS 'Takes value and headers out of dead letters, and key and path where they hold the id.';
 
 CREATE FUNCTION pleat.append_erasure(
-  p_erasure uuid, p_is_requester boolean, p_time timestamptz, p_payload bytea, p_payload_digest bytea, p_identities bytea,
-  p_identities_digest bytea
+  p_erasure uuid, p_is_requester boolean, p_listed bytea, p_time timestamptz, p_payload bytea, p_payload_digest bytea,
+  p_identities bytea, p_identities_digest bytea
 ) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -242,6 +242,15 @@ BEGIN
   THEN
     RAISE EXCEPTION 'the erasure % is not done yet', p_erasure USING ERRCODE = 'PL001';
   END IF;
+  -- Somebody else who erases the same person, or another, may have rewritten more since.
+  IF p_listed IS DISTINCT FROM (
+    SELECT sha256(coalesce(
+      string_agg(int8send(e.first_position) || e.payload_digest || e.identities_digest, '' ORDER BY e.first_position), ''))
+    FROM pleat.erasure_segments s JOIN pleat.erased_segments e USING (first_position)
+    WHERE s.erasure = p_erasure)
+  THEN
+    RAISE EXCEPTION 'the erasure % has rewritten other segments than its event lists', p_erasure USING ERRCODE = 'PL001';
+  END IF;
   IF (SELECT h.position FROM pleat.journal_head h) = 0 THEN
     v_position := 0;
   ELSE
@@ -255,7 +264,7 @@ BEGIN
   RETURN v_position;
 END $$;
 COMMENT ON FUNCTION pleat.append_erasure IS
-  'Appends an erasure''s event once journal and dead letters are rewritten and every end reached (else PL001), and returns its position; 0 where there is nothing to take anybody out of.';
+  'Appends an erasure''s event once journal and dead letters are rewritten and every end reached, if it lists what is rewritten (else PL001), and returns its position; 0 where there is nothing to take anybody out of. p_listed is the SHA-256 of each listed segment''s first position (8 bytes, big-endian) and both digests, in order.';
 
 CREATE FUNCTION pleat.begin_retry(p_topic text, p_partition integer) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

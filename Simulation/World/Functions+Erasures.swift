@@ -147,7 +147,9 @@ extension Session {
   }
 
   /// `pleat.append_erasure`
-  func appendErasure(_ id: String, isRequester: Bool, _ event: SegmentDraft) throws(StoreError) -> Int64 {
+  func appendErasure(
+    _ id: String, isRequester: Bool, listed: [UInt8], _ event: SegmentDraft
+  ) throws(StoreError) -> Int64 {
     try lock(.erasure(id))
     guard let erasure = state.erasures[id] else { throw .refused("there is no erasure \(id)") }
     if let position = erasure.position { return position }
@@ -156,6 +158,13 @@ extension Session {
       isRequester || erasure.busyUntil <= database.clock,
       event.greatestTime <= state.head.greatestTime ?? event.greatestTime
     else { throw .lost("the erasure \(id) is not done yet") }
+    let segments = rewritten(id).map {
+      ErasedSegment(
+        firstPosition: $0.firstPosition, payloadDigest: $0.payloadDigest, identitiesDigest: $0.identitiesDigest)
+    }
+    guard listed == ErasedSegment.digest(segments) || !world.holds(.erasureListsAll) else {
+      throw .lost("the erasure \(id) has rewritten other segments than its event lists")
+    }
     var position: Int64 = 0
     if state.head.position > 0 { position = try appendSegments([event])[0].firstPosition }
     let at = position

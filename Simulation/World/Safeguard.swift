@@ -49,8 +49,8 @@ package enum Safeguard: String, CaseIterable, Sendable {
   case extensionIsKnown
   /// `pleat.rewrite_segments` compares what it replaces.
   case rewriteCompares
-  /// `pleat.append_erasure` requires that the journal is searched, and that every end is reached.
-  case erasureIsSearched, erasureReachesEnds
+  /// `pleat.append_erasure` requires that the journal is searched, that every end is reached, and that all that is rewritten is listed.
+  case erasureIsSearched, erasureReachesEnds, erasureListsAll
   /// `pleat.begin_retry` raises the partition's epoch.
   case retryRaisesEpoch
   /// `pleat.finish_retry` waits for erasures that have not looked at the letter, and deletes it with what it journals.

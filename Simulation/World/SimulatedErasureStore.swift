@@ -83,7 +83,7 @@ final class SimulatedErasureStore: ErasureStore {
   }
 
   func append(
-    _ erasure: String, isRequester: Bool, time: Timestamp, payload: [UInt8], identities: [UInt8]
+    _ erasure: String, isRequester: Bool, listed: [UInt8], time: Timestamp, payload: [UInt8], identities: [UInt8]
   ) throws(StoreError) -> Int64 {
     try connection.call("append of an erasure") { session throws(StoreError) in
       let number = session.state.erasures[erasure]?.number ?? 0
@@ -91,7 +91,7 @@ final class SimulatedErasureStore: ErasureStore {
         partition: World.ownTopic, incarnation: 0, count: 1, firstOffset: number, nextOffset: number + 1,
         leastTime: time, greatestTime: time, payload: payload, payloadDigest: SHA256.digest(of: payload),
         identities: identities, identitiesDigest: SHA256.digest(of: identities))
-      return try session.appendErasure(erasure, isRequester: isRequester, event)
+      return try session.appendErasure(erasure, isRequester: isRequester, listed: listed, event)
     }
   }
 

@@ -26,6 +26,16 @@ package struct ErasedSegment: Hashable, Sendable {
     return json
   }
 
+  /// Of a list: the database appends its event only if this is what is rewritten then.
+  package static func digest(_ segments: [Self]) -> [UInt8] {
+    var bytes: [UInt8] = []
+    for segment in segments {
+      withUnsafeBytes(of: segment.firstPosition.bigEndian) { bytes.append(contentsOf: $0) }
+      bytes += segment.payloadDigest + segment.identitiesDigest
+    }
+    return SHA256.digest(of: bytes)
+  }
+
   /// What the erasures among these events list, in their order; nothing of a list that is not one.
   package static func listed(in batch: EventBatch) -> [Self] {
     var found: [Self] = []

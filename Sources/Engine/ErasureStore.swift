@@ -136,9 +136,11 @@ package protocol ErasureStore: AnyObject {
   func lags(_ erasure: String) throws(StoreError) -> [ErasureLag]
   /// The position of the last event, and the greatest event time.
   func head() throws(StoreError) -> (position: Int64, greatestTime: Timestamp?)
-  /// Appends the event, which ends the erasure; `lost` while it is not done. Returns the position.
-  func append(_ erasure: String, isRequester: Bool, time: Timestamp, payload: [UInt8], identities: [UInt8])
-    throws(StoreError) -> Int64
+  /// Appends the event, which ends the erasure; `lost` while it is not done, and where something else is rewritten by now than what
+  /// it lists, of which `listed` is the digest (`ErasedSegment.digest`). Returns the position.
+  func append(
+    _ erasure: String, isRequester: Bool, listed: [UInt8], time: Timestamp, payload: [UInt8], identities: [UInt8]
+  ) throws(StoreError) -> Int64
   func reset()
 }
 
@@ -154,15 +156,16 @@ extension ErasureStore {
   /// Appends the event of an erasure that is done.
   package func appendEvent(of erasure: OpenErasure, isRequester: Bool) throws(StoreError) -> Int64 {
     let time = try head().greatestTime ?? Timestamp(microseconds: 0)
-    let json = ErasedSegment.list(
-      try rewritten(erasure.id).map {
-        ErasedSegment(
-          firstPosition: $0.firstPosition, payloadDigest: $0.payloadDigest, identitiesDigest: $0.identitiesDigest)
-      })
-    let batch = EventBatch.erasure(of: erasure.hash, at: time, offset: erasure.number, segments: json)
+    let segments = try rewritten(erasure.id).map {
+      ErasedSegment(
+        firstPosition: $0.firstPosition, payloadDigest: $0.payloadDigest, identitiesDigest: $0.identitiesDigest)
+    }
+    let batch = EventBatch.erasure(
+      of: erasure.hash, at: time, offset: erasure.number, segments: ErasedSegment.list(segments))
     let form = batch.encoded()
     return try append(
-      erasure.id, isRequester: isRequester, time: time, payload: form.payload, identities: form.identities)
+      erasure.id, isRequester: isRequester, listed: ErasedSegment.digest(segments), time: time, payload: form.payload,
+      identities: form.identities)
   }
 }
 

@@ -198,13 +198,13 @@ package final class PostgresErasureStore: ErasureStore {
   }
 
   package func append(
-    _ erasure: String, isRequester: Bool, time: Timestamp, payload: [UInt8], identities: [UInt8]
+    _ erasure: String, isRequester: Bool, listed: [UInt8], time: Timestamp, payload: [UInt8], identities: [UInt8]
   ) throws(StoreError) -> Int64 {
     let positions = try store.query(
-      "SELECT pleat.append_erasure($1::text::uuid, $2, $3, $4, $5, $6, $7)",
+      "SELECT pleat.append_erasure($1::text::uuid, $2, $3, $4, $5, $6, $7, $8)",
       [
-        .text(erasure), .bool(isRequester), .timestamptz(time), .bytea(payload), .bytea(SHA256.digest(of: payload)),
-        .bytea(identities), .bytea(SHA256.digest(of: identities)),
+        .text(erasure), .bool(isRequester), .bytea(listed), .timestamptz(time), .bytea(payload),
+        .bytea(SHA256.digest(of: payload)), .bytea(identities), .bytea(SHA256.digest(of: identities)),
       ]
     ).map { row in row.bigint() }
     guard let position = positions.first ?? nil else { throw .refused("an erasure ended without a position") }

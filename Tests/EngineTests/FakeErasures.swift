@@ -65,7 +65,9 @@ final class FakeErasures: ErasureStore {
   func head() throws(StoreError) -> (position: Int64, greatestTime: Timestamp?) {
     (segments.last.map { $0.firstPosition + Int64($0.count) - 1 } ?? 0, nil)
   }
-  func append(_ erasure: String, isRequester: Bool, time: Timestamp, payload: [UInt8], identities: [UInt8])
+  func append(
+    _ erasure: String, isRequester: Bool, listed: [UInt8], time: Timestamp, payload: [UInt8], identities: [UInt8]
+  )
     throws(StoreError) -> Int64
   {
     try update(erasure) { _ in }

@@ -107,6 +107,22 @@ struct ErasureStoreTests {
     try database.connect().execute("UPDATE pleat.erasures SET letters_until = 4")
     expectLost { _ = try append(asRequester: true) }
     try store.eraseLetters(id, searchedTo: 4, busySeconds: 0, [])
+    // Somebody else may have rewritten what the event does not list.
+    let digest = [UInt8](repeating: 7, count: 32)
+    try database.connect().execute(
+      """
+      INSERT INTO pleat.erased_segments
+        SELECT 1, d, d, d, d FROM decode(repeat('07', 32), 'hex') d;
+      INSERT INTO pleat.erasure_segments VALUES ('\(id)', 1)
+      """)
+    let one = ErasedSegment(firstPosition: 1, payloadDigest: digest, identitiesDigest: digest)
+    let now = try #require(try store.head().greatestTime)
+    for list in [[], [one, one]] {
+      expectLost {
+        _ = try store.append(
+          id, isRequester: true, listed: ErasedSegment.digest(list), time: now, payload: [1], identities: [1])
+      }
+    }
     #expect(try append(asRequester: true) == 31)
     #expect(try store.open().isEmpty)
     #expect(
@@ -116,7 +132,7 @@ struct ErasureStoreTests {
     let time = try #require(try store.head().greatestTime)
     #expect(try database.value("SELECT greatest_time = greatest_so_far FROM pleat.journal WHERE topic = ''") == "true")
     // By its id it is done; of the same person another may begin.
-    #expect(try store.append(id, isRequester: false, time: time, payload: [1], identities: [1]) == 31)
+    #expect(try store.append(id, isRequester: false, listed: [], time: time, payload: [1], identities: [1]) == 31)
     #expect(try store.begin(Self.record(1)) == id && store.open().isEmpty)
     #expect(try store.begin(Self.record(2)) == Self.record(2).id && store.open().count == 1)
   }
