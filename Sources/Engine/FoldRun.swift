@@ -419,7 +419,8 @@ extension [any Table] {
 
 extension Table {
   fileprivate var isWorthWritingAhead: Bool {
-    dirtyCount >= ProjectionSettings.writeAheadRows && changesPerRow < ProjectionSettings.writeAheadChanges
+    rowsStay && dirtyCount >= ProjectionSettings.writeAheadRows
+      && changesPerRow < ProjectionSettings.writeAheadChanges
   }
 }
 

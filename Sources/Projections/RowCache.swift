@@ -38,6 +38,7 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
   package var statements: TableStatements { layout.statements }
   package var dirtyCount: Int { dirty.count }
   package var behindCount: Int { behind.count }
+  package var rowsStay: Bool { layout.rowsStay }
   package var heldBytes: Int { layout.heldBytes(of: self) }
   fileprivate var bytes: Int { young.byteCount + old.byteCount }
 

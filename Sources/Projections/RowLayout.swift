@@ -39,6 +39,8 @@ package protocol RowLayout {
   func rulesNeed(_ row: Row, isWhole: Bool) -> Bool
   /// A hash of the key's columns, which outlives the names in it; nil where it is not worth while to know which keys are new.
   func lastingHash(_ key: RowKey) -> UInt64?
+  /// `Table.rowsStay`.
+  var rowsStay: Bool { get }
   /// The order of keys by the bytes of their columns.
   func precedes(_ a: RowKey, _ b: RowKey) -> Bool
 
@@ -59,4 +61,5 @@ package protocol RowLayout {
 extension RowLayout {
   package func rulesNeed(_ row: Row, isWhole: Bool) -> Bool { true }
   package func lastingHash(_ key: RowKey) -> UInt64? { nil }
+  package var rowsStay: Bool { true }
 }

@@ -31,6 +31,9 @@ package protocol Table: AnyObject {
   /// read and written again.
   var changesPerRow: Double { get }
 
+  /// Whether what came is there to stay. Where most rows go again before a flush, none is written ahead of it.
+  var rowsStay: Bool { get }
+
   /// Drops every row that is not changed.
   func shed()
 
@@ -44,6 +47,7 @@ package protocol Table: AnyObject {
 extension Table {
   package var heldBytes: Int { 0 }
   package var changesPerRow: Double { 1 }
+  package var rowsStay: Bool { true }
   package func shed() {}
   package func restrictToRules() {}
   package func restrictToWhole() {}

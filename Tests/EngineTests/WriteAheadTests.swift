@@ -43,6 +43,12 @@ struct WriteAheadTests {
     #expect(try look([WeighedTable("few", rows: rows - 1, bytes: 90, changes: 1)], .catchingUp).written == [])
   }
 
+  @Test("rows that go again before a flush are not written ahead of it")
+  func passing() throws {
+    let sessions = WeighedTable("sessions", rows: ProjectionSettings.writeAheadRows, bytes: 90, changes: 1, stay: false)
+    #expect(try look([sessions], .catchingUp).written == [])
+  }
+
   @Test("what is live is written by its flush alone")
   func live() throws {
     let cold = WeighedTable("cold", rows: ProjectionSettings.writeAheadRows, bytes: 90, changes: 1)
@@ -73,13 +79,14 @@ private final class WeighedTable: Table {
   let dirtyCount: Int
   let heldBytes: Int
   let changesPerRow: Double
+  let rowsStay: Bool
   private(set) var wasWritten = false
   private(set) var wasShed = false
 
-  init(_ name: String, rows: Int = 10, bytes: Int, changes: Double) {
+  init(_ name: String, rows: Int = 10, bytes: Int, changes: Double, stay: Bool = true) {
     statements = TableStatements(
       name: name, load: "", copy: "", createStage: "", copyToStage: "", update: "", version: nil)
-    (dirtyCount, heldBytes, changesPerRow) = (rows, bytes, changes)
+    (dirtyCount, heldBytes, changesPerRow, rowsStay) = (rows, bytes, changes, stay)
   }
 
   func assumeEmpty() {}

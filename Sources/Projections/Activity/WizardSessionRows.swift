@@ -29,6 +29,7 @@ struct WizardSessionLayout: RowLayout {
 
   /// The turn deletes stored rows by the time they are stored with; what was never stored may wait, and ends in memory.
   func rulesNeed(_ row: WizardSessionRow, isWhole: Bool) -> Bool { row.isStored }
+  var rowsStay: Bool { false }
 
   let statements = TableStatements(
     name: "wizard_sessions",
