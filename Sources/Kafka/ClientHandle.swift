@@ -72,13 +72,6 @@ final class ClientHandle {
 
   /// The cluster's id, as this client learned it on its first connection.
   func clusterID(timeoutMilliseconds: Int32) throws(KafkaError) -> String {
-    // Asking for the id alone makes no connection: a new client would wait until its own timer of a second does (2.0.2).
-    var metadata: UnsafePointer<rd_kafka_metadata>?
-    let code = rd_kafka_metadata(client, 0, nil, &metadata, timeoutMilliseconds)
-    guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
-      throw unreachable(KafkaError(code: code, doing: "The cluster's id"))
-    }
-    rd_kafka_metadata_destroy(metadata)
     guard let text = rd_kafka_clusterid(client, timeoutMilliseconds) else {
       throw unreachable(KafkaError(code: RD_KAFKA_RESP_ERR__TIMED_OUT, doing: "The cluster's id"))
     }
