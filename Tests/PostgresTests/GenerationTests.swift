@@ -111,6 +111,7 @@ struct GenerationTests {
     let next = try world.database.projection()
     #expect(try next.takeOver(instance: world.instance).generation == own.generation)
   }
+
   @Test("who begins to rebuild while another, whose lease has run out, switches gets in nobody's way: no deadlock")
   func beginDuringSwitch() throws {
     let world = try ProjectionStoreTests.World()
