@@ -97,6 +97,17 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     return nil
   }
 
+  /// A whole row that is in memory, or that the store is known not to have; nil for any other.
+  package func whole(_ key: RowKey) -> Row? {
+    let hash = key.mixed
+    for store in [young, old] {
+      let index = store.find(key, hash)
+      // Of a key that was touched since, `old` has an empty row.
+      if index >= 0 { return store.flags[index].contains(.known) ? store.rows[index] : nil }
+    }
+    return isNowhere(key) ? Row(isPartial: false) : nil
+  }
+
   /// The index of a row that was wanted and loaded.
   package func known(_ key: RowKey) -> Int {
     let index = find(key, key.mixed)

@@ -35,8 +35,8 @@ extension ProjectsProjection {
         change(
           batchNames.name(member.teamID, batch), batchNames.person(member.userID, batch), to: member.role, moment)
       case .predictionComputed: predict(batch.predictionsComputed[row], batch, moment)
-      case .orgSettingsChanged, .personErased:
-        precondition(!fansOut(index, of: batch), "an event that fans out is folded by fanOut")
+      case .orgSettingsChanged: settle(batch.orgSettingsChanges[row], batch, moment)
+      case .personErased: preconditionFailure("an event that fans out is folded by fanOut")
       case .other, .cacheHit, .cacheMiss, .errorOccurred:
         break
       }

@@ -32,8 +32,30 @@ extension ProjectsProjection {
     let event = batch.events[index]
     if event.type == .personErased { return true }
     if event.type != .orgSettingsChanged { return false }
-    let change = batch.orgSettingsChanges[Int(event.row)]
-    return change.learningEnabled != nil || change.dataSharingLevel != nil
+    return moves(Int(event.row), at: event.time, of: batch)
+  }
+
+  /// Whether a change of settings may let an organisation's projects share something else than before. Asked before the events that
+  /// precede it in the batch are folded, so the organisation's row says so only if none of them changes it.
+  private func moves(_ row: Int, at time: Timestamp, of batch: EventBatch) -> Bool {
+    let change = batch.orgSettingsChanges[row]
+    if !change.isOfSharing { return false }
+    if batch.orgSettingsChanges[..<row].contains(where: { $0.orgID == change.orgID && $0.isOfSharing }) { return true }
+    let key = RowKey(batch.strings.withBytes(change.orgID) { names.intern($0) })
+    guard let known = organisations.whole(key) else { return true }
+    var changed = known
+    // Of two changes at one time the later by position counts.
+    _ = changed.apply(change, at: Moment(time: time, position: .max))
+    return changed.limit != known.limit
+  }
+
+  /// Takes a change of settings that moves no project.
+  mutating func settle(_ change: OrgSettingsChange, _ batch: EventBatch, _ moment: Moment) {
+    if !change.isOfSharing { return }
+    let row = organisations.known(RowKey(batchNames.name(change.orgID, batch)))
+    let old = organisations[row].limit
+    if organisations[row].apply(change, at: moment) { organisations.markDirty(row) }
+    precondition(organisations[row].limit == old, "a change of settings that moves projects is folded by fanOut")
   }
 
   package mutating func fanOut(_ index: Int, of batch: EventBatch, position: Int64, store: any RowStream) throws -> Bool
@@ -120,4 +142,9 @@ extension ProjectsProjection {
     organisations.settle()
     return organisations.known(key)
   }
+}
+
+extension OrgSettingsChange {
+  /// Whether it says anything of what may be shared.
+  var isOfSharing: Bool { learningEnabled != nil || dataSharingLevel != nil }
 }

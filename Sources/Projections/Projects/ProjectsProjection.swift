@@ -140,6 +140,9 @@ package struct ProjectsProjection: Projection {
       case .teamMemberAdded, .teamMemberRemoved:
         let change = batch.membershipChanges[row]
         if memberships.want(membership(change.teamID, change.userID, batch)) == nil { wants = true }
+      case .orgSettingsChanged:
+        let change = batch.orgSettingsChanges[row]
+        if change.isOfSharing, organisations.want(RowKey(batchNames.name(change.orgID, batch))) == nil { wants = true }
       default:
         break
       }
