@@ -31,24 +31,24 @@ COMMENT ON VIEW pleat.activity_now IS 'Where the views of the projection activit
 -- turn is looked up, if it has one. T_current stays a table that the planner can join, look up by key, or read in order; and
 -- which of both branches a row needs is a filter that costs nothing to fail. Positions are greater than 0: what stands beside
 -- that is never evaluated, but volatile, and keeps the planner from caching the branches by all that they read of a row. What
--- never changes (a technology's category, a stack's names) is T_current's.
+-- never changes (a technology's category, a stack's names) is T_current's. Of days and hours behind what was journaled by then (the
+-- watermark lags 5 minutes behind that) there is no version to look for.
 
 CREATE VIEW pleat.technologies_seen AS
-SELECT c.technology, c.category, x.projects, x.selections, x.first_seen, x.last_seen, x.position
+SELECT c.technology, c.category, CASE WHEN v.position IS NULL THEN c.projects ELSE v.projects END AS projects,
+  CASE WHEN v.position IS NULL THEN c.selections ELSE v.selections END AS selections,
+  CASE WHEN v.position IS NULL THEN c.first_seen ELSE v.first_seen END AS first_seen,
+  CASE WHEN v.position IS NULL THEN c.last_seen ELSE v.last_seen END AS last_seen, coalesce(v.position, c.position) AS position
 FROM pleat.technologies_current c
-CROSS JOIN LATERAL (
-  SELECT c.projects, c.selections, c.first_seen, c.last_seen, c.position
-  WHERE c.position < (SELECT s.before FROM pleat.seen('projects') s)
-  UNION ALL
-  (SELECT v.projects, v.selections, v.first_seen, v.last_seen, v.position
-  FROM pleat.technologies v
+LEFT JOIN LATERAL (
+  SELECT * FROM pleat.technologies v
   WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
     AND v.generation = c.generation AND v.technology = c.technology
     AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
-  ORDER BY v.position DESC LIMIT 1)
-) x
+  ORDER BY v.position DESC LIMIT 1
+) v ON v.position > 0 OR clock_timestamp() IS NULL
 WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
-  AND (x.position > 0 OR clock_timestamp() IS NULL);
+  AND (c.position < (SELECT s.before FROM pleat.seen('projects') s) OR v.position IS NOT NULL);
 COMMENT ON VIEW pleat.technologies_seen IS 'technologies as the setting pleat.as_of shows it.';
 
 CREATE VIEW pleat.technology_usage_seen AS
@@ -61,6 +61,7 @@ CROSS JOIN LATERAL (
   (SELECT v.projects, v.selections, v.successes, v.failures, v.people, v.people_taken_out, v.position
   FROM pleat.technology_usage v
   WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+    AND c.day <= (SELECT s.today + 1 FROM pleat.seen('projects') s)
     AND v.generation = c.generation AND v.technology = c.technology AND v.day = c.day
     AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
   ORDER BY v.position DESC LIMIT 1)
@@ -79,6 +80,7 @@ CROSS JOIN LATERAL (
   (SELECT v.projects, v.successes, v.failures, v.position
   FROM pleat.project_days v
   WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+    AND c.day <= (SELECT s.today + 1 FROM pleat.seen('projects') s)
     AND v.generation = c.generation AND v.day = c.day
     AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
   ORDER BY v.position DESC LIMIT 1)
@@ -176,6 +178,7 @@ CROSS JOIN LATERAL (
       v.counts, v.estimate, v.position
   FROM pleat.team_activity v
   WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+    AND c.day <= (SELECT s.today + 1 FROM pleat.seen('projects') s)
     AND v.generation = c.generation AND v.team_id = c.team_id AND v.day = c.day
     AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
   ORDER BY v.position DESC LIMIT 1)
@@ -215,6 +218,7 @@ CROSS JOIN LATERAL (
       v.fallbacks, v.buckets, v.bucket_ranks, v.position
   FROM pleat.model_metrics v
   WHERE c.position >= (SELECT s.turn FROM pleat.seen('models') s)
+    AND c.hour <= (SELECT s.watermark + interval '5 minutes' FROM pleat.seen('models') s)
     AND v.generation = c.generation AND v.model_name = c.model_name AND v.task_type = c.task_type AND v.complexity_level = c.complexity_level AND v.hour = c.hour
     AND v.position <= (SELECT s.turn FROM pleat.seen('models') s)
   ORDER BY v.position DESC LIMIT 1)
@@ -236,6 +240,7 @@ CROSS JOIN LATERAL (
       v.fallbacks, v.buckets, v.bucket_ranks, v.position
   FROM pleat.model_days v
   WHERE c.position >= (SELECT s.turn FROM pleat.seen('models') s)
+    AND c.day <= (SELECT s.today + 1 FROM pleat.seen('models') s)
     AND v.generation = c.generation AND v.model_name = c.model_name AND v.task_type = c.task_type AND v.day = c.day
     AND v.position <= (SELECT s.turn FROM pleat.seen('models') s)
   ORDER BY v.position DESC LIMIT 1)
@@ -254,6 +259,7 @@ CROSS JOIN LATERAL (
   (SELECT v.completions, v.sessions, v.duration_buckets, v.duration_ranks, v.position
   FROM pleat.wizard_activity v
   WHERE c.position >= (SELECT s.turn FROM pleat.seen('activity') s)
+    AND c.hour <= (SELECT s.watermark + interval '5 minutes' FROM pleat.seen('activity') s)
     AND v.generation = c.generation AND v.step = c.step AND v.hour = c.hour
     AND v.position <= (SELECT s.turn FROM pleat.seen('activity') s)
   ORDER BY v.position DESC LIMIT 1)
@@ -272,6 +278,7 @@ CROSS JOIN LATERAL (
   (SELECT v.hits, v.misses, v.tokens_saved, v.cost_saved_nanodollars, v.position
   FROM pleat.cache_stats v
   WHERE c.position >= (SELECT s.turn FROM pleat.seen('activity') s)
+    AND c.day <= (SELECT s.today + 1 FROM pleat.seen('activity') s)
     AND v.generation = c.generation AND v.cache = c.cache AND v.day = c.day
     AND v.position <= (SELECT s.turn FROM pleat.seen('activity') s)
   ORDER BY v.position DESC LIMIT 1)
@@ -290,6 +297,7 @@ CROSS JOIN LATERAL (
   (SELECT v.occurrences, v.position
   FROM pleat.errors v
   WHERE c.position >= (SELECT s.turn FROM pleat.seen('activity') s)
+    AND c.hour <= (SELECT s.watermark + interval '5 minutes' FROM pleat.seen('activity') s)
     AND v.generation = c.generation AND v.component = c.component AND v.severity = c.severity AND v.hour = c.hour
     AND v.position <= (SELECT s.turn FROM pleat.seen('activity') s)
   ORDER BY v.position DESC LIMIT 1)
@@ -473,20 +481,20 @@ SELECT technology AS technology_name, category, usage_count, people, outcomes,
   first_seen, watermark AS aggregated_at, people_taken_out
 FROM (
   SELECT t.technology, t.category, t.first_seen, n.watermark, w.whole, w.previous_whole, u.usage_count,
-    u.previous_usage_count, u.successes, u.outcomes, u.people_taken_out, p.people
+    u.previous_usage_count, u.successes, u.successes + u.failures AS outcomes, u.people_taken_out, p.people
   FROM pleat.projects_now n
   CROSS JOIN pleat.project_windows w
   CROSS JOIN pleat.technologies_seen t
   CROSS JOIN LATERAL (
-    SELECT pleat.total(d.projects) FILTER (WHERE d.day > n.today - 30) AS usage_count,
-      pleat.total(d.projects) FILTER (WHERE d.day <= n.today - 30) AS previous_usage_count,
-      pleat.total(d.successes) FILTER (WHERE d.day > n.today - 30) AS successes,
-      pleat.total(d.successes + d.failures) FILTER (WHERE d.day > n.today - 30) AS outcomes,
-      pleat.total(d.people_taken_out) FILTER (WHERE d.day > n.today - 30) AS people_taken_out,
-      count(*) FILTER (WHERE d.day > n.today - 30 AND d.people > 0) AS days_with_people,
-      coalesce(max(d.people) FILTER (WHERE d.day > n.today - 30), 0) AS most_people
+    SELECT pleat.total(d.projects) FILTER (WHERE d.in_current) AS usage_count,
+      pleat.total(d.projects) FILTER (WHERE NOT d.in_current) AS previous_usage_count,
+      pleat.total(d.successes) FILTER (WHERE d.in_current) AS successes,
+      pleat.total(d.failures) FILTER (WHERE d.in_current) AS failures,
+      pleat.total(d.people_taken_out) FILTER (WHERE d.in_current) AS people_taken_out,
+      count(*) FILTER (WHERE d.in_current AND d.people > 0) AS days_with_people,
+      coalesce(max(d.people) FILTER (WHERE d.in_current), 0) AS most_people
     FROM (
-      SELECT d.day, CASE WHEN (d.v).position IS NULL THEN d.projects ELSE (d.v).projects END AS projects,
+      SELECT d.day > n.today - 30 AS in_current, CASE WHEN (d.v).position IS NULL THEN d.projects ELSE (d.v).projects END AS projects,
         CASE WHEN (d.v).position IS NULL THEN d.successes ELSE (d.v).successes END AS successes,
         CASE WHEN (d.v).position IS NULL THEN d.failures ELSE (d.v).failures END AS failures,
         CASE WHEN (d.v).position IS NULL THEN d.people ELSE (d.v).people END AS people,
@@ -680,12 +688,12 @@ FROM pleat.technology_pairs_rows
 WHERE pleat.as_of_is_readable();
 
 -- An entry of the list has to pass the threshold, too, before the ten are taken. Each is an object with the columns of the
--- subquery, in whose order they come.
+-- subquery, in whose order they come. to_jsonb of an array takes less than jsonb_agg, which looks the row's type up for each row.
 CREATE VIEW insights.domain_patterns WITH (security_barrier) AS
 SELECT d.domain, d.sample_size, d.people, l.popular_stacks, d.average_languages_count, d.success_metrics
 FROM pleat.domain_patterns_rows d
 CROSS JOIN LATERAL (
-  SELECT coalesce(jsonb_agg(s), '[]') AS popular_stacks
+  SELECT coalesce(to_jsonb(array_agg(s)), '[]') AS popular_stacks
   FROM (
     SELECT t.technologies, t.usage_count, pleat.share(t.successes, t.successes + t.failures) AS success_rate
     FROM (
@@ -708,7 +716,7 @@ CREATE VIEW pleat_unmasked.domain_patterns AS
 SELECT d.domain, d.sample_size, d.people, l.popular_stacks, d.average_languages_count, d.success_metrics
 FROM pleat.domain_patterns_rows d
 CROSS JOIN LATERAL (
-  SELECT coalesce(jsonb_agg(s), '[]') AS popular_stacks
+  SELECT coalesce(to_jsonb(array_agg(s)), '[]') AS popular_stacks
   FROM (
     SELECT t.technologies, t.usage_count, pleat.share(t.successes, t.successes + t.failures) AS success_rate
     FROM (
