@@ -2,12 +2,11 @@
 package final class JournalFold {
   private let run: FoldRun
   private let now: () -> Instant
-  private var walk: JournalWalk
+  private var journal: any JournalBatches
 
   /// `now` bounds how long a transaction stays open, and nothing else.
-  package init(_ run: FoldRun, _ store: any FoldStore, now: @escaping () -> Instant) {
-    (self.run, self.now) = (run, now)
-    walk = JournalWalk(store)
+  package init(_ run: FoldRun, _ journal: any JournalBatches, now: @escaping () -> Instant) {
+    (self.run, self.journal, self.now) = (run, journal, now)
   }
 
   /// Everything up to it is folded and written.
@@ -16,7 +15,7 @@ package final class JournalFold {
   /// Folds up to and with the position, and writes it all; `onStep` is told from time to time how far it is.
   package func fold(through position: Int64, _ onStep: (Int64) throws -> Void) throws {
     while run.place.position < position {
-      guard let batch = try walk.batch(after: run.place.position) else {
+      guard let batch = try journal.batch(after: run.place.position) else {
         throw StoreError.refused("the journal ends at position \(run.place.position), and not at \(position)")
       }
       let moment = now()

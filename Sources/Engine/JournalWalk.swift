@@ -1,7 +1,7 @@
 import Events
 
 /// Reads the journal in its order, some megabytes at a time.
-package struct JournalWalk {
+package struct JournalWalk: JournalBatches {
   private let store: any FoldStore
   private var batch: JournalBatch?
   /// Read and not unpacked yet, in order.

@@ -22,37 +22,7 @@ extension PostgresProjectionStore {
     }
   }
 
-  package func write(_ changes: [TableChanges]) throws(StoreError) {
-    var updates: [TableChanges] = []
-    for change in changes {
-      if change.inserts.count > 0 {
-        try store.useTransaction { (connection) throws(PostgresError) in
-          try connection.copyIn(change.statements.copy, change.inserts)
-        }
-      }
-      if change.updates.count > 0 {
-        try stage(change)
-        updates.append(change)
-      }
-    }
-    if updates.isEmpty { return }
-    let results = try store.useTransaction { (connection) throws(PostgresError) in
-      try connection.pipeline(updates.map { ($0.statements.update, []) }, seconds: Connection.longReplySeconds)
-    }
-    for (change, result) in zip(updates, results) where result.affectedRows != change.updates.count {
-      store.reset()
-      throw .refused(
-        "\(result.affectedRows) of \(change.updates.count) changed rows are in \(change.statements.name)_current")
-    }
-  }
-
-  private func stage(_ change: TableChanges) throws(StoreError) {
-    let statements = change.statements
-    try store.prepareStage(statements, rows: change.updates.count)
-    try store.useTransaction { (connection) throws(PostgresError) in
-      try connection.copyIn(statements.copyToStage, change.updates)
-    }
-  }
+  package func write(_ changes: [TableChanges]) throws(StoreError) { try store.write(changes) }
 
   package func makeVersions(_ tables: [TableStatements], at turn: Turn, since lastTurn: Int64) throws(StoreError) {
     var statements: [(sql: String, values: [SQLValue])] = tables.compactMap(\.version).map {

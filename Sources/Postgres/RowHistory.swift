@@ -47,14 +47,21 @@ package final class RowHistory {
     package init(rows: [Row] = [], next: Int64? = nil) { (self.rows, self.next) = (rows, next) }
   }
 
-  /// What all newest states together hold, but for what says nothing of a number.
+  /// What newest states together hold, but for what says nothing of a number: how many they are, and a sum of a hash of each.
   package struct Sum: Hashable, Sendable {
-    package var count: Int64
-    /// Of a hash of each.
-    package var hashes: String
+    private var count: Int64 = 0
+    private var hashes: UInt64 = 0
+
+    /// - Parameter row: its fields, each behind its length.
+    mutating func add(_ row: [UInt8]) {
+      count += 1
+      hashes &+= row.withUnsafeBufferPointer { sipHash24(HashKey(k0: 0, k1: 0), $0) }
+    }
   }
 
   private let connection: StoreConnection
+  /// Of tables, by name.
+  private var known: [String: [Column]] = [:]
   private var generation: Int32 = 0
   private let projection: String
 
@@ -100,10 +107,22 @@ package final class RowHistory {
   }
 
   private func columns(_ table: String) throws(StoreError) -> [Column] {
-    try connection.query(Self.columns, [.text(table)]).map { row in
+    if let columns = known[table] { return columns }
+    let columns = try connection.query(Self.columns, [.text(table)]).map { row in
       Column(
         name: row.text() ?? "", type: row.text() ?? "", oid: UInt32(row.bigint() ?? 0), isKey: row.bool() ?? false)
     }
+    known[table] = columns
+    return columns
+  }
+
+  /// The columns of a table's newest rows, as they are copied.
+  package func copiedColumns(_ statements: TableStatements) throws(StoreError) -> CopiedColumns {
+    let columns = try columns(statements.name + "_current")
+    let copied = statements.copiedColumns
+    return CopiedColumns(
+      statements, names: copied.isEmpty ? columns.map(\.name) : copied,
+      keys: Set(columns.filter(\.isKey).map(\.name)))
   }
 
   /// The value of a column as somebody typed it, in binary form. Lists of names are typed as JSON arrays.
@@ -138,21 +157,22 @@ package final class RowHistory {
       }
       binary.append((name, try value(text, column)))
     }
-    let copied = statements.copiedColumns
-    return WatchedRows(
-      statements.name, values: binary, columns: copied.isEmpty ? columns.map(\.name) : copied,
-      keys: Set(columns.filter(\.isKey).map(\.name)))
+    return WatchedRows(try copiedColumns(statements), values: binary)
   }
 
   /// A noticed key as PostgreSQL writes it, in the table's order.
-  package func key(_ fields: [[UInt8]], of watched: WatchedRows) throws(StoreError) -> [RowDifference.Pair] {
+  package func key(_ fields: [UInt8], of watched: WatchedRows) throws(StoreError) -> [RowDifference.Pair] {
     let columns = try columns(watched.table + "_current")
+    var values: [String: [UInt8]] = [:]
+    var reader = CopiedRows(CopiedRows.one(fields, count: watched.keyColumns.count))
+    _ = reader.next()
+    for (index, name) in watched.keyColumns.enumerated() { values[name] = reader.value(index).map { Array($0) } }
     var pairs: [RowDifference.Pair] = []
     for column in columns {
-      guard let index = watched.keyColumns.firstIndex(of: column.name) else { continue }
+      guard let bytes = values[column.name] else { continue }
       // Unprepared: the parameter is of another type each time.
       let result = try connection.use { (connection) throws(PostgresError) in
-        try connection.queryUnprepared("SELECT ($1)::text", [SQLValue(oid: column.oid, bytes: fields[index])])
+        try connection.queryUnprepared("SELECT ($1)::text", [SQLValue(oid: column.oid, bytes: bytes)])
       }
       pairs.append(RowDifference.Pair(column: column.name, value: result.map { $0.text() ?? "" }.first ?? ""))
     }
@@ -212,13 +232,21 @@ package final class RowHistory {
     }
   }
 
-  /// What the newest states hold; with a store, as a fold into its temporary tables has left them.
-  package func sum(_ watched: WatchedRows, in store: TemporaryFoldStore? = nil) throws(StoreError) -> Sum {
+  /// What the newest states hold, in the snapshot: as they are copied, so that `WatchedRows.sum` of a fold is the same.
+  package func sum(_ watched: WatchedRows) throws -> Sum {
     let asked = try ask(watched)
-    let sums = try (store?.connection ?? connection).query(
-      asked.sum(in: store == nil ? "pleat" : "pg_temp"), asked.values, seconds: Connection.longReplySeconds
-    ).map { row in Sum(count: row.bigint() ?? 0, hashes: row.text() ?? "") }
-    guard let sum = sums.first else { throw .refused("a sum of \(watched.table) has no row") }
+    let list = watched.toldColumns.map { "x.\"\($0)\"" }.joined(separator: ", ")
+    let sql = "SELECT \(list) FROM pleat.\"\(asked.table)_current\" x WHERE \(asked.conditions)"
+    var sum = Sum()
+    try connection.stream(sql, asked.values) { row in
+      var bytes: [UInt8] = []
+      for _ in watched.toldColumns {
+        let field = row.field()
+        withUnsafeBytes(of: Int32(field?.count ?? -1).bigEndian) { bytes.append(contentsOf: $0) }
+        if let field { bytes.append(contentsOf: field) }
+      }
+      sum.add(bytes)
+    }
     return sum
   }
 
@@ -274,14 +302,6 @@ package final class RowHistory {
       FROM pleat."\(table)" x WHERE \(conditions) AND x.position < $\(values.count + 1)
       ORDER BY \(keyList), x.position DESC
       """
-    }
-
-    func sum(in schema: String) -> String {
-      let told = columns.filter { !WatchedRows.silent.contains($0.name) }.map { "x.\"\($0.name)\"" }
-      return """
-        SELECT count(*), coalesce(sum(hashtextextended(ROW(\(told.joined(separator: ", ")))::text, 0)::numeric), 0)::text
-        FROM \(schema)."\(table)_current" x WHERE \(conditions)
-        """
     }
 
     func version(_ row: inout RowReader) -> (key: [RowDifference.Pair], version: Version) {

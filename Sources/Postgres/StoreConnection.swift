@@ -22,10 +22,8 @@ final class StoreConnection {
     var isInterrupted = false
   }
   private let socket = Mutex(Socket())
-  /// The temporary tables of this connection, with the rows written to each since it was last truncated.
-  private var stages: [String: Int] = [:]
-  /// Deleted rows stay in the stage's pages: beyond so many it is truncated, which costs more than a few deletes.
-  private static let stageRows = 5_000
+  /// What the temporary tables of this connection hold.
+  var stages: [String: StageContent] = [:]
 
   init(_ target: ConnectionTarget, profile: SessionProfile = .standard, onNotice: @escaping (String) -> Void) {
     (self.target, self.profile, self.onNotice) = (target, profile, onNotice)
@@ -36,21 +34,6 @@ final class StoreConnection {
     socket.withLock { $0.descriptor = -1 }
     connection = nil
     stages = [:]
-  }
-
-  /// Makes a table's stage ready for `rows` rows: there, and empty. Truncating every stage at every commit, as `ON COMMIT` would,
-  /// costs milliseconds a flush.
-  func prepareStage(_ statements: TableStatements, rows: Int) throws(StoreError) {
-    let written = stages[statements.name]
-    stages[statements.name] = (written ?? 0) + rows
-    guard let written else {
-      return try useTransaction { (connection) throws(PostgresError) in try connection.execute(statements.createStage) }
-    }
-    let isFull = written > Self.stageRows
-    if isFull { stages[statements.name] = rows }
-    try useTransaction { (connection) throws(PostgresError) in
-      try connection.execute(isFull ? statements.truncateStage : statements.emptyStage)
-    }
   }
 
   /// Runs `body` with the connection, and drops it where it is broken or left inside of a transaction by an error.

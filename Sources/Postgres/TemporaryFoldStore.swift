@@ -5,8 +5,8 @@ package import Projections
 /// A generation in temporary tables of one session, for whoever folds the journal to look at what comes out: nothing that others
 /// see is touched, PostgreSQL keeps on disk what memory does not hold, and the session's end leaves nothing.
 ///
-/// The tables are made like the projection's own, with its indexes. There is one connection: a flush is done when it returns.
-/// When the connection breaks everything is gone, and the fold must begin again.
+/// The tables are made like the projection's own, with its indexes. There is one connection: what is read waits until what is written in
+/// the background is there. When the connection breaks everything is gone, and the fold must begin again.
 package final class TemporaryFoldStore: FoldStore {
   private let source: PostgresProjectionStore
   private let projection: String
@@ -14,15 +14,12 @@ package final class TemporaryFoldStore: FoldStore {
   private var names = TemporaryNames([])
   private var mapped: [String: TableStatements] = [:]
   private var texts: [String: String] = [:]
+  private let worker = BackgroundWorker()
+  /// The outcome of what ran in the background; written by the worker before it is done.
   private var outcome: Result<Void, StoreError>?
+  private var isAtWork = false
   private var generation: Int32 = 0
   private var isOpen = false
-  /// Transactions of the fold stay open until `seal` or `rollback` says what becomes of them all.
-  package var holdsTransactions = false
-
-  /// Called with the changes of each transaction before they are written.
-  package var onChanges: (([TableChanges]) -> Void)?
-
   /// `source` reads the journal.
   package init(_ target: ConnectionTarget, reading source: PostgresProjectionStore) {
     self.source = source
@@ -31,6 +28,9 @@ package final class TemporaryFoldStore: FoldStore {
   }
 
   // MARK: - Tables
+
+  /// Memory of the backend for the tables, as the daemon's backends have `shared_buffers`.
+  private static let temporaryBuffers = "128MB"
 
   /// Everything of the projection that a fold changes: its tables, its cursor, its turns, its outbox.
   private static let tables = """
@@ -52,6 +52,8 @@ package final class TemporaryFoldStore: FoldStore {
   /// Makes the tables, empty, and the cursor of this generation at the journal's beginning; returns the names of the projection's
   /// tables.
   package func prepare(_ live: LiveGeneration) throws(StoreError) -> [String] {
+    // Of the backend; what does not fit is written to files, and read again.
+    _ = try connection.query("SELECT set_config('temp_buffers', $1, false)", [.text(Self.temporaryBuffers)])
     let tables = try connection.query(Self.tables, [.text(projection)]).map { $0.text() ?? "" }
     let functions = try connection.query(Self.functions, [.texts(tables)])
       .map { (name: $0.text() ?? "", definition: $0.text() ?? "") }
@@ -109,6 +111,9 @@ package final class TemporaryFoldStore: FoldStore {
   package func load(_ statements: TableStatements, keys: KeyColumns, _ body: (inout RowReader) -> Void)
     throws(StoreError)
   {
+    worker.wait()
+    // The connection that a failed write leaves behind has no such tables.
+    if isAtWork, case .failure(let error) = outcome { throw error }
     let result = try connection.query(
       temporary(statements).load, [.int(generation)] + keys.arrays.map { SQLValue.array($0) })
     result.eachRow { (row: inout RowReader) in body(&row) }
@@ -139,26 +144,8 @@ package final class TemporaryFoldStore: FoldStore {
   }
 
   package func write(_ changes: [TableChanges]) throws(StoreError) {
-    onChanges?(changes)
-    for change in changes {
-      let statements = temporary(change.statements)
-      if change.inserts.count > 0 {
-        try connection.useTransaction { (connection) throws(PostgresError) in
-          try connection.copyIn(statements.copy, change.inserts)
-        }
-      }
-      guard change.updates.count > 0 else { continue }
-      try connection.prepareStage(statements, rows: change.updates.count)
-      let updated = try connection.useTransaction { (connection) throws(PostgresError) in
-        try connection.copyIn(statements.copyToStage, change.updates)
-        return try connection.query(statements.update, [], seconds: Connection.longReplySeconds)
-      }
-      guard updated.affectedRows == change.updates.count else {
-        throw .refused(
-          "\(updated.affectedRows) of \(change.updates.count) changed rows are in the copy of \(statements.name)_current"
-        )
-      }
-    }
+    try connection.write(
+      changes.map { TableChanges(statements: temporary($0.statements), inserts: $0.inserts, updates: $0.updates) })
   }
 
   package func makeVersions(_ tables: [TableStatements], at turn: Turn, since lastTurn: Int64) throws(StoreError) {
@@ -193,29 +180,6 @@ package final class TemporaryFoldStore: FoldStore {
   }
 
   package func commit() throws(StoreError) {
-    if holdsTransactions { return }
-    try end()
-  }
-
-  /// Keeps what was folded since the last one.
-  package func seal() throws(StoreError) { if isOpen { try end() } }
-
-  /// Takes back what was folded since the last `seal`: whoever folded it is of no use any more.
-  package func rollback() throws(StoreError) {
-    outcome = nil
-    guard isOpen else { return }
-    isOpen = false
-    try connection.useTransaction { (connection) throws(PostgresError) in try connection.execute("ROLLBACK") }
-  }
-
-  /// Makes the stages of these tables, so that no `rollback` takes one away.
-  package func prepareStages(_ tables: [any Table]) throws(StoreError) {
-    try connection.use { (connection) throws(PostgresError) in try connection.execute("BEGIN") }
-    for table in tables { try connection.prepareStage(temporary(table.statements), rows: 0) }
-    try connection.useTransaction { (connection) throws(PostgresError) in try connection.execute("COMMIT") }
-  }
-
-  private func end() throws(StoreError) {
     isOpen = false
     try connection.commit()
   }
@@ -223,7 +187,7 @@ package final class TemporaryFoldStore: FoldStore {
   package func startFlush(
     _ cursor: ProjectionCursor, to place: ProjectionPlace, state: ProjectionState, _ changes: [TableChanges]
   ) throws(StoreError) {
-    outcome = ended { () throws(StoreError) in
+    inBackground { [self] () throws(StoreError) in
       try begin(cursor, to: place, state: state)
       try write(changes)
       try commit()
@@ -231,32 +195,48 @@ package final class TemporaryFoldStore: FoldStore {
   }
 
   package func startWrite(_ changes: [TableChanges]) throws(StoreError) {
-    outcome = ended { () throws(StoreError) in try write(changes) }
+    inBackground { [self] () throws(StoreError) in try write(changes) }
   }
 
-  private func ended(_ body: () throws(StoreError) -> Void) -> Result<Void, StoreError> {
-    do throws(StoreError) {
-      try body()
-      return .success(())
-    } catch {
-      isOpen = false
-      connection.reset()
-      return .failure(error)
+  private func inBackground(_ body: @escaping () throws(StoreError) -> Void) {
+    precondition(!isAtWork, "one flush at a time")
+    isAtWork = true
+    outcome = nil
+    worker.start { [self] in
+      do throws(StoreError) {
+        try body()
+        outcome = .success(())
+      } catch {
+        isOpen = false
+        connection.reset()
+        outcome = .failure(error)
+      }
     }
   }
 
-  package func flushIsDone() -> Bool { outcome != nil }
+  package func flushIsDone() -> Bool { worker.isDone }
 
   package func finishFlush() throws(StoreError) {
-    guard let result = outcome else { throw .refused("no flush is under way") }
-    outcome = nil
-    try result.get()
+    guard isAtWork else { throw .refused("no flush is under way") }
+    worker.wait()
+    isAtWork = false
+    guard let outcome else { throw .refused("a flush has no outcome") }
+    try outcome.get()
   }
 
   package func reset() {
-    outcome = nil
+    settle()
     isOpen = false
     connection.reset()
     source.reset()
+  }
+
+  /// Ends a flush that nobody waits for any more.
+  private func settle() {
+    guard isAtWork else { return }
+    connection.interrupt()
+    worker.wait()
+    connection.endInterrupt()
+    isAtWork = false
   }
 }

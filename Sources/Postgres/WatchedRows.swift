@@ -1,16 +1,17 @@
 package import Engine
+import Events
 import Projections
 
 /// Rows of one table whose key, or a part of it, has certain values: notices in what a fold writes whether one of them changed.
 package struct WatchedRows {
-  package let table: String
+  package let columns: CopiedColumns
   /// Column and value, in PostgreSQL's binary form.
   let values: [(column: String, bytes: [UInt8])]
-  /// The columns of `COPY`, by the table's statements; in the table's order where they name none.
-  private let columns: [String]
-  /// What each of the rows held when it was last written, by its key.
-  private var known: [[[UInt8]]: [[UInt8]?]] = [:]
-  private let keys: Set<String>
+  private let valueColumns: [(column: Int, bytes: [UInt8])]
+  /// What tells something of a number, in the order of `COPY`.
+  private let told: [Int]
+  /// What each of the rows held when it was last written, by its key: fields with their lengths.
+  private var known: [[UInt8]: [UInt8]] = [:]
 
   /// What says nothing of a number: where a row came to be as it is, and what the rules remember of it.
   static let silent: Set<String> = [
@@ -18,67 +19,46 @@ package struct WatchedRows {
     "trending_seen_at", "watched",
   ]
 
-  init(_ table: String, values: [(column: String, bytes: [UInt8])], columns: [String], keys: Set<String>) {
-    (self.table, self.values, self.columns, self.keys) = (table, values, columns, keys)
+  init(_ columns: CopiedColumns, values: [(column: String, bytes: [UInt8])]) {
+    (self.columns, self.values) = (columns, values)
+    told = columns.names.indices.filter { !Self.silent.contains(columns.names[$0]) }
+    // A column that is not copied is none of any row.
+    valueColumns = values.map { (columns.names.firstIndex(of: $0.column) ?? -1, $0.bytes) }
   }
 
-  /// What a fold has written of them.
-  package struct Notice {
-    /// Whether one was written at all.
-    package var isWritten = false
-    /// The keys of those that hold something else than before: a value for each of `keyColumns`.
-    package var changed: [[[UInt8]]] = []
-    package init() {}
-  }
+  package var table: String { columns.statements.name }
 
-  /// The key's columns without the generation, in the order of `Notice.changed`.
-  package var keyColumns: [String] { columns.filter { keys.contains($0) && $0 != "generation" } }
+  /// The key's columns without the generation, in the order of what `notice` returns.
+  package var keyColumns: [String] { columns.keys.map { columns.names[$0] } }
+  var toldColumns: [String] { told.map { columns.names[$0] } }
 
-  package mutating func notice(_ changes: [TableChanges], _ notice: inout Notice) {
+  /// The keys of the rows that hold something else than before: for each the fields, with their lengths, one behind the other.
+  package mutating func notice(_ changes: [TableChanges]) -> [[UInt8]] {
+    var changed: [[UInt8]] = []
     for change in changes where change.statements.name == table {
-      for writer in [change.inserts, change.updates] where writer.count > 0 { read(writer.bytes, &notice) }
+      for writer in [change.inserts, change.updates] where writer.count > 0 { read(writer.bytes, &changed) }
     }
+    return changed
   }
 
-  private mutating func read(_ bytes: [UInt8], _ notice: inout Notice) {
-    var offset = 0
-    func number(_ count: Int) -> Int {
-      defer { offset += count }
-      return bytes[offset..<offset + count].reduce(0) { $0 << 8 | Int($1) }
-    }
-    while offset + 2 <= bytes.count {
-      let count = number(2)
-      precondition(count == columns.count, "a row of \(table) has \(count) fields, not \(columns.count)")
-      var fields: [[UInt8]?] = []
-      for _ in 0..<count {
-        let length = Int(Int32(truncatingIfNeeded: number(4)))
-        guard length >= 0 else {
-          fields.append(nil)
-          continue
-        }
-        fields.append(Array(bytes[offset..<offset + length]))
-        offset += length
-      }
-      let isWatched = values.allSatisfy { value in
-        columns.firstIndex(of: value.column).map { fields[$0] == value.bytes } ?? false
+  private mutating func read(_ bytes: [UInt8], _ changed: inout [[UInt8]]) {
+    var row = CopiedRows(bytes)
+    while row.next() {
+      precondition(row.fields.count == columns.names.count, "a row of \(table) has \(row.fields.count) fields")
+      let isWatched = valueColumns.allSatisfy { column, bytes in
+        column >= 0 && row.value(column).map { $0.elementsEqual(bytes) } ?? false
       }
       guard isWatched else { continue }
-      notice.isWritten = true
-      let key = columns.indices.filter { keys.contains(columns[$0]) && columns[$0] != "generation" }.map {
-        fields[$0] ?? []
-      }
-      let told = columns.indices.filter { !Self.silent.contains(columns[$0]) }.map { fields[$0] }
-      if known.updateValue(told, forKey: key) != told, !notice.changed.contains(key) { notice.changed.append(key) }
+      let key = row.joined(columns.keys)
+      let now = row.joined(told)
+      if known.updateValue(now, forKey: key) != now, !changed.contains(key) { changed.append(key) }
     }
   }
-}
 
-extension TableStatements {
-  /// The columns that `copy` names.
-  var copiedColumns: [String] {
-    guard let open = copy.firstIndex(of: "("), let close = copy.firstIndex(of: ")"),
-      copy[..<open].split(whereSeparator: \.isWhitespace).count == 2
-    else { return [] }
-    return copy[copy.index(after: open)..<close].split { $0 == "," || $0.isWhitespace }.map(String.init)
+  /// What all of them hold.
+  package var sum: RowHistory.Sum {
+    var sum = RowHistory.Sum()
+    for row in known.values { sum.add(row) }
+    return sum
   }
 }

@@ -26,6 +26,13 @@ package protocol Projection {
   /// wait for the next flush. Tables that must be written together (`Table.rowsOwner`) stand here together.
   var tablesOfRules: [any Table] { get }
 
+  /// Those of `tables` whose rows `wantRows` and `fanOut` read: to all others it is only added. All of them, where a projection says
+  /// nothing else.
+  var tablesOfFolding: [any Table] { get }
+
+  /// Those of its queries that whoever has the rows of a table in memory can answer.
+  var pageQueries: [PageQuery] { get }
+
   /// Asks its tables (`RowCache.want`) for the rows that these events cannot be folded without. Called in rounds, numbered from
   /// 0, with the wanted rows loaded in between, until it returns false: nothing more is wanted.
   mutating func wantRows(for events: Range<Int>, of batch: EventBatch, round: Int) -> Bool
@@ -49,6 +56,11 @@ package protocol Projection {
   /// Returns whether rows went that were touched since the call before: they may be in a flush that is still on its way.
   @discardableResult
   mutating func evict(keeping bytes: Int) -> Bool
+}
+
+extension Projection {
+  package var tablesOfFolding: [any Table] { tables }
+  package var pageQueries: [PageQuery] { [] }
 }
 
 /// The rows of a projection's tables as the store holds them, read inside the transaction of a flush.

@@ -171,6 +171,12 @@ package struct RowWriter: Sendable {
     }
   }
 
+  /// A row's fields as they were written elsewhere.
+  package mutating func row(_ fields: [UInt8], count fieldCount: Int16) {
+    beginRow(fields: fieldCount)
+    bytes.append(contentsOf: fields)
+  }
+
   package mutating func removeAll() {
     bytes.removeAll(keepingCapacity: true)
     count = 0

@@ -33,7 +33,7 @@ struct ExplainCommand: Command {
 
   func run() throws(CommandFailure) {
     let report = try ExplainRun(
-      try common.configuration(), view: view, key: key, from: from, limit: limit
+      try common.configuration(), view: view, key: key, from: from, limit: limit, withContent: events
     ).run()
     var output = StandardOutput()
     try output.line(json ? report.json(events: events) : report.text(events: events))

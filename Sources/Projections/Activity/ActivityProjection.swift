@@ -26,6 +26,7 @@ package struct ActivityProjection: Projection {
 
   package var tables: [any Table] { [sketches, wizard, sessions, caches, errors] }
   package var tablesOfRules: [any Table] { [sessions] }
+  package var tablesOfFolding: [any Table] { [] }
 
   package mutating func wantRows(for events: Range<Int>, of batch: EventBatch, round: Int) -> Bool {
     hasher.reset(for: batch)

@@ -18,6 +18,7 @@ package struct ModelsProjection: Projection {
 
   package var tables: [any Table] { [metrics, days] }
   package var tablesOfRules: [any Table] { [days] }
+  package var tablesOfFolding: [any Table] { [] }
 
   package mutating func wantRows(for events: Range<Int>, of batch: EventBatch, round: Int) -> Bool { false }
 

@@ -77,6 +77,13 @@ package struct ProjectsProjection: Projection {
     ]
   }
 
+  /// Of a technology, the category.
+  package var tablesOfFolding: [any Table] { [ledger, organisations, memberships, technologies.technologies] }
+
+  package var pageQueries: [PageQuery] {
+    [PageQuery(sql: ProjectLayout.ofOrganisation, table: "projects", column: "org_id", limit: ProjectLayout.pageRows)]
+  }
+
   private var caches: [any EvictableTable] {
     [
       ledger, organisations, memberships, technologies.technologies, technologies.usage, everybody.days,

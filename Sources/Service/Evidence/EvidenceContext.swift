@@ -1,7 +1,7 @@
 package import Engine
 package import Events
 import Glibc
-import Postgres
+package import Postgres
 package import Projections
 
 /// What the commands that fold the journal themselves work with: the configuration's catalog, the installation's key, and a
@@ -33,10 +33,27 @@ package struct EvidenceContext {
 
   package func make(_ entry: ProjectionRegistry.Entry) -> any Projection { entry.make(catalog, key) }
 
+  /// The live generation of a projection, on connections of its own.
+  package func store(_ entry: ProjectionRegistry.Entry, for command: String) -> PostgresProjectionStore {
+    PostgresProjectionStore(
+      Database.target(configuration, for: command), projection: entry.name, foldVersion: entry.foldVersion,
+      catalogVersion: entry.catalogVersion(catalog))
+  }
+
+  /// The journal, read ahead on connections of its own.
+  package func journal(for command: String) -> JournalReadAhead {
+    JournalReadAhead(
+      PostgresProjectionStore(
+        Database.target(configuration, for: command), projection: "", foldVersion: 0, catalogVersion: 0))
+  }
+
   /// Memory for rows, of which a command has one projection's at a time.
   package var cacheBytes: Int {
     MemoryPlan(megabytes: configuration.limits.memoryMegabytes, projections: ["one"]).cacheBytes(of: "one")
   }
+
+  /// Memory for the rows of a fold that has no other store, as the fold holds them, and again as they are written.
+  package var foldBytes: Int { (configuration.limits.memoryMegabytes << 20) * 3 / 10 }
 }
 
 extension CommandFailure {

@@ -6,13 +6,13 @@ import Projections
 /// `pleat explain`: the versions of the rows behind a row of a view, and the events that made them.
 ///
 /// Which events changed a row only the fold can tell, since some reach it by way of others (an organisation's settings, the
-/// feedback of a project). So the events that may reach it (`RowReach`) are folded into temporary tables, from the journal's beginning
-/// to the last that changed it, some at a time; where what is written touches the row, they are taken back and folded again, in smaller
-/// pieces, down to the one event. If the row does not come to what it is, the whole journal is folded.
+/// feedback of a project). So the events that may reach it (`RowReach`) are folded, from the journal's beginning to the last that changed
+/// it, one at a time and in memory, and of each it is looked at whether it changed the row. If the row does not come to what it is, the
+/// whole journal is folded.
 package struct ExplainRun {
   package struct Touch {
     var position: Int64
-    /// The event as a line of JSON, with its content.
+    /// The event as a line of JSON, with its content; empty where nobody asks for that.
     var json: String
     var type: String
     var partition: TopicPartition
@@ -44,8 +44,6 @@ package struct ExplainRun {
   /// Versions shown unless the caller says otherwise, and as many as may be asked for.
   package static let versionLimit = 10_000
   package static let greatestVersionLimit = 100_000
-  /// Events folded at once while nothing touches the row.
-  private static let longestPiece = 2_048
   /// Events shown at once.
   static let touchLimit = 100_000
 
@@ -55,14 +53,17 @@ package struct ExplainRun {
   private let entry: ProjectionRegistry.Entry
   private let from: Int64
   private let limit: Int
+  private let withContent: Bool
 
   /// - Parameters:
   ///   - from: the first position of which versions are shown.
   ///   - limit: how many versions are shown.
+  ///   - withContent: whether the events' content is wanted.
   package init(
-    _ configuration: Configuration, view name: String, key words: [String], from: Int64 = 1, limit: Int = versionLimit
+    _ configuration: Configuration, view name: String, key words: [String], from: Int64 = 1, limit: Int = versionLimit,
+    withContent: Bool = true
   ) throws(CommandFailure) {
-    (self.from, self.limit) = (from, limit)
+    (self.from, self.limit, self.withContent) = (from, limit, withContent)
     view = try ExplainedView.named(name)
     key = try view.values(words)
     entry = try EvidenceContext.entry(view.projection)
@@ -98,22 +99,20 @@ package struct ExplainRun {
       return try read(history, live)
     }
     let live = shown.live
-    let source = PostgresProjectionStore(
-      target, projection: entry.name, foldVersion: entry.foldVersion,
-      catalogVersion: entry.catalogVersion(context.catalog)
-    )
     var report = Report(
       view: view, key: key, generation: live.generation, position: live.position, from: from, next: shown.excerpt.next,
       rows: [])
     if view.name == ExplainedView.wizardNow {
-      (report.rows, report.next) = try WizardNowHistory(context.key, source)
-        .rows(step: try step(), turns: shown.wizardTurns, through: live.position, from: from, limit: limit)
+      (report.rows, report.next) = try WizardNowHistory(
+        context.key, context.journal(for: "explain"), withContent: withContent
+      )
+      .rows(step: try step(), turns: shown.wizardTurns, through: live.position, from: from, limit: limit)
     } else if !shown.excerpt.rows.isEmpty {
       let subject = try view.subject(key, names: { (text) throws(StoreError) in try history.names(text) })
-      var touches = try find(shown, RowReach(subject, catalog: context.catalog), history, source)
+      var touches = try find(shown, RowReach(subject, catalog: context.catalog), history)
       if touches == nil {
         standardError("what names the row does not make it what it is: everything is folded\n")
-        touches = try find(shown, nil, history, source)
+        touches = try find(shown, nil, history)
       }
       report.rows = shown.excerpt.rows.map {
         Row(history: $0, touches: touches?[Self.name($0.table, $0.key)] ?? [])
@@ -171,15 +170,15 @@ package struct ExplainRun {
   }
 
   /// Reads the journal once, to know which projects count in the row; false if they are too many to be kept in mind.
-  private func learn(_ reach: inout RowReach, through last: Int64, _ store: any FoldStore) throws -> Bool {
+  private func learn(_ reach: inout RowReach, through last: Int64) throws -> Bool {
     guard reach.hasProjects else { return true }
-    var walk = JournalWalk(store)
+    let journal = context.journal(for: "explain")
     var position: Int64 = 0
     var line = ProgressLine()
     defer { line.end() }
     let began = SystemClock.monotonicNanoseconds()
     while position < last {
-      guard let batch = try walk.batch(after: position) else { throw Self.ends(position, last) }
+      guard let batch = try journal.batch(after: position) else { throw Self.ends(position, last) }
       reach.learn(batch.events)
       if reach.isTooLarge { return false }
       position = batch.lastPosition
@@ -200,95 +199,92 @@ package struct ExplainRun {
 
   /// The events behind the versions shown, by table and key of their row; nil if those that `reach` found did not make the rows
   /// what they are.
-  private func find(
-    _ shown: Shown, _ reach: RowReach?, _ history: RowHistory, _ source: PostgresProjectionStore
-  ) throws -> [String: [Touch]]? {
+  private func find(_ shown: Shown, _ reach: RowReach?, _ history: RowHistory) throws -> [String: [Touch]]? {
     let last = shown.last
     var reach = reach
-    if reach != nil, try !learn(&reach!, through: last, source) { return nil }
-    let store = TemporaryFoldStore(target, reading: source)
-    _ = try store.prepare(shown.live)
-    try store.prepareStages(context.make(entry).tables)
-    store.holdsTransactions = true
-    var walk = JournalWalk(store)
-    var run = makeRun(store.beginning, store)
+    if reach != nil, try !learn(&reach!, through: last) { return nil }
+    let projection = NarrowProjection(context.make(entry), lookingAt: Set(shown.watched.map(\.table)))
+    let store = MemoryFoldStore(
+      target, context.store(entry, for: "explain"), live: shown.live,
+      columns: try projection.tables.map { table throws(StoreError) in try history.copiedColumns(table.statements) },
+      queries: projection.pageQueries, capacity: context.foldBytes)
+    let run = FoldRun(
+      projection, at: store.beginning, in: store, settings: ProjectionSettings(cacheBytes: context.foldBytes),
+      publishes: false)
     var watched = shown.watched
-    var length = 1
+    var changed = watched.map { _ in [[UInt8]]() }
+    store.onChanges = { changes in
+      for index in watched.indices { changed[index] += watched[index].notice(changes) }
+    }
+    defer { store.onChanges = nil }
+    let journal = context.journal(for: "explain")
     var found = FoundTouches(shown.excerpt.rows)
     var line = ProgressLine()
     defer { line.end() }
     let began = SystemClock.monotonicNanoseconds()
     while run.place.position < last {
       let begin = run.place.position
-      guard let whole = try walk.batch(after: begin) else { throw Self.ends(begin, last) }
-      let end = min(whole.lastPosition, last)
+      guard let whole = try journal.batch(after: begin) else { throw Self.ends(begin, last) }
       let reaching = reach?.events(of: whole.events)
+      // Nothing that is left out changes anything.
       let batch = reaching.map { whole.keeping($0) } ?? whole
-      // The positions that are looked at, in order.
-      var positions = (reaching?.map { batch.firstPosition + Int64($0) } ?? Array(begin + 1...end))
-        .filter { $0 > begin && $0 <= end }[...]
-      while let first = positions.first {
-        // What lies between changes nothing. It is written all the same, so that a piece that is taken back leaves it.
-        try fold(batch, through: first - 1, run)
+      if store.isOnDisk { try load(batch.events, into: projection, store) }
+      let end = min(whole.lastPosition, last)
+      for index in reaching ?? Array(whole.events.events.indices) {
+        let position = whole.firstPosition + Int64(index)
+        if position <= begin { continue }
+        if position > end { break }
+        try fold(batch, through: position, run)
         try run.flush()
-        try store.seal()
-        let piece = positions.prefix(length)
-        let (cursor, next) = (run.cursor, piece.last ?? first)
-        var noticing = watched
-        var notices = noticing.map { _ in WatchedRows.Notice() }
-        store.onChanges = { changes in
-          for index in noticing.indices { noticing[index].notice(changes, &notices[index]) }
-        }
-        try fold(batch, through: next, run)
-        try run.flush()
-        store.onChanges = nil
-        if piece.count > 1, notices.contains(where: \.isWritten) {
-          try store.rollback()
-          run = makeRun(cursor, store)
-          length = max(piece.count / 4, 1)
-          continue
-        }
-        try store.seal()
-        for (index, notice) in notices.enumerated() {
-          for fields in notice.changed {
+        for index in watched.indices where !changed[index].isEmpty {
+          for key in changed[index] {
             let name = { () throws(StoreError) in
-              Self.name(watched[index].table, try history.key(fields, of: watched[index]))
+              Self.name(watched[index].table, try history.key(key, of: watched[index]))
             }
-            try found.add(next, table: index, fields, named: name) { Self.touch(next, whole) }
+            try found.add(position, table: index, key, named: name) {
+              Self.touch(position, whole, withContent: withContent)
+            }
           }
+          changed[index].removeAll()
         }
-        watched = noticing
-        positions = positions.dropFirst(piece.count)
-        length = min(length * 2, Self.longestPiece)
-        line.show(
-          "what reaches it is folded again", done: next, of: last, perSecond: Self.rate(next, since: began))
       }
       try fold(batch, through: end, run)
       line.show("what reaches it is folded again", done: end, of: last, perSecond: Self.rate(end, since: began))
     }
     guard reach != nil else { return found.touches }
     try run.flush()
-    try store.seal()
-    return try shown.watched.map { try history.sum($0, in: store) } == shown.sums ? found.touches : nil
+    return watched.map(\.sum) == shown.sums ? found.touches : nil
   }
 
-  private func makeRun(_ cursor: ProjectionCursor, _ store: TemporaryFoldStore) -> FoldRun {
-    FoldRun(
-      context.make(entry), at: cursor, in: store, settings: ProjectionSettings(cacheBytes: context.cacheBytes),
-      publishes: false)
+  /// Loads what a batch's events need, so that not each of them asks for its own.
+  private func load(_ events: EventBatch, into projection: NarrowProjection, _ store: MemoryFoldStore) throws {
+    // The tables are the fold's own.
+    var projection = projection
+    var round = 0
+    while projection.wantRows(for: 0..<events.count, of: events, round: round) {
+      for table in projection.tables {
+        while let keys = table.takeWantedKeys() {
+          try store.load(table.statements, keys: keys) { table.absorb(&$0) }
+          table.settle()
+        }
+      }
+      round += 1
+    }
   }
 
   private func fold(_ batch: JournalBatch, through last: Int64, _ run: FoldRun) throws {
     while run.place.position < last { try run.fold(batch, through: last, SystemClock.now()) }
   }
 
-  static func touch(_ position: Int64, _ batch: JournalBatch) -> Touch {
+  static func touch(_ position: Int64, _ batch: JournalBatch, withContent: Bool) -> Touch {
     let index = Int(position - batch.firstPosition)
     let event = batch.events.events[index]
     return Touch(
       position: position,
-      json: EventJSON.line(
-        index, of: batch.events, position: position, topic: batch.partition.topic, partition: batch.partition.partition),
+      json: withContent
+        ? EventJSON.line(
+          index, of: batch.events, position: position, topic: batch.partition.topic,
+          partition: batch.partition.partition) : "",
       type: event.type.name.map { "\($0)" } ?? batch.events.strings.string(event.typeName), partition: batch.partition,
       offset: event.offset, time: event.time)
   }

@@ -6,7 +6,7 @@ import Postgres
 struct FoundTouches {
   private struct Row: Hashable {
     var table: Int
-    var fields: [[UInt8]]
+    var fields: [UInt8]
   }
 
   /// Of each row shown, by table and key: the turn of the version before, and the position up to which events count.
@@ -27,7 +27,7 @@ struct FoundTouches {
 
   /// Takes an event that changed a row; `name` tells which, and is asked once for each.
   mutating func add(
-    _ position: Int64, table: Int, _ fields: [[UInt8]], named name: () throws(StoreError) -> String,
+    _ position: Int64, table: Int, _ fields: [UInt8], named name: () throws(StoreError) -> String,
     _ touch: () -> ExplainRun.Touch
   ) throws {
     let row = Row(table: table, fields: fields)

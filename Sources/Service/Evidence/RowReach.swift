@@ -99,8 +99,22 @@ struct RowReach {
       return found
     }
 
-    mutating func hashes(_ mentions: Range<UInt32>, _ batch: EventBatch) -> Set<UInt64> {
-      Set(mentions.map { look(batch.technologies[Int($0)].name, batch).hash })
+    /// How many of the wanted ones a list names, and whether it names others.
+    mutating func meet(_ mentions: Range<UInt32>, _ wanted: Set<UInt64>, _ batch: EventBatch) -> (
+      count: Int, others: Bool
+    ) {
+      var others = false
+      // A name may come twice.
+      var seen: [UInt64] = []
+      for mention in mentions {
+        let hash = look(batch.technologies[Int(mention)].name, batch).hash
+        guard wanted.contains(hash) else {
+          others = true
+          continue
+        }
+        if !seen.contains(hash) { seen.append(hash) }
+      }
+      return (seen.count, others)
     }
 
     mutating func strangers(_ mentions: Range<UInt32>, _ batch: EventBatch) -> Set<UInt64> {
@@ -122,8 +136,10 @@ struct RowReach {
     for project in batch.projectsGenerated {
       let counts: Bool
       switch subject {
-      case .technologies: counts = technologies.hashes(project.technologies, batch).isSuperset(of: wanted)
-      case .stack: counts = technologies.hashes(project.technologies, batch) == wanted
+      case .technologies: counts = technologies.meet(project.technologies, wanted, batch).count == wanted.count
+      case .stack:
+        let met = technologies.meet(project.technologies, wanted, batch)
+        counts = met.count == wanted.count && !met.others
       case .domain: counts = isWanted(project.projectType, batch)
       case .team: counts = isWanted(project.teamID, batch)
       case .predictions, .model, .wizardStep, .cache, .component: counts = false
@@ -164,7 +180,7 @@ struct RowReach {
       let selected = batch.stacksSelected[row]
       switch subject {
       case .technologies where wanted.count == 1:
-        return !technologies.hashes(selected.technologies, batch).isDisjoint(with: wanted)
+        return technologies.meet(selected.technologies, wanted, batch).count > 0
       case .domain:
         return !strangers.isEmpty && !technologies.strangers(selected.technologies, batch).isDisjoint(with: strangers)
       default: return isOfTeam(selected.teamID)

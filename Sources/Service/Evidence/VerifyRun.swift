@@ -96,10 +96,7 @@ package struct VerifyRun {
   // MARK: - A projection
 
   private mutating func verify(_ entry: ProjectionRegistry.Entry) throws {
-    let source = PostgresProjectionStore(
-      target, projection: entry.name, foldVersion: entry.foldVersion,
-      catalogVersion: entry.catalogVersion(context.catalog)
-    )
+    let source = context.store(entry, for: "verify")
     guard let live = try source.liveGeneration() else { return }
     guard live.foldVersion == entry.foldVersion, live.catalogVersion == entry.catalogVersion(context.catalog) else {
       throw StoreError.foreign(
@@ -115,7 +112,7 @@ package struct VerifyRun {
     let folding = JournalFold(
       FoldRun(
         context.make(entry), at: store.beginning, in: store,
-        settings: ProjectionSettings(cacheBytes: context.cacheBytes), publishes: true), store,
+        settings: ProjectionSettings(cacheBytes: context.cacheBytes), publishes: true), context.journal(for: "verify"),
       now: SystemClock.now)
     let began = SystemClock.monotonicNanoseconds()
     var line = line

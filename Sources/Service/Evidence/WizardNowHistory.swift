@@ -21,9 +21,12 @@ struct WizardNowHistory {
   }
 
   private let key: HashKey
-  private let store: any FoldStore
+  private let journal: JournalReadAhead
+  private let withContent: Bool
 
-  init(_ key: HashKey, _ store: any FoldStore) { (self.key, self.store) = (key, store) }
+  init(_ key: HashKey, _ journal: JournalReadAhead, withContent: Bool) {
+    (self.key, self.journal, self.withContent) = (key, journal, withContent)
+  }
 
   /// The row as it was at the position `end`, and where to go on if it has more versions than `limit`.
   /// - Parameter turns: what the view showed at each turn of the day.
@@ -39,7 +42,6 @@ struct WizardNowHistory {
     var sessions: [UInt64: Newest] = [:]
     var dropAt = Self.fewestDropped
     var greatest = Timestamp(microseconds: 0)
-    var walk = JournalWalk(store)
     var hasher = PersonHasher(key: key)
     var position: Int64 = 0
     var shown = 0
@@ -57,7 +59,7 @@ struct WizardNowHistory {
     }
 
     while position < last {
-      guard let batch = try walk.batch(after: position) else { throw ExplainRun.ends(position, last) }
+      guard let batch = try journal.batch(after: position) else { throw ExplainRun.ends(position, last) }
       hasher.reset(for: batch.events)
       let end = min(batch.lastPosition, last)
       for at in position + 1...end {
@@ -71,7 +73,8 @@ struct WizardNowHistory {
         let session = hasher.hash(completed.sessionID, in: batch.events)
         if let known = sessions[session], (known.time, known.position) > (event.time, at) { continue }
         sessions[session] = Newest(
-          time: event.time, position: at, touch: completed.step == step ? ExplainRun.touch(at, batch) : nil)
+          time: event.time, position: at,
+          touch: completed.step == step ? ExplainRun.touch(at, batch, withContent: withContent) : nil)
         guard sessions.count >= dropAt else { continue }
         let oldest = greatest.microseconds - Self.watermarkLag - Self.window
         sessions = sessions.filter { $0.value.time.microseconds >= oldest }

@@ -158,7 +158,7 @@ final class PostgresStages {
           cacheBytes: memory.cacheBytes(of: entry.name), dirtyBytes: memory.dirtyBytes(of: entry.name)),
         publishes: true)
       let begun = SystemClock.monotonicNanoseconds()
-      try JournalFold(run, store, now: SystemClock.now).fold(through: span) { _ in try endIfAsked() }
+      try JournalFold(run, JournalWalk(store), now: SystemClock.now).fold(through: span) { _ in try endIfAsked() }
       return Double(SystemClock.monotonicNanoseconds() - begun)
     } catch {
       throw CommandFailure(any: error)
