@@ -146,11 +146,13 @@ SELECT 1, team_id, day, v, v / 2, v / 2, v, 2, v / 5, v / 5, hashes, counts, est
 FROM generate_series(1, 50) v, (SELECT * FROM pleat.team_activity_current WHERE team_id < 'b') c;
 
 -- team_technologies: 10,000 teams with 10 technologies each.
-INSERT INTO pleat.team_technologies_current (generation, team_id, technology, usage_count, successes, failures, position)
-SELECT 1, 'team ' || lpad(i::text, 6, '0'), 'technology ' || lpad(t::text, 6, '0'), 50, 20, 10, 10000001 + i
-FROM generate_series(1, 10000) i, generate_series(1, 10) t;
-INSERT INTO pleat.team_technologies (generation, team_id, technology, usage_count, successes, failures, position)
-SELECT 1, team_id, technology, v, v / 3, v / 5, v * 200000
+INSERT INTO pleat.team_technologies_current (
+  generation, team_id, technologies, usage_counts, successes, failures, position)
+SELECT 1, 'team ' || lpad(i::text, 6, '0'), array_agg('technology ' || lpad(t::text, 6, '0')),
+  array_agg(50), array_agg(20), array_agg(10), 10000001 + i
+FROM generate_series(1, 10000) i, generate_series(1, 10) t GROUP BY i;
+INSERT INTO pleat.team_technologies (generation, team_id, technologies, usage_counts, successes, failures, position)
+SELECT 1, team_id, technologies, array_fill(v, '{10}'), array_fill(v / 3, '{10}'), array_fill(v / 5, '{10}'), v * 200000
 FROM generate_series(1, 50) v, pleat.team_technologies_current;
 
 -- domain_patterns: 100,000 domains with 3 stacks each, one of which has people too few for the list.

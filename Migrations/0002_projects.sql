@@ -560,26 +560,31 @@ GRANT SELECT, INSERT ON pleat.team_activity TO pleat_writer;
 -- team_technologies ---------------------------------------------------------------------------------------------------
 
 CREATE TABLE pleat.team_technologies_current (
-  generation  integer NOT NULL,
-  team_id     text COLLATE "C" NOT NULL,
-  technology  text COLLATE "C" NOT NULL,
-  usage_count bigint NOT NULL,
-  successes   bigint NOT NULL,
-  failures    bigint NOT NULL,
-  position    bigint NOT NULL,
-  PRIMARY KEY (generation, team_id, technology)
-) WITH (fillfactor = 80);
+  generation   integer NOT NULL,
+  team_id      text COLLATE "C" NOT NULL,
+  technologies text[] COLLATE "C" NOT NULL,
+  usage_counts integer[] NOT NULL,
+  successes    integer[] NOT NULL,
+  failures     integer[] NOT NULL,
+  position     bigint NOT NULL,
+  PRIMARY KEY (generation, team_id)
+) WITH (fillfactor = 60);
 CREATE TABLE pleat.team_technologies (
-  generation  integer NOT NULL,
-  team_id     text COLLATE "C" NOT NULL,
-  technology  text COLLATE "C" NOT NULL,
-  usage_count bigint NOT NULL,
-  successes   bigint NOT NULL,
-  failures    bigint NOT NULL,
-  position    bigint NOT NULL,
-  PRIMARY KEY (generation, team_id, technology, position)
+  generation   integer NOT NULL,
+  team_id      text COLLATE "C" NOT NULL,
+  technologies text[] COLLATE "C" NOT NULL,
+  usage_counts integer[] NOT NULL,
+  successes    integer[] NOT NULL,
+  failures     integer[] NOT NULL,
+  position     bigint NOT NULL,
+  PRIMARY KEY (generation, team_id, position)
 );
-COMMENT ON TABLE pleat.team_technologies_current IS 'Technologies of a teams projects.';
+COMMENT ON TABLE pleat.team_technologies_current IS 'Technologies of a teams projects: all of a team in one row.';
+COMMENT ON COLUMN pleat.team_technologies_current.technologies IS
+  'Canonical names, in the order in which the teams projects brought them.';
+COMMENT ON COLUMN pleat.team_technologies_current.usage_counts IS 'Of each of technologies: projects with it.';
+COMMENT ON COLUMN pleat.team_technologies_current.successes IS 'Of each: successes.';
+COMMENT ON COLUMN pleat.team_technologies_current.failures IS 'Of each: failures.';
 COMMENT ON TABLE pleat.team_technologies IS 'Technologies of a teams projects: versions.';
 GRANT SELECT, INSERT, UPDATE ON pleat.team_technologies_current TO pleat_writer;
 GRANT SELECT, INSERT ON pleat.team_technologies TO pleat_writer;

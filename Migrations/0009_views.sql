@@ -188,19 +188,21 @@ WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
 COMMENT ON VIEW pleat.team_activity_seen IS 'team_activity as the setting pleat.as_of shows it.';
 
 CREATE VIEW pleat.team_technologies_seen AS
-SELECT c.team_id, c.technology, x.usage_count, x.successes, x.failures, x.position
+SELECT c.team_id, t.technology, t.usage_count::bigint, t.successes::bigint, t.failures::bigint, x.position
 FROM pleat.team_technologies_current c
 CROSS JOIN LATERAL (
-  SELECT c.usage_count, c.successes, c.failures, c.position
+  SELECT c.technologies, c.usage_counts, c.successes, c.failures, c.position
   WHERE c.position < (SELECT s.before FROM pleat.seen('projects') s)
   UNION ALL
-  (SELECT v.usage_count, v.successes, v.failures, v.position
+  (SELECT v.technologies, v.usage_counts, v.successes, v.failures, v.position
   FROM pleat.team_technologies v
   WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
-    AND v.generation = c.generation AND v.team_id = c.team_id AND v.technology = c.technology
+    AND v.generation = c.generation AND v.team_id = c.team_id
     AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
   ORDER BY v.position DESC LIMIT 1)
 ) x
+CROSS JOIN LATERAL unnest(x.technologies, x.usage_counts, x.successes, x.failures)
+  AS t (technology, usage_count, successes, failures)
 WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
   AND (x.position > 0 OR clock_timestamp() IS NULL);
 COMMENT ON VIEW pleat.team_technologies_seen IS 'team_technologies as the setting pleat.as_of shows it.';

@@ -44,6 +44,8 @@ package final class FoldRun {
   /// Rows were dropped that the open transaction has written, or the flush that is on its way: until it is committed only its own
   /// connection reads them.
   private var hasShed = false
+  /// A flush is committed, and nothing was dropped since.
+  private var mayDropCold = false
   /// Where the open transaction has moved the cursor; nil while none is open.
   private var opened: ProjectionPlace?
   /// Derived events in the open transaction, and in the flush that is on its way.
@@ -132,8 +134,7 @@ package final class FoldRun {
       projection.fold(reached..<end, of: batch.events, firstPosition: batch.firstPosition)
       reached = end
     } while reached < range.upperBound
-      && tables.reduce(0) { $0 + $1.heldBytes } < (settings.cacheBytes + settings.dirtyBytes)
-        * ProjectionSettings.excess
+      && tables.reduce(0) { $0 + $1.heldBytes } < settings.fullBytes
     foldedEvents += Int64(reached - range.lowerBound)
     return reached
   }
@@ -146,7 +147,9 @@ package final class FoldRun {
   private func loadWanted(_ range: Range<Int>, of batch: JournalBatch) throws {
     var round = 0
     while projection.wantRows(for: range, of: batch.events, round: round) {
-      if hasShed, holds(.droppedRowsAreWaitedFor) { try finishFlush() }
+      if hasShed, holds(.droppedRowsAreWaitedFor), projection.tables.contains(where: \.wantsShed) {
+        try finishFlush()
+      }
       for table in projection.tables {
         while let keys = table.takeWantedKeys() {
           try store.load(table, keys)
@@ -169,18 +172,27 @@ package final class FoldRun {
     let bytes = projection.tables.reduce(0) { $0 + $1.heldBytes }
     let limit = settings.cacheBytes + settings.dirtyBytes
     if job != nil {
-      guard bytes >= limit / 4 * 5 else { return }
+      guard bytes >= settings.fullBytes else { return }
       try finishFlush()
     }
     if now.monotonicNanoseconds >= loadedDue(dirtySince) { return try startFlush() }
+    if mayDropCold, bytes >= limit / 2 {
+      // Rows that are written and will hardly change again give way to those that do.
+      for table in projection.tables where table.isCold && table.heldBytes >= limit / 16 { shed(table) }
+      mayDropCold = false
+    }
     if bytes >= limit, let cold = coldestTable(where: { $0.heldBytes > 0 }) {
       try startWrite(of: cold)
-      // What it held may be written in the open transaction alone.
-      if opened != nil { hasShed = true }
-      cold.shed()
+      shed(cold)
     } else if state != .live, let cold = coldestTable(where: \.isWorthWritingAhead) {
       try startWrite(of: cold)
     }
+  }
+
+  private func shed(_ table: any Table) {
+    table.shed()
+    // What it held may be written in the open transaction alone.
+    if opened != nil { hasShed = true } else { table.wasCommitted() }
   }
 
   /// Of these tables the one that holds the most memory for rows that do not change again and again.
@@ -198,7 +210,11 @@ package final class FoldRun {
     let written = projection.tables.with(rowsOf: table)
     guard written.contains(where: { $0.dirtyCount > 0 }) else { return }
     if opened == nil { try open(to: place) }
-    try store.startWrite(takeChanges(of: written))
+    // Some at a time: a turn waits for what is under way.
+    if written.count == 1 { table.restrict(to: ProjectionSettings.writtenAtOnce) }
+    let changes = try takeChanges(of: written)
+    table.endRestriction()
+    try store.startWrite(changes)
     job = .write
   }
 
@@ -217,15 +233,12 @@ package final class FoldRun {
   /// Loads what partial rows need; where that fills memory, rows are written and dropped.
   private func makeWhole(_ tables: [any Table]) throws(StoreError) {
     let hasDropped = try store.makeWhole(
-      tables, of: projection.tables, generation: cursor.generation, limit: wholeBytes
+      tables, of: projection.tables, generation: cursor.generation, limit: settings.fullBytes
     ) {
       () throws(StoreError) in if opened == nil { try open(to: place) }
     }
     if hasDropped { hasShed = true }
   }
-
-  /// So much all rows may take once they are whole.
-  private var wholeBytes: Int { (settings.cacheBytes + settings.dirtyBytes) * ProjectionSettings.excess }
 
   /// What the rules need of the changed rows.
   private func takeChangesForRules() throws(StoreError) -> [TableChanges] {
@@ -238,10 +251,29 @@ package final class FoldRun {
     return changes
   }
 
-  private func startFlush() throws {
+  /// Hands what has changed to the background, piece by piece, so that little of it is held twice, as rows and as bytes: while a
+  /// piece is written, the next one is encoded. The last one commits, and is not waited for.
+  package func startFlush() throws {
     try finishFlush()
-    let changes = try takeChanges(of: writeAllButMost())
-    try store.startFlush(fencedCursor, to: place, state: state, changes)
+    var piece: [TableChanges] = []
+    var bytes = 0
+    for group in tablesByChanges() {
+      var hasMore = false
+      repeat {
+        let changes = try takePiece(of: group)
+        let more = changes.reduce(0) { $0 + $1.inserts.bytes.count + $1.updates.bytes.count }
+        // A table is in a piece once.
+        if hasMore || bytes > 0 && bytes + more > ProjectionSettings.pieceBytes {
+          try hand(piece)
+          (piece, bytes) = ([], 0)
+        }
+        piece += changes
+        bytes += more
+        hasMore = group.contains { $0.dirtyCount > 0 }
+      } while hasMore
+    }
+    try finishFlush()
+    try store.startFlush(fencedCursor, to: place, state: state, piece)
     job = .flush(place)
     saidState = state
     opened = nil
@@ -251,22 +283,24 @@ package final class FoldRun {
     if projection.evict(keeping: settings.cacheBytes) { try finishFlush() }
   }
 
-  /// Of many changed rows, writes those of the smaller tables, and returns the tables that are left to be written in the
-  /// background: so not everything is held twice, as rows and as bytes.
-  private func writeAllButMost() throws -> [any Table] {
-    var left: [any Table] = []
-    var rows = 0
-    for group in tablesByChanges() {
-      let more = group.reduce(0) { $0 + $1.dirtyCount }
-      if rows + more > ProjectionSettings.flushRows, rows > 0 {
-        try open(to: place)
-        try store.write(takeChanges(of: left))
-        (left, rows) = ([], 0)
-      }
-      left += group
-      rows += more
-    }
-    return left
+  /// Writes a piece of a flush in the background, once the one before is written.
+  private func hand(_ piece: [TableChanges]) throws {
+    try finishFlush()
+    try open(to: place)
+    try store.startWrite(piece)
+    job = .write
+  }
+
+  /// Changed rows of tables that are written together: of one alone so many as fill a piece, else all.
+  private func takePiece(of group: [any Table]) throws -> [TableChanges] {
+    // What partial rows need is asked over the connection that the background has, and may have to be written there.
+    if group.contains(where: \.hasPartial) { try finishFlush() }
+    guard group.count == 1 else { return try takeChanges(of: group) }
+    let table = group[0]
+    let bytesPerRow = 2 * table.heldBytes / max(table.dirtyCount, 1)
+    table.restrict(to: max(ProjectionSettings.leastPieceRows, ProjectionSettings.pieceBytes / max(bytesPerRow, 1)))
+    defer { table.endRestriction() }
+    return try takeChanges(of: group)
   }
 
   /// Tables that must be written together, those with the fewest changes first.
@@ -297,7 +331,8 @@ package final class FoldRun {
     job = nil
     try store.finishFlush()
     guard case .flush(let reached) = ended else { return }
-    hasShed = false
+    noteCommitted()
+    mayDropCold = true
     cursor.place = reached
     publishedEvents += derivedInFlight
     derivedInFlight = 0
@@ -386,13 +421,19 @@ package final class FoldRun {
     opened = nil
     publishedEvents += derivedInOpen
     derivedInOpen = 0
-    (dirtySince, hasShed) = (nil, false)
+    dirtySince = nil
+    noteCommitted()
     projection.evict(keeping: settings.cacheBytes)
+  }
+
+  private func noteCommitted() {
+    hasShed = false
+    for table in projection.tables { table.wasCommitted() }
   }
 
   /// Made before the projection is asked to do something with it: meanwhile nobody else may look at the projection.
   private func flushingRows() -> FlushingRows {
-    FlushingRows(store: store, tables: projection.tables, generation: cursor.generation, wholeBytes: wholeBytes)
+    FlushingRows(store: store, tables: projection.tables, generation: cursor.generation, fullBytes: settings.fullBytes)
   }
 }
 
@@ -401,13 +442,13 @@ private struct FlushingRows: RowStream {
   let store: any FoldStore
   let tables: [any Table]
   let generation: Int32
-  let wholeBytes: Int
+  let fullBytes: Int
 
   func rows(_ sql: String, _ parameters: [Parameter], _ body: (inout RowReader) throws -> Void) throws {
     try store.rows(sql, parameters, body)
   }
   func flush() throws {
-    _ = try store.makeWhole(tables, of: tables, generation: generation, limit: wholeBytes) {}
+    _ = try store.makeWhole(tables, of: tables, generation: generation, limit: fullBytes) {}
     try store.write(store.takeChanges(of: tables, generation: generation))
   }
 }
@@ -418,9 +459,10 @@ extension [any Table] {
 }
 
 extension Table {
+  /// Whether its rows do not change again and again.
+  fileprivate var isCold: Bool { changesPerRow < ProjectionSettings.writeAheadChanges }
   fileprivate var isWorthWritingAhead: Bool {
-    rowsStay && dirtyCount >= ProjectionSettings.writeAheadRows
-      && changesPerRow < ProjectionSettings.writeAheadChanges
+    rowsStay && isCold && dirtyCount >= ProjectionSettings.writeAheadRows
   }
 }
 

@@ -8,22 +8,25 @@ package struct ProjectionSettings: Sendable {
   package init(cacheBytes: Int, dirtyBytes: Int = 16 << 20) {
     (self.cacheBytes, self.dirtyBytes) = (cacheBytes, dirtyBytes)
   }
+  /// Where a batch, or the stored form of partial rows, has brought rows up to so many bytes, the rest waits until some are written and
+  /// dropped; a write in the background is waited for.
+  package var fullBytes: Int { (cacheBytes + dirtyBytes) / 8 * 9 }
 
   /// An event is flushed so long after it was folded, when nothing more comes.
   static let flushNanoseconds: Int64 = 5_000_000
   /// …or so long after it, while more comes.
   static let liveFlushNanoseconds: Int64 = 50_000_000
   /// …or so long, where there is much to catch up with.
-  static let loadedFlushNanoseconds: Int64 = 5_000_000_000
+  static let loadedFlushNanoseconds: Int64 = 10_000_000_000
   /// Where there is much to catch up with, so many changed rows of a table are written ahead of the flush, if a row does not change
   /// so often meanwhile.
   static let writeAheadRows = 8_192
   static let writeAheadChanges = 2.0
-  /// So many changed rows, about, are handed to the background at once; of more, the rest is waited for.
-  static let flushRows = 100_000
-  /// Where so many times the memory for rows is used within a batch, or by the stored form of partial rows, the rest waits until some
-  /// is written and dropped.
-  static let excess = 2
+  /// Of one table's changed rows so many are written in the background at once.
+  static let writtenAtOnce = 16_384
+  /// So many bytes of changed rows, about, are handed to the background at once, and of a table at least so many rows.
+  static let pieceBytes = 8 << 20
+  static let leastPieceRows = 1_024
   /// So many events are folded between two looks at it. One alone may change 2,016 pairs of technologies.
   static let eventsBetweenLooks = 64
   /// Payload bytes read from the journal at once.

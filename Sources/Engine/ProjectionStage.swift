@@ -100,7 +100,7 @@ package final class ProjectionStage: Stage {
       return .immediately
     }
     guard let dirtySince = run.dirtySince else {
-      try run.finishFlush()
+      if run.isFlushing { return .at(pollAt) }
       if run.saidState != .live, !tail.moreFollows {
         // After a start, or a long catching up, with nothing to commit that would say it.
         run.state = .live
@@ -109,18 +109,18 @@ package final class ProjectionStage: Stage {
       }
       return .at(pollAt)
     }
-    let due: Int64
     if tail.moreFollows {
       // Ingest is catching up: a flush now would write rows that the next batch changes again.
       run.state = .catchingUp
-      due = run.loadedDue(dirtySince)
-    } else {
-      // Nothing more to fold: what is folded becomes visible soon.
-      run.state = .live
-      due = dirtySince + ProjectionSettings.flushNanoseconds
+      try run.flushUnderLoad(now)
+      return .at(run.isFlushing ? pollAt : min(run.loadedDue(dirtySince), pollAt))
     }
+    // Nothing more to fold: what is folded becomes visible soon.
+    run.state = .live
+    let due = dirtySince + ProjectionSettings.flushNanoseconds
     if now.monotonicNanoseconds < due { return .at(min(due, pollAt)) }
-    try run.flush()
+    // Of two flushes the later one waits for the earlier.
+    try run.startFlush()
     return .immediately
   }
 

@@ -39,8 +39,8 @@ package final class KafkaSource: Source {
   /// back.
   private static let batchCapacity = 128
   /// What librdkafka holds before it stops fetching; one fetch may go over it, by what its batches are when they are unpacked.
-  private static let queuedKilobytes = 16 * 1_024
-  private static let queuedMessages = 100_000
+  private static let queuedKilobytes = 6 * 1_024
+  private static let queuedMessages = 24_000
   /// After a quarter of what fills the queue librdkafka is told to look whether it is full still.
   private static let tellBytes = queuedKilobytes * 1_024 / 4
   private static let tellMessages = queuedMessages / 4

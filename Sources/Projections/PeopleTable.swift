@@ -26,6 +26,9 @@ package final class PeopleTable<Layout: PeopledLayout>: Table {
   package func takePartialKeys() -> KeyColumns? { cache.takePartialKeys() }
   package func absorb(_ row: inout RowReader) { cache.absorb(&row) }
   package func settle() { cache.settle() }
+  // The cache has them both, and says it.
+  package var wantsShed: Bool { false }
+  package var hasPartial: Bool { cache.hasPartial }
 
   /// At most: a partial row tells only when it is whole whether its sketch changed.
   package var dirtyCount: Int { cache.dirtyCount + cache.behindCount }

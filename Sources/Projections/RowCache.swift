@@ -19,9 +19,13 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
   private var wanted: [Int] = []
   private var asked: [Int] = []
   private var dirtyIsSorted = true
-  /// Changes since the changed rows were last written, and what came to a changed row before that.
+  /// Changes since the changed rows were last written, and what came to a row that was written before that.
   private var changes = 0
   private var usualChanges = 1.0
+  /// How many rows have changed since the last rotation.
+  private var touched = 0
+  /// Hashes of stored keys that were shed since the last commit; nil where they cannot be told, or are too many.
+  private var shedKeys: Set<UInt64>? = []
   /// Indices of written rows of which something waits to be written into another table.
   private var behind: [Int] = []
   /// Changed rows that wait meanwhile, and those of them that are partial.
@@ -32,6 +36,7 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
   private var dropped: KeyFilter?
 
   private static var loadedAtOnce: Int { 2_048 }
+  private static var greatestShed: Int { 1 << 16 }
 
   package init(_ layout: Layout) { self.layout = layout }
 
@@ -66,9 +71,10 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
   private func findOld(_ key: RowKey, _ hash: UInt64) -> Int {
     let index = old.find(key, hash)
     if index < 0 { return -1 }
-    let flags = old.flags[index]
+    let flags = old.flags[index].subtracting(.touched)
     let moved = young.insert(key, hash, old.take(index), flags)
     young.weigh(moved)
+    if old.isTaken { old = RowStore() }
     return moved
   }
 
@@ -125,7 +131,8 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
   package func markDirty(_ index: Int) {
     changes += 1
     if young.flags[index].contains(.dirty) { return }
-    young.flags[index].insert(.dirty)
+    if !young.flags[index].contains(.touched) { touched += 1 }
+    young.flags[index].formUnion([.dirty, .touched])
     dirty.append(index)
     dirtyIsSorted = false
     if !young.flags[index].contains(.known) { partial.append(index) }
@@ -145,13 +152,7 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     if index < 0 { index = begin(key, hash) }
     markDirty(index)
     change(&young.rows[index])
-    weighPartial(index)
-  }
-
-  /// What a partial row collects grows with every change, until it is laid onto the stored one.
-  @inline(__always)
-  private func weighPartial(_ index: Int) {
-    if !young.flags[index].contains(.known) { young.weigh(index) }
+    young.weigh(index)
   }
 
   /// Changes a row, whole or partial, if `change` says that it did.
@@ -161,7 +162,7 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     var index = find(key, hash)
     if index < 0 { index = begin(key, hash) }
     if change(&young.rows[index]) { markDirty(index) }
-    weighPartial(index)
+    young.weigh(index)
   }
 
   /// The store has no row of this key any more: it was deleted there, and nothing of it was still to be written.
@@ -171,7 +172,7 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     precondition(
       young.flags[index].isDisjoint(with: [.dirty, .asked]), "\(statements.name): a changed row is deleted")
     young.rows[index] = Row(isPartial: !isComplete)
-    young.flags[index] = isComplete ? .known : []
+    young.flags[index] = young.flags[index].intersection(.touched).union(isComplete ? .known : [])
     young.weigh(index)
   }
 
@@ -184,6 +185,7 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
   package func takePartialKeys() -> KeyColumns? { layout.takePartialKeys(of: self) }
   package func restrictToRules() { layout.restrictToRules(self) }
   package func restrictToWhole() { layout.restrictToWhole(self) }
+  package func restrict(to rows: Int) { layout.restrict(self, to: rows) }
   package func endRestriction() {
     dirty += held
     partial += heldPartial
@@ -191,6 +193,7 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     held.removeAll(keepingCapacity: true)
     heldPartial.removeAll(keepingCapacity: true)
   }
+  package var hasPartial: Bool { partial.contains { !young.flags[$0].contains(.known) } }
   package func absorb(_ reader: inout RowReader) { layout.absorb(&reader, into: self) }
   package func settle() { layout.settle(self) }
   package func writeChanges(generation: Int32, inserts: inout RowWriter, updates: inout RowWriter) {
@@ -199,6 +202,12 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
   package func markClean() { layout.markClean(self) }
   package func rotate() { layout.rotate(self) }
   package func shed() { layout.shed(self) }
+  package var wantsShed: Bool {
+    guard let shedKeys else { return !wanted.isEmpty }
+    if shedKeys.isEmpty { return false }
+    return wanted.contains { layout.lastingHash(young.keys[$0]).map(shedKeys.contains) ?? true }
+  }
+  package func wasCommitted() { if shedKeys?.isEmpty != true { shedKeys = [] } }
 
   // MARK: - Loading
 
@@ -214,6 +223,14 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
   }
 
   fileprivate func holdPartial() { hold { !young.flags[$0].contains(.known) } }
+
+  /// The first that changed go first.
+  fileprivate func holdBeyond(_ rows: Int) {
+    // Of partial rows more may have to be held while they are made whole.
+    if dirty.count <= rows || hasPartial { return }
+    let first = Set(dirty.prefix(rows))
+    hold { !first.contains($0) }
+  }
 
   private func hold(where mayWait: (Int) -> Bool) {
     precondition(held.isEmpty, "\(statements.name): a restriction was not ended")
@@ -321,7 +338,12 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
   }
 
   fileprivate func clean() {
-    if held.isEmpty { (usualChanges, changes) = (changesPerRow, 0) }
+    if !dirty.isEmpty {
+      let changed = Double(dirty.count + held.count)
+      // A few rows say little of the others.
+      usualChanges += (Double(changes) / changed - usualChanges) * Double(dirty.count) / Double(young.count)
+      changes = changes * held.count / (dirty.count + held.count)
+    }
     for index in dirty {
       young.flags[index].remove(.dirty)
       young.flags[index].insert(.stored)
@@ -356,8 +378,15 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
       dirty.isEmpty && behind.isEmpty && wanted.isEmpty && asked.isEmpty,
       "\(statements.name): rows are forgotten before they are written")
     drop(old)
-    swap(&young, &old)
-    young.removeAll()
+    if touched * 2 >= young.count {
+      // Most would only be moved back.
+      old = RowStore()
+      for index in young.flags.indices { young.flags[index].remove(.touched) }
+    } else {
+      swap(&young, &old)
+      young.removeAll()
+    }
+    touched = 0
   }
 
   /// Drops the rows that the store has dropped, or would have, were they written: as these are nowhere now, a complete cache stays
@@ -377,6 +406,7 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     dirty = young.flags.indices.filter { young.flags[$0].contains(.dirty) }
     partial = dirty.filter { !young.flags[$0].contains(.known) }
     behind = young.flags.indices.filter { young.flags[$0].contains(.behind) }
+    touched = young.flags.count { $0.contains(.touched) }
     dirtyIsSorted = false
   }
 
@@ -384,6 +414,8 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     precondition(
       wanted.isEmpty && asked.isEmpty && held.isEmpty, "\(statements.name): rows are forgotten while they are asked for"
     )
+    noteShed(old)
+    noteShed(young)
     drop(old)
     old = RowStore()
     drop(young, where: { $0.isDisjoint(with: [.dirty, .behind]) })
@@ -391,7 +423,20 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     reindex()
   }
 
+  private func noteShed(_ rows: RowStore<Row>) {
+    guard shedKeys != nil else { return }
+    for index in 0..<rows.count where rows.flags[index].contains(.stored) {
+      guard rows.flags[index].isDisjoint(with: [.dirty, .behind]) else { continue }
+      guard let hash = layout.lastingHash(rows.keys[index]), shedKeys!.count < Self.greatestShed else {
+        shedKeys = nil
+        return
+      }
+      shedKeys!.insert(hash)
+    }
+  }
+
   package func removeAll() {
+    touched = 0
     precondition(
       dirty.isEmpty && behind.isEmpty && wanted.isEmpty && asked.isEmpty,
       "\(statements.name): rows are forgotten before they are written")
@@ -407,6 +452,7 @@ extension RowLayout {
   package func takePartialKeys(of cache: RowCache<Self>) -> KeyColumns? { cache.takePartial() }
   package func restrictToRules(_ cache: RowCache<Self>) { cache.holdWhatRulesDoNotNeed() }
   package func restrictToWhole(_ cache: RowCache<Self>) { cache.holdPartial() }
+  package func restrict(_ cache: RowCache<Self>, to rows: Int) { cache.holdBeyond(rows) }
   package func absorb(_ reader: inout RowReader, into cache: RowCache<Self>) { cache.take(&reader) }
   package func settle(_ cache: RowCache<Self>) { cache.settleAsked() }
   package func writeChanges(

@@ -49,6 +49,7 @@ package protocol RowLayout {
   func takePartialKeys(of cache: RowCache<Self>) -> KeyColumns?
   func restrictToRules(_ cache: RowCache<Self>)
   func restrictToWhole(_ cache: RowCache<Self>)
+  func restrict(_ cache: RowCache<Self>, to rows: Int)
   func absorb(_ reader: inout RowReader, into cache: RowCache<Self>)
   func settle(_ cache: RowCache<Self>)
   func writeChanges(of cache: RowCache<Self>, generation: Int32, inserts: inout RowWriter, updates: inout RowWriter)

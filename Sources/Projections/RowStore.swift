@@ -6,6 +6,7 @@ struct RowStore<Row: CachedRow> {
   /// What each row held on the heap when it was last looked at, and their sum.
   private var heap: [UInt32] = []
   private var heapBytes = 0
+  private var taken = 0
   /// Index + 1, 0 for a free slot; the count is a power of two.
   private var slots: [UInt32] = []
 
@@ -55,8 +56,10 @@ struct RowStore<Row: CachedRow> {
   }
 
   /// Looks again at what a row holds on the heap.
+  @inline(__always)
   mutating func weigh(_ index: Int) {
     let bytes = rows[index].heapBytes
+    if bytes == Int(heap[index]) { return }
     heapBytes += bytes - Int(heap[index])
     heap[index] = UInt32(bytes)
   }
@@ -67,8 +70,11 @@ struct RowStore<Row: CachedRow> {
     swap(&row, &rows[index])
     heapBytes -= Int(heap[index])
     heap[index] = 0
+    taken += 1
     return row
   }
+  /// Whether every row was taken out.
+  var isTaken: Bool { taken == keys.count }
 
   /// Drops some rows; the others get new indices.
   mutating func removeAll(where isGone: (RowKey, Row, RowFlags) -> Bool) {
@@ -85,7 +91,7 @@ struct RowStore<Row: CachedRow> {
     flags.removeAll(keepingCapacity: true)
     rows.removeAll(keepingCapacity: true)
     heap.removeAll(keepingCapacity: true)
-    heapBytes = 0
+    (heapBytes, taken) = (0, 0)
     for slot in slots.indices { slots[slot] = 0 }
   }
 }

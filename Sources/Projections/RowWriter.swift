@@ -112,9 +112,10 @@ package struct RowWriter: Sendable {
   }
 
   package mutating func bigints(_ values: [Int64]) { array(values, element: 20) }
-  package mutating func ints(_ values: [Int32]) { array(values, element: 23) }
+  package mutating func ints(_ values: some Collection<Int32>) { array(values, element: 23) }
 
-  private mutating func array<T: FixedWidthInteger>(_ values: [T], element: Int32) {
+  @inline(__always)
+  private mutating func array<T: FixedWidthInteger>(_ values: some Collection<T>, element: Int32) {
     if values.isEmpty {
       append(Int32(12))
       append(Int32(0))

@@ -14,8 +14,12 @@ package protocol Table: AnyObject {
   func restrictToRules()
   /// The same of the rows that are not partial.
   func restrictToWhole()
+  /// The same of so many rows.
+  func restrict(to rows: Int)
   func endRestriction()
 
+  /// Whether there are changed rows whose stored form is not known yet.
+  var hasPartial: Bool { get }
   /// Keys of changed rows whose stored form is not known yet, likewise; asked for at a flush.
   func takePartialKeys() -> KeyColumns?
   /// A row that `statements.load` found.
@@ -36,6 +40,11 @@ package protocol Table: AnyObject {
 
   /// Drops every row that is not changed.
   func shed()
+  /// Whether a row that is wanted may have been dropped by `shed` since the last commit: what was written of it before, only the
+  /// transaction has.
+  var wantsShed: Bool { get }
+  /// What was written is committed.
+  func wasCommitted()
 
   /// Writes the changed rows, sorted by key: those that the store does not have yet, and those that replace one. All are known
   /// by then (`takePartialKeys` gives nil). `generation` is the first column of each.
@@ -49,8 +58,12 @@ extension Table {
   package var changesPerRow: Double { 1 }
   package var rowsStay: Bool { true }
   package func shed() {}
+  package var wantsShed: Bool { true }
+  package var hasPartial: Bool { true }
+  package func wasCommitted() {}
   package func restrictToRules() {}
   package func restrictToWhole() {}
+  package func restrict(to rows: Int) {}
   package func endRestriction() {}
   package var rowsOwner: ObjectIdentifier { ObjectIdentifier(self) }
 }

@@ -153,6 +153,8 @@ final class FakeProjectionStore: ProjectionStore {
   let journal: FakeJournal
   /// Whether the next commit fails, and if so whether it happened all the same.
   var fate: () -> FakeJournalStore.Fate = { .happens }
+  /// The tables of each write.
+  private(set) var written: [[String]] = []
   private(set) var noted: String?
   var notedStates: [ProjectionState] = []
   private var transaction: Content?
@@ -194,6 +196,7 @@ final class FakeProjectionStore: ProjectionStore {
     transaction!.place = place
   }
   func write(_ changes: [TableChanges]) throws(StoreError) {
+    written.append(changes.map(\.statements.name))
     for change in changes {
       for writer in [change.inserts, change.updates] where writer.count > 0 {
         transaction!.row = Array(writer.bytes.dropFirst(2))

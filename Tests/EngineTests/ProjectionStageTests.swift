@@ -148,8 +148,8 @@ struct ProjectionStageTests {
     }
     #expect(try committedAfter(49_000_000, .live).isEmpty)
     #expect(try committedAfter(50_000_000, .live) == ["2"])
-    #expect(try committedAfter(4_999_000_000, .catchingUp).isEmpty)
-    #expect(try committedAfter(5_000_000_000, .catchingUp) == ["2"])
+    #expect(try committedAfter(9_999_000_000, .catchingUp).isEmpty)
+    #expect(try committedAfter(10_000_000_000, .catchingUp) == ["2"])
   }
 
   @Test("a batch that changes far more than others is folded in pieces")
@@ -216,7 +216,7 @@ struct ProjectionStageTests {
     let table = LargeRows(partial: 10)
     let run = FoldRun(
       FakeProjection(large: table), at: try store.takeOver(instance: InstanceID(name: "a", start: 1)), in: store,
-      settings: ProjectionSettings(cacheBytes: LargeRows.rowBytes, dirtyBytes: LargeRows.rowBytes / 2),
+      settings: ProjectionSettings(cacheBytes: LargeRows.rowBytes * 2, dirtyBytes: LargeRows.rowBytes),
       publishes: true)
     var walk = JournalWalk(store)
     let now = Instant(monotonicNanoseconds: 0, wall: Timestamp(microseconds: 0))

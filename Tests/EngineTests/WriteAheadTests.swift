@@ -54,6 +54,28 @@ struct WriteAheadTests {
     let cold = WeighedTable("cold", rows: ProjectionSettings.writeAheadRows, bytes: 90, changes: 1)
     #expect(try look([cold], .live).written == [])
   }
+
+  @Test("a flush is written in pieces, and of a large table each piece has some rows, once")
+  func pieces() throws {
+    let (database, journal) = (FakeProjectionStore.Database(), FakeJournal())
+    try journal.appendHours([1])
+    let store = FakeProjectionStore(database, journal)
+    let rows = ProjectionSettings.leastPieceRows * 5 / 2
+    let tables = [
+      WeighedTable("large", rows: rows, bytes: rows * ProjectionSettings.pieceBytes, changes: 20),
+      WeighedTable("small", bytes: 90, changes: 20), WeighedTable("other", bytes: 90, changes: 20),
+    ]
+    let run = FoldRun(
+      WeighedProjection(weighed: tables), at: try store.takeOver(instance: InstanceID(name: "a", start: 1)), in: store,
+      settings: ProjectionSettings(cacheBytes: .max / 16), publishes: true)
+    var walk = JournalWalk(store)
+    try run.fold(
+      try #require(try walk.batch(after: 0)),
+      Instant(monotonicNanoseconds: 0, wall: Timestamp(microseconds: 0)))
+    try run.flush()
+    #expect(store.written == [["small", "other", "large"], ["large"], ["large"]])
+    #expect(tables.map(\.dirtyCount) == [0, 0, 0] && database.content.place.position == 1)
+  }
 }
 
 /// Does nothing but to have tables.
@@ -76,7 +98,9 @@ private struct WeighedProjection: Projection {
 
 private final class WeighedTable: Table {
   let statements: TableStatements
-  let dirtyCount: Int
+  private var rows: Int
+  private var restriction = Int.max
+  var dirtyCount: Int { min(rows, restriction) }
   let heldBytes: Int
   let changesPerRow: Double
   let rowsStay: Bool
@@ -86,8 +110,11 @@ private final class WeighedTable: Table {
   init(_ name: String, rows: Int = 10, bytes: Int, changes: Double, stay: Bool = true) {
     statements = TableStatements(
       name: name, load: "", copy: "", createStage: "", copyToStage: "", update: "", version: nil)
-    (dirtyCount, heldBytes, changesPerRow, rowsStay) = (rows, bytes, changes, stay)
+    (self.rows, heldBytes, changesPerRow, rowsStay) = (rows, bytes, changes, stay)
   }
+  func restrict(to rows: Int) { restriction = rows }
+  func endRestriction() { restriction = .max }
+  var hasPartial: Bool { false }
 
   func assumeEmpty() {}
   func takeWantedKeys() -> KeyColumns? { nil }
@@ -96,5 +123,5 @@ private final class WeighedTable: Table {
   func settle() {}
   func shed() { wasShed = true }
   func writeChanges(generation: Int32, inserts: inout RowWriter, updates: inout RowWriter) { wasWritten = true }
-  func markClean() {}
+  func markClean() { rows -= dirtyCount }
 }

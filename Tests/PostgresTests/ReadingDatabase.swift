@@ -121,10 +121,12 @@ struct ReadingDatabase {
       generation, team_id, day, events, projects_generated, projects_opened, wizard_steps, active_members, successes, failures,
       hashes, counts, estimate, position)
     SELECT 1, key, '2026-01-01', n, n, n, n, 1, 1, 1, '{7}', '{1}', false, position FROM public.past;
-    INSERT INTO pleat.team_technologies_current (generation, team_id, technology, usage_count, successes, failures, position)
-    SELECT 1, key, '1', n, 1, 1, position FROM public.state;
-    INSERT INTO pleat.team_technologies (generation, team_id, technology, usage_count, successes, failures, position)
-    SELECT 1, key, '1', n, 1, 1, position FROM public.past;
+    INSERT INTO pleat.team_technologies_current (
+      generation, team_id, technologies, usage_counts, successes, failures, position)
+    SELECT 1, key, '{1}', ARRAY[n], '{1}', '{1}', position FROM public.state;
+    INSERT INTO pleat.team_technologies (
+      generation, team_id, technologies, usage_counts, successes, failures, position)
+    SELECT 1, key, '{1}', ARRAY[n], '{1}', '{1}', position FROM public.past;
     INSERT INTO pleat.prediction_calibration_current (
       generation, model_version, decile, predictions, outcomes, successes, probability_sum_millionths, squared_error_sum, position)
     SELECT 1, key, 3, n, 0, 0, n * 300000, 0, position FROM public.state WHERE key <> 'hidden';

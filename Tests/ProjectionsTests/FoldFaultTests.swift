@@ -69,7 +69,7 @@ struct FoldFaultTests {
   func unasked() {
     _ = FoldFault.take()
     let names = Names()
-    let cache = RowCache(TeamTechnologyLayout(names: names))
+    let cache = RowCache(CountLayout(names: names))
     StoredRow.make {
       $0.text("t")
       $0.text("Go")

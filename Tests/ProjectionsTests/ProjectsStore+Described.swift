@@ -59,7 +59,10 @@ extension ProjectsStore {
       result["team_activity \([row.text(0)!, "\(row.day(1))"])"] = "\(numbers(row, 2...8)) \(sketch(row, 9))"
     }
     for row in rows(of: "team_technologies") {
-      result["team_technologies \([row.text(0)!, row.text(1)!])"] = numbers(row, 2...4)
+      for (index, technology) in row.texts(1)!.enumerated() {
+        result["team_technologies \([row.text(0)!, technology])"] =
+          (2...4).map { "\(row.ints($0)![index])" }.joined(separator: " ")
+      }
     }
     for row in rows(of: "memberships") {
       result["memberships \(row.text(0)!) \(hash(stored: row.integer(1)!))"] = row.integer(2).map { "\($0)" } ?? "-"

@@ -7,10 +7,10 @@ final class ProjectsStore: MemoryStore {
   override func keyColumns(_ table: String) -> Int {
     switch table {
     case "projects", "organisations", "technologies", "project_days", "project_people", "everybody",
-      "stack_combinations", "stack_people", "domains", "domain_people", "team_stats":
+      "stack_combinations", "stack_people", "domains", "domain_people", "team_stats", "team_technologies":
       1
     case "memberships", "technology_usage", "technology_people", "stack_days", "technology_pairs", "pair_people",
-      "domain_stacks", "domain_stack_people", "team_activity", "team_technologies", "prediction_calibration":
+      "domain_stacks", "domain_stack_people", "team_activity", "prediction_calibration":
       2
     default: super.keyColumns(table)
     }

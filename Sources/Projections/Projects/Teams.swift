@@ -5,13 +5,13 @@ struct Teams {
   let stacks: StackTable
   let stats: RowCache<TeamLayout>
   let activity: RowCache<TeamDayLayout>
-  let technologies: RowCache<TeamTechnologyLayout>
+  let technologies: RowCache<TeamTechnologiesLayout>
 
   init(names: Names, stacks: StackTable) {
     self.stacks = stacks
     stats = RowCache(TeamLayout(names: names))
     activity = RowCache(TeamDayLayout(names: names))
-    technologies = RowCache(TeamTechnologyLayout(names: names))
+    technologies = RowCache(TeamTechnologiesLayout(names: names))
   }
 
   /// A project of the team came to be, whatever its sharing.
@@ -83,13 +83,12 @@ struct Teams {
       row.people.move(project)
       row.position = project.position
     }
-    for technology in stacks.technologies(of: project.stack) {
-      technologies.update(RowKey(team, technology)) { row in
-        row.usageCount += project.sign
-        row.successes += project.successes
-        row.failures += project.failures
-        row.position = project.position
+    technologies.update(RowKey(team)) { row in
+      for technology in stacks.technologies(of: project.stack) {
+        row.add(
+          technology, usageCount: project.sign, successes: project.successes, failures: project.failures)
       }
+      row.position = project.position
     }
     openings.eachDay { open(team, on: $0.day, times: project.sign * $0.count, at: project.position) }
   }
@@ -103,12 +102,11 @@ struct Teams {
       row.count(successes: outcome.successes, failures: outcome.failures)
       row.position = outcome.position
     }
-    for technology in stacks.technologies(of: outcome.stack) {
-      technologies.update(RowKey(outcome.team, technology)) { row in
-        row.successes += outcome.successes
-        row.failures += outcome.failures
-        row.position = outcome.position
+    technologies.update(RowKey(outcome.team)) { row in
+      for technology in stacks.technologies(of: outcome.stack) {
+        row.add(technology, successes: outcome.successes, failures: outcome.failures)
       }
+      row.position = outcome.position
     }
   }
 }

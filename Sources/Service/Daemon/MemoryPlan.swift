@@ -18,9 +18,9 @@ package struct MemoryPlan: Hashable, Sendable {
 
   package init(megabytes: Int, projections: [String]) {
     let bytes = megabytes << 20
-    tailBytes = bytes * 8 / 100
+    tailBytes = bytes * 6 / 100
     cacheBytes = bytes * 13 / 100
-    dirtyBytes = bytes * 4 / 100
+    dirtyBytes = bytes * 17 / 100
     shares = Dictionary(uniqueKeysWithValues: projections.map { ($0, Self.weights[$0] ?? 1) })
   }
 

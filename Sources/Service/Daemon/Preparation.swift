@@ -138,7 +138,6 @@ package struct Preparation {
     var partitions: [(topic: String, count: Int)] = []
     let id: String
     do throws(KafkaError) {
-      id = try admin.clusterID()
       for topic in kafka.topics + Set([kafka.outputTopic, kafka.teamTopic]).sorted() {
         if let count = try admin.partitionCount(of: topic) {
           partitions.append((topic, count))
@@ -146,6 +145,8 @@ package struct Preparation {
           missing.append(topic)
         }
       }
+      // Last: a client that is asked for this alone connects only after a second.
+      id = try admin.clusterID()
     } catch {
       throw .passing("Kafka at \(client.bootstrap) is not available: \(error)")
     }
