@@ -371,8 +371,11 @@ package final class World {
       instance.wakeAll()
     }
     for command in commands { command.pausedUntil = 0 }
-    // Somebody of the version that is to be.
-    let rests = instances.contains { $0.isRunning && !$0.isStopping && $0.version == version }
+    // Somebody of the version that is to be, whom no later one of the name has superseded.
+    let rests = instances.contains { instance in
+      instance.isRunning && !instance.isStopping && instance.version == version
+        && instances.last { $0.name == instance.name } === instance
+    }
     // Under a name of its own: who starts under a taken one may register before the one it is to replace does.
     if !rests { Instance.start("rest", in: self) }
     Operator(self).watchErasures()

@@ -36,7 +36,7 @@ package struct ExplainedView: Sendable {
       tables: [("team_activity", ["team_id", "day"])]),
     .init(
       name: "team_technologies", projection: "projects", key: ["team_id", "technology"],
-      tables: [("team_technologies", ["team_id", "technology"])]),
+      tables: [("team_technologies", ["team_id"])]),
     .init(
       name: "prediction_calibration", projection: "projects", key: ["model_version", "decile"],
       tables: [("prediction_calibration", ["model_version", "decile"])]),
