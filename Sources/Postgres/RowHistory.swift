@@ -92,8 +92,8 @@ package final class RowHistory {
 
   private static let columns = """
     SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), a.atttypid::bigint,
-      coalesce(a.attnum = ANY (i.indkey), false)
-    FROM pg_attribute a LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary
+      coalesce(a.attnum = ANY (i.indkey), false), format_type(t.typelem, NULL), t.typelem::bigint
+    FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary
     WHERE a.attrelid = to_regclass('pleat.' || quote_ident($1)) AND a.attnum > 0 AND NOT a.attisdropped
       AND a.attgenerated = ''
     ORDER BY a.attnum
@@ -104,16 +104,30 @@ package final class RowHistory {
     var type: String
     var oid: UInt32
     var isKey: Bool
+    /// Of a list: what its members are.
+    var element: (type: String, oid: UInt32)?
   }
 
   private func columns(_ table: String) throws(StoreError) -> [Column] {
     if let columns = known[table] { return columns }
     let columns = try connection.query(Self.columns, [.text(table)]).map { row in
       Column(
-        name: row.text() ?? "", type: row.text() ?? "", oid: UInt32(row.bigint() ?? 0), isKey: row.bool() ?? false)
+        name: row.text() ?? "", type: row.text() ?? "", oid: UInt32(row.bigint() ?? 0), isKey: row.bool() ?? false,
+        element: row.text().map { ($0, UInt32(row.bigint() ?? 0)) })
     }
     known[table] = columns
     return columns
+  }
+
+  /// The same, of a member of the rows' lists: the member's own in place of the lists, its name as the last of the key.
+  private func columns(_ table: String, _ member: ListMember?) throws(StoreError) -> [Column] {
+    let columns = try columns(table)
+    guard let member else { return columns }
+    return columns.compactMap { column in
+      guard let list = member.lists.first(where: { $0.column == column.name }) else { return column }
+      guard let element = column.element else { return nil }
+      return Column(name: list.member, type: element.type, oid: element.oid, isKey: list.column == member.names.column)
+    }
   }
 
   /// The columns of a table's newest rows, as they are copied.
@@ -145,11 +159,11 @@ package final class RowHistory {
     try connection.query("SELECT jsonb_array_elements_text($1::jsonb)", [.text(json)]).map { $0.text() ?? "" }
   }
 
-  /// Rows of `name_current` whose columns have these values.
-  package func watch(_ statements: TableStatements, _ values: [(column: String, text: String)]) throws(StoreError)
-    -> WatchedRows
-  {
-    let columns = try columns(statements.name + "_current")
+  /// Rows of `name_current` whose columns have these values; of a member of its lists, those that have it.
+  package func watch(
+    _ statements: TableStatements, _ values: [(column: String, text: String)], member: ListMember? = nil
+  ) throws(StoreError) -> WatchedRows {
+    let columns = try columns(statements.name + "_current", member)
     var binary: [(column: String, bytes: [UInt8])] = []
     for (name, text) in values {
       guard let column = columns.first(where: { $0.name == name }) else {
@@ -157,12 +171,12 @@ package final class RowHistory {
       }
       binary.append((name, try value(text, column)))
     }
-    return WatchedRows(try copiedColumns(statements), values: binary)
+    return WatchedRows(try copiedColumns(statements), values: binary, member: member)
   }
 
   /// A noticed key as PostgreSQL writes it, in the table's order.
   package func key(_ fields: [UInt8], of watched: WatchedRows) throws(StoreError) -> [RowDifference.Pair] {
-    let columns = try columns(watched.table + "_current")
+    let columns = try columns(watched.table + "_current", watched.member)
     var values: [String: [UInt8]] = [:]
     var reader = CopiedRows(CopiedRows.one(fields, count: watched.keyColumns.count))
     _ = reader.next()
@@ -186,7 +200,7 @@ package final class RowHistory {
       let asked = try ask(watched)
       for table in asked.tables {
         let found = try connection.query(
-          "SELECT max(x.position) FROM pleat.\"\(table)\" x WHERE \(asked.conditions)", asked.values,
+          "SELECT max(x.position) FROM \(asked.source(table)) x WHERE \(asked.conditions)", asked.values,
           seconds: Connection.longReplySeconds
         ).map { $0.bigint() }
         last = [last, found.first ?? nil].compactMap { $0 }.max()
@@ -213,7 +227,21 @@ package final class RowHistory {
       rows.removeAll(where: \.versions.isEmpty)
     }
     for one in asked where one.hasVersions { try addBefore(one, from, to: &rows) }
+    for one in asked where one.member != nil { Self.dropRepeated(one.table, in: &rows) }
     return Excerpt(rows: rows, next: next)
+  }
+
+  /// A row has a version wherever one of its members changed: of the one that is asked for those that say something new.
+  private static func dropRepeated(_ table: String, in rows: inout [Row]) {
+    for index in rows.indices where rows[index].table == table {
+      var last = rows[index].before
+      rows[index].versions.removeAll { version in
+        defer { last = version }
+        guard let last else { return false }
+        return last.values.elementsEqual(version.values) { $0 == $1 }
+      }
+    }
+    rows.removeAll { $0.table == table && $0.versions.isEmpty }
   }
 
   /// Where to go on if there are more positions than `limit`: the first that is left out, each being shown whole or not at all.
@@ -236,7 +264,7 @@ package final class RowHistory {
   package func sum(_ watched: WatchedRows) throws -> Sum {
     let asked = try ask(watched)
     let list = watched.toldColumns.map { "x.\"\($0)\"" }.joined(separator: ", ")
-    let sql = "SELECT \(list) FROM pleat.\"\(asked.table)_current\" x WHERE \(asked.conditions)"
+    let sql = "SELECT \(list) FROM \(asked.source(asked.table + "_current")) x WHERE \(asked.conditions)"
     var sum = Sum()
     try connection.stream(sql, asked.values) { row in
       var bytes: [UInt8] = []
@@ -253,11 +281,20 @@ package final class RowHistory {
   /// What asks for the rows watched, and reads the answers.
   private struct Asked {
     var table: String
+    var member: ListMember?
     var hasVersions: Bool
     var columns: [Column]
     /// `$1…` of the conditions.
     var values: [SQLValue]
     var conditions: String
+
+    /// Where rows come from: a table, or its rows' members.
+    func source(_ table: String) -> String {
+      let table = "pleat.\"\(table)\""
+      guard let member else { return table }
+      let members = Set(member.lists.map(\.member))
+      return member.select(from: table, columns.map(\.name).filter { !members.contains($0) })
+    }
 
     var tables: [String] { (hasVersions ? [table] : []) + [table + "_current"] }
     private var keys: [Column] { columns.filter { $0.isKey && $0.name != "generation" } }
@@ -274,7 +311,7 @@ package final class RowHistory {
     var versions: String {
       let (from, limit, projection) = (values.count + 1, values.count + 2, values.count + 3)
       let kept = """
-        SELECT x.position, t.watermark, false AS is_newest, \(named) FROM pleat."\(table)" x
+        SELECT x.position, t.watermark, false AS is_newest, \(named) FROM \(source(table)) x
         LEFT JOIN pleat.turns t ON t.projection = $\(projection) AND t.generation = x.generation AND t.position = x.position
         WHERE \(conditions) AND x.position >= $\(from)
         UNION ALL
@@ -286,7 +323,7 @@ package final class RowHistory {
           \(columns.indices.map { "s.\"text \($0)\"" }.joined(separator: ", "))
         FROM (
           \(hasVersions ? kept : "")
-          SELECT x.position, NULL::timestamptz AS watermark, true AS is_newest, \(named) FROM pleat."\(table)_current" x
+          SELECT x.position, NULL::timestamptz AS watermark, true AS is_newest, \(named) FROM \(source(table + "_current")) x
           WHERE \(conditions) AND x.position >= $\(from) AND (NOT \(hasVersions) OR x.position >= (
             SELECT c.last_day_turn FROM pleat.projection_cursors c
             WHERE c.projection = $\(projection) AND c.generation = $1))
@@ -299,7 +336,7 @@ package final class RowHistory {
     var before: String {
       """
       SELECT DISTINCT ON (\(keyList)) x.position, false, NULL::timestamptz, NULL::timestamptz, \(texts)
-      FROM pleat."\(table)" x WHERE \(conditions) AND x.position < $\(values.count + 1)
+      FROM \(source(table)) x WHERE \(conditions) AND x.position < $\(values.count + 1)
       ORDER BY \(keyList), x.position DESC
       """
     }
@@ -332,7 +369,7 @@ package final class RowHistory {
   }
 
   private func ask(_ watched: WatchedRows) throws(StoreError) -> Asked {
-    let columns = try columns(watched.table + "_current")
+    let columns = try columns(watched.table + "_current", watched.member)
     let hasVersions =
       try connection.query("SELECT to_regclass('pleat.' || quote_ident($1)) IS NOT NULL", [.text(watched.table)])
       .map { $0.bool() ?? false }.first ?? false
@@ -343,7 +380,8 @@ package final class RowHistory {
       conditions += " AND x.\"\(name)\" = $\(values.count)"
     }
     return Asked(
-      table: watched.table, hasVersions: hasVersions, columns: columns, values: values, conditions: conditions)
+      table: watched.table, member: watched.member, hasVersions: hasVersions, columns: columns, values: values,
+      conditions: conditions)
   }
 
   private static let wizardTurns = """

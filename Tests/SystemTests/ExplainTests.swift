@@ -79,6 +79,43 @@ extension SystemTests {
       #expect(daemon.terminate() == 0)
     }
 
+    @Test("a technology of a team has the versions in which it changed, though all of the team's are in one row")
+    func member() throws {
+      let pleat = try Installation()
+      func project(_ id: String, _ time: String, _ technologies: String) -> String {
+        event(
+          "project_generated", time,
+          #""project_id":"\#(id)","user_id":"u","technologies":[\#(technologies)],"project_type":"web","team_id":"t""#)
+      }
+      try pleat.produce(
+        Data(
+          [
+            project("p1", "01T08:00", #""A","B""#), project("p2", "01T08:10", #""B""#),
+            event("feedback_submitted", "02T12:00", #""project_id":"p2","user_id":"u","success":true"#),
+            project("p3", "03T12:00", #""C""#), project("p4", "04T12:00", #""A""#),
+            project("p5", "04T12:01", #""B""#),
+          ].joined().utf8))
+      let daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      func steps(_ technology: String) throws -> [String] {
+        let rows = try explain(pleat, "team_technologies", "t", technology)
+        #expect(rows.count == 1)
+        return versions(rows[0]).map { "\($0.turn ?? 0) \($0.offsets) \($0.changed.sorted())" }
+      }
+      // Turned by the feedback, by p3 and by p4: the second changed B alone, the third C, the newest state A and B.
+      #expect(
+        try steps("A") == [
+          #"3 [0] ["failures - 0", "successes - 0", "usage_count - 1"]"#, #"0 [4] ["usage_count 1 2"]"#,
+        ])
+      #expect(
+        try steps("B") == [
+          #"3 [0, 1] ["failures - 0", "successes - 0", "usage_count - 2"]"#, #"4 [2] ["successes 0 1"]"#,
+          #"0 [5] ["usage_count 2 3"]"#,
+        ])
+      try pleat.pleat("explain", "team_technologies", "t", "D", expecting: 1)
+      #expect(daemon.terminate() == 0)
+    }
+
     private func project(_ number: Int, _ time: String) -> String {
       event(
         "project_generated", time,

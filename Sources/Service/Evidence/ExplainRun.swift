@@ -143,7 +143,9 @@ package struct ExplainRun {
         throw CommandFailure(.failure, "\(entry.name) has no table \(table).")
       }
       do throws(StoreError) {
-        shown.watched.append(try history.watch(statements, Array(zip(columns, key)).map { (column: $0, text: $1) }))
+        shown.watched.append(
+          try history.watch(
+            statements, Array(zip(columns, key)).map { (column: $0, text: $1) }, member: view.member))
       } catch {
         guard case .refused(let text) = error else { throw error }
         throw CommandFailure(.usage, "the key of \(view.name) is \(view.key.joined(separator: ", ")): \(text).")

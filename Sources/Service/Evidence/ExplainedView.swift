@@ -1,4 +1,5 @@
 import Engine
+package import Postgres
 
 /// Which rows of which tables are behind a row of a view.
 package struct ExplainedView: Sendable {
@@ -8,6 +9,8 @@ package struct ExplainedView: Sendable {
   package var key: [String]
   /// Tables, and their columns for the key's first columns, in order.
   package var tables: [(name: String, columns: [String])]
+  /// Of which the row is one member, where the tables keep several in a row.
+  package var member: ListMember?
 
   /// Whose versions are no rows that events change: what counts changes with the watermark.
   static let wizardNow = "wizard_now"
@@ -36,7 +39,13 @@ package struct ExplainedView: Sendable {
       tables: [("team_activity", ["team_id", "day"])]),
     .init(
       name: "team_technologies", projection: "projects", key: ["team_id", "technology"],
-      tables: [("team_technologies", ["team_id"])]),
+      tables: [("team_technologies", ["team_id", "technology"])],
+      member: ListMember(
+        names: .init("technologies", of: "technology"),
+        values: [
+          .init("usage_counts", of: "usage_count"), .init("successes", of: "successes"),
+          .init("failures", of: "failures"),
+        ])),
     .init(
       name: "prediction_calibration", projection: "projects", key: ["model_version", "decile"],
       tables: [("prediction_calibration", ["model_version", "decile"])]),
