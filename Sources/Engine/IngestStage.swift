@@ -303,8 +303,9 @@ package final class IngestStage: Stage {
   /// Finds the partitions of the topics, at the start and once a minute.
   private func discover(_ now: Instant) throws {
     guard now.monotonicNanoseconds >= discoverAt else { return }
-    if clusterID == nil { clusterID = try source.clusterID() }
+    // First: a client that is asked for the cluster alone connects only after a second.
     let partitions = try source.partitions(of: settings.topics)
+    if clusterID == nil { clusterID = try source.clusterID() }
     if !isInitialized {
       if decoder == nil {
         let key = try store.hashKey()
