@@ -40,7 +40,8 @@ package protocol Projection {
   /// Folds events of a batch whose first event has the position `firstPosition`.
   mutating func fold(_ events: Range<Int>, of batch: EventBatch, firstPosition: Int64)
 
-  /// Whether this event may touch more rows than memory holds, and so is folded alone, by `fanOut`.
+  /// Whether this event may touch more rows than memory holds, and so is folded alone, by `fanOut`. Asked before the events that precede
+  /// it in its batch are folded, and maybe again afterwards: what is not sure says yes.
   func fansOut(_ index: Int, of batch: EventBatch) -> Bool
 
   /// Folds one such event, a page of the rows behind it at a call: streams them from the store, where everything before it is

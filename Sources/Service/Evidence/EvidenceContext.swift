@@ -48,8 +48,9 @@ package struct EvidenceContext {
   }
 
   /// Memory for rows, of which a command has one projection's at a time.
-  package var cacheBytes: Int {
-    MemoryPlan(megabytes: configuration.limits.memoryMegabytes, projections: ["one"]).cacheBytes(of: "one")
+  package var settings: ProjectionSettings {
+    let plan = MemoryPlan(megabytes: configuration.limits.memoryMegabytes, projections: ["one"])
+    return ProjectionSettings(cacheBytes: plan.cacheBytes(of: "one"), dirtyBytes: plan.dirtyBytes(of: "one"))
   }
 
   /// Memory for the rows of a fold that has no other store, as the fold holds them, and again as they are written.

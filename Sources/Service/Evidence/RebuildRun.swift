@@ -68,7 +68,7 @@ package struct RebuildRun {
         owner: InstanceID(
           name: "\(context.configuration.instance)/rebuild/\(getpid())", start: begun.wall.microseconds),
         leaseSeconds: context.configuration.limits.leaseSeconds, acceptLoss: acceptLoss),
-      folding: ProjectionSettings(cacheBytes: context.cacheBytes), reporter: QuietReporter(),
+      folding: context.settings, reporter: QuietReporter(),
       make: { () throws(StoreError) in context.make(entry) })
     var line = ProgressLine()
     /// Since the first of the failures that nothing came between. Not since the last success: a stopped process has had no chance.

@@ -112,7 +112,7 @@ package struct VerifyRun {
     let folding = JournalFold(
       FoldRun(
         context.make(entry), at: store.beginning, in: store,
-        settings: ProjectionSettings(cacheBytes: context.cacheBytes), publishes: true), context.journal(for: "verify"),
+        settings: context.settings, publishes: true), context.journal(for: "verify"),
       now: SystemClock.now)
     let began = SystemClock.monotonicNanoseconds()
     var line = line
