@@ -44,7 +44,7 @@ package final class FoldRun {
   /// Rows were dropped that the open transaction has written, or the flush that is on its way: until it is committed only its own
   /// connection reads them.
   private var hasShed = false
-  /// A flush is committed, and nothing was dropped since.
+  /// A flush was committed since it was last looked whether cold rows are to be dropped.
   private var mayDropCold = false
   /// Where the open transaction has moved the cursor; nil while none is open.
   private var opened: ProjectionPlace?
@@ -175,10 +175,16 @@ package final class FoldRun {
       guard bytes >= settings.fullBytes else { return }
       try finishFlush()
     }
-    if now.monotonicNanoseconds >= loadedDue(dirtySince) { return try startFlush() }
-    if mayDropCold, bytes >= limit / 2 {
+    if now.monotonicNanoseconds >= loadedDue(dirtySince)
+      || projection.nameBytes >= settings.cacheBytes * ProjectionSettings.nameExcess
+    {
+      return try startFlush()
+    }
+    if mayDropCold, bytes >= limit / ProjectionSettings.coldFromPart {
       // Rows that are written and will hardly change again give way to those that do.
-      for table in projection.tables where table.isCold && table.heldBytes >= limit / 16 { shed(table) }
+      for table in projection.tables where table.isCold && table.heldBytes >= limit / ProjectionSettings.coldTablePart {
+        shed(table)
+      }
       mayDropCold = false
     }
     if bytes >= limit, let cold = coldestTable(where: { $0.heldBytes > 0 }) {
@@ -286,7 +292,7 @@ package final class FoldRun {
   /// Writes a piece of a flush in the background, once the one before is written.
   private func hand(_ piece: [TableChanges]) throws {
     try finishFlush()
-    try open(to: place)
+    if opened?.position != place.position { try open(to: place) }
     try store.startWrite(piece)
     job = .write
   }
@@ -297,7 +303,8 @@ package final class FoldRun {
     if group.contains(where: \.hasPartial) { try finishFlush() }
     guard group.count == 1 else { return try takeChanges(of: group) }
     let table = group[0]
-    let bytesPerRow = 2 * table.heldBytes / max(table.dirtyCount, 1)
+    // As bytes a row takes about twice as much.
+    let bytesPerRow = 2 * table.heldBytes / max(table.rowCount, 1)
     table.restrict(to: max(ProjectionSettings.leastPieceRows, ProjectionSettings.pieceBytes / max(bytesPerRow, 1)))
     defer { table.endRestriction() }
     return try takeChanges(of: group)
@@ -434,6 +441,9 @@ package final class FoldRun {
   /// Made before the projection is asked to do something with it: meanwhile nobody else may look at the projection.
   private func flushingRows() -> FlushingRows {
     FlushingRows(store: store, tables: projection.tables, generation: cursor.generation, fullBytes: settings.fullBytes)
+    {
+      [unowned self] in hasShed = true
+    }
   }
 }
 
@@ -443,12 +453,14 @@ private struct FlushingRows: RowStream {
   let tables: [any Table]
   let generation: Int32
   let fullBytes: Int
+  /// Called where rows were dropped that only this transaction has.
+  let onShed: () -> Void
 
   func rows(_ sql: String, _ parameters: [Parameter], _ body: (inout RowReader) throws -> Void) throws {
     try store.rows(sql, parameters, body)
   }
   func flush() throws {
-    _ = try store.makeWhole(tables, of: tables, generation: generation, limit: fullBytes) {}
+    if try store.makeWhole(tables, of: tables, generation: generation, limit: fullBytes, open: {}) { onShed() }
     try store.write(store.takeChanges(of: tables, generation: generation))
   }
 }

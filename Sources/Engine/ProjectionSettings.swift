@@ -17,7 +17,7 @@ package struct ProjectionSettings: Sendable {
   /// …or so long after it, while more comes.
   static let liveFlushNanoseconds: Int64 = 50_000_000
   /// …or so long, where there is much to catch up with.
-  static let loadedFlushNanoseconds: Int64 = 10_000_000_000
+  package static let loadedFlushNanoseconds: Int64 = 10_000_000_000
   /// Where there is much to catch up with, so many changed rows of a table are written ahead of the flush, if a row does not change
   /// so often meanwhile.
   static let writeAheadRows = 8_192
@@ -26,7 +26,12 @@ package struct ProjectionSettings: Sendable {
   static let writtenAtOnce = 16_384
   /// So many bytes of changed rows, about, are handed to the background at once, and of a table at least so many rows.
   static let pieceBytes = 8 << 20
-  static let leastPieceRows = 1_024
+  static let leastPieceRows = 64
+  /// Where rows take this part of their memory, cold ones are dropped behind a commit, tables of this part of it at least.
+  static let coldFromPart = 2
+  static let coldTablePart = 16
+  /// Names are dropped with a flush alone: where they take so many times the memory for what stays, one is due.
+  static let nameExcess = 2
   /// So many events are folded between two looks at it. One alone may change 2,016 pairs of technologies.
   static let eventsBetweenLooks = 64
   /// Payload bytes read from the journal at once.

@@ -8,7 +8,7 @@ final class BackgroundWorker {
   private final class State: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-    private var job: (() -> Void)?
+    private var job: (run: () -> Void, then: () -> Void)?
     private var isRunning = false
     private var isStopped = false
 
@@ -32,11 +32,11 @@ final class BackgroundWorker {
 
     var isBusy: Bool { locked { isRunning } }
 
-    func start(_ job: @escaping () -> Void) {
+    func start(_ job: @escaping () -> Void, then: @escaping () -> Void) {
       locked {
         precondition(!isRunning && !isStopped, "one job at a time")
         isRunning = true
-        self.job = job
+        self.job = (job, then)
         pthread_cond_broadcast(changed)
       }
     }
@@ -53,15 +53,16 @@ final class BackgroundWorker {
 
     func run() {
       while let job = next() {
-        job()
+        job.run()
         locked {
           isRunning = false
           pthread_cond_broadcast(changed)
         }
+        job.then()
       }
     }
 
-    private func next() -> (() -> Void)? {
+    private func next() -> (run: () -> Void, then: () -> Void)? {
       locked {
         while job == nil, !isStopped { pthread_cond_wait(changed, mutex) }
         defer { job = nil }
@@ -92,6 +93,7 @@ final class BackgroundWorker {
   }
 
   var isDone: Bool { !state.isBusy }
-  func start(_ job: @escaping () -> Void) { state.start(job) }
+  /// `then` is called on the thread, too, once `isDone` says so; whoever waits need not have it behind them.
+  func start(_ job: @escaping () -> Void, then: @escaping () -> Void = {}) { state.start(job, then: then) }
   func wait() { state.wait() }
 }

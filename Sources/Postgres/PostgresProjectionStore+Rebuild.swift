@@ -5,8 +5,10 @@ import Projections
 extension PostgresProjectionStore: RebuildStore {
   /// Rows of an old generation deleted in one transaction.
   private static let dropRows: Int32 = 5_000
-  /// Under load the live fold keeps its transaction open for 5 s; then it commits.
-  private static let livePatienceMilliseconds: Int32 = 6_000
+  /// Under load the live fold keeps its transaction open for so long; then it writes the rest, and commits.
+  private static let livePatienceMilliseconds =
+    Int32(ProjectionSettings.loadedFlushNanoseconds / 1_000_000) + restMilliseconds
+  private static let restMilliseconds: Int32 = 5_000
 
   package func liveGeneration() throws(StoreError) -> LiveGeneration? {
     try Self.liveGeneration(of: projection, idle)

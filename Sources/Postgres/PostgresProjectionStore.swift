@@ -138,19 +138,18 @@ package final class PostgresProjectionStore: ProjectionStore {
     precondition(!isAtWork, "one flush at a time")
     isAtWork = true
     outcome = nil
-    let done = onFlushDone
-    worker.start { [self] in
-      do throws(StoreError) {
-        try body()
-        outcome = .success(())
-      } catch {
-        // Whatever it was, the transaction goes with its connection.
-        isOpen = false
-        store.reset()
-        outcome = .failure(error)
-      }
-      done?()
-    }
+    worker.start(
+      { [self] in
+        do throws(StoreError) {
+          try body()
+          outcome = .success(())
+        } catch {
+          // Whatever it was, the transaction goes with its connection.
+          isOpen = false
+          store.reset()
+          outcome = .failure(error)
+        }
+      }, then: onFlushDone ?? {})
   }
 
   package func flushIsDone() -> Bool { worker.isDone }

@@ -29,13 +29,17 @@ package final class RowHistory {
   package struct Row: Sendable {
     package var table: String
     package var key: [RowDifference.Pair]
+    /// One member of lists: the versions are those of all of them, and many say nothing new of this one.
+    package var isMember: Bool
     /// The last version before the first one shown, where the row has one.
     package var before: Version?
     /// In order; the newest state last.
     package var versions: [Version]
 
-    package init(table: String, key: [RowDifference.Pair], before: Version? = nil, versions: [Version]) {
-      (self.table, self.key, self.before, self.versions) = (table, key, before, versions)
+    package init(
+      table: String, key: [RowDifference.Pair], isMember: Bool = false, before: Version? = nil, versions: [Version]
+    ) {
+      (self.table, self.key, self.isMember, self.before, self.versions) = (table, key, isMember, before, versions)
     }
   }
 
@@ -227,21 +231,7 @@ package final class RowHistory {
       rows.removeAll(where: \.versions.isEmpty)
     }
     for one in asked where one.hasVersions { try addBefore(one, from, to: &rows) }
-    for one in asked where one.member != nil { Self.dropRepeated(one.table, in: &rows) }
     return Excerpt(rows: rows, next: next)
-  }
-
-  /// A row has a version wherever one of its members changed: of the one that is asked for those that say something new.
-  private static func dropRepeated(_ table: String, in rows: inout [Row]) {
-    for index in rows.indices where rows[index].table == table {
-      var last = rows[index].before
-      rows[index].versions.removeAll { version in
-        defer { last = version }
-        guard let last else { return false }
-        return last.values.elementsEqual(version.values) { $0 == $1 }
-      }
-    }
-    rows.removeAll { $0.table == table && $0.versions.isEmpty }
   }
 
   /// Where to go on if there are more positions than `limit`: the first that is left out, each being shown whole or not at all.
@@ -363,7 +353,7 @@ package final class RowHistory {
       if let last = found.last, last.table == table, last.key == key {
         found[found.count - 1].versions.append(version)
       } else {
-        found.append(Row(table: table, key: key, versions: [version]))
+        found.append(Row(table: table, key: key, isMember: member != nil, versions: [version]))
       }
     }
   }

@@ -1,9 +1,9 @@
 /// A table that can give memory back.
 package protocol EvictableTable: Table {
-  /// Bytes of the rows touched since the last `rotate`, and of those not touched since.
+  /// Bytes of the rows touched since the last `rotate`, and of those that were there before.
   var youngBytes: Int { get }
   var oldBytes: Int { get }
-  /// Drops the old rows; what was young is old.
+  /// Drops the rows that were old; what was young is old, and moved, where few of it were changed.
   func rotate()
   /// Drops every row.
   func removeAll()

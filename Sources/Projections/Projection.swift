@@ -57,9 +57,12 @@ package protocol Projection {
   /// Returns whether rows went that were touched since the call before: they may be in a flush that is still on its way.
   @discardableResult
   mutating func evict(keeping bytes: Int) -> Bool
+  /// What the names in memory take, which `evict` drops.
+  var nameBytes: Int { get }
 }
 
 extension Projection {
+  package var nameBytes: Int { 0 }
   package var tablesOfFolding: [any Table] { tables }
   package var pageQueries: [PageQuery] { [] }
 }

@@ -6,7 +6,7 @@
 /// since the store was known to be empty the cache is *complete*: what is not here is nowhere, and nothing is loaded. After that,
 /// where the layout hashes its keys, a filter of what was dropped tells most keys that were never stored.
 ///
-/// An index is valid until the next `rotate` or `removeAll`, which need everything written.
+/// An index is valid until rows are dropped: until the next `rotate` or `removeAll`, which need everything written, `shed` or `forget`.
 package final class RowCache<Layout: RowLayout>: EvictableTable {
   package typealias Row = Layout.Row
 
@@ -22,8 +22,9 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
   /// Changes since the changed rows were last written, and what came to a row that was written before that.
   private var changes = 0
   private var usualChanges = 1.0
-  /// How many rows have changed since the last rotation.
+  /// How many rows have changed since the last rotation, and what those took then that it left in place.
   private var touched = 0
+  private var keptBytes = 0
   /// Hashes of stored keys that were shed since the last commit; nil where they cannot be told, or are too many.
   private var shedKeys: Set<UInt64>? = []
   /// Indices of written rows of which something waits to be written into another table.
@@ -44,6 +45,7 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
   package var dirtyCount: Int { dirty.count }
   package var behindCount: Int { behind.count }
   package var rowsStay: Bool { layout.rowsStay }
+  package var rowCount: Int { young.count + old.count }
   package var heldBytes: Int { layout.heldBytes(of: self) }
   fileprivate var bytes: Int { young.byteCount + old.byteCount }
 
@@ -353,12 +355,14 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     }
     dirty.removeAll(keepingCapacity: true)
     dirtyIsSorted = true
+    // What nobody looks at is marked as written without being whole.
+    if !partial.isEmpty { partial.removeAll { !young.flags[$0].contains(.dirty) } }
   }
 
   // MARK: - Forgetting
 
-  package var youngBytes: Int { young.byteCount }
-  package var oldBytes: Int { old.byteCount }
+  package var youngBytes: Int { max(young.byteCount - keptBytes, 0) }
+  package var oldBytes: Int { old.byteCount + min(keptBytes, young.byteCount) }
 
   /// Remembers which stored rows are in memory no more.
   private func drop(_ rows: RowStore<Row>, where isDropped: (RowFlags) -> Bool = { _ in true }) {
@@ -382,9 +386,11 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
       // Most would only be moved back.
       old = RowStore()
       for index in young.flags.indices { young.flags[index].remove(.touched) }
+      keptBytes = young.byteCount
     } else {
       swap(&young, &old)
       young.removeAll()
+      keptBytes = 0
     }
     touched = 0
   }
@@ -407,6 +413,7 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     partial = dirty.filter { !young.flags[$0].contains(.known) }
     behind = young.flags.indices.filter { young.flags[$0].contains(.behind) }
     touched = young.flags.count { $0.contains(.touched) }
+    if dirty.isEmpty { changes = 0 }
     dirtyIsSorted = false
   }
 
@@ -420,6 +427,7 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     old = RowStore()
     drop(young, where: { $0.isDisjoint(with: [.dirty, .behind]) })
     young.removeAll { _, _, flags in flags.isDisjoint(with: [.dirty, .behind]) }
+    keptBytes = min(keptBytes, young.byteCount)
     reindex()
   }
 
@@ -436,7 +444,7 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
   }
 
   package func removeAll() {
-    touched = 0
+    (touched, keptBytes) = (0, 0)
     precondition(
       dirty.isEmpty && behind.isEmpty && wanted.isEmpty && asked.isEmpty,
       "\(statements.name): rows are forgotten before they are written")

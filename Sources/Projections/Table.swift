@@ -29,6 +29,8 @@ package protocol Table: AnyObject {
 
   /// How many rows changed since the last flush.
   var dirtyCount: Int { get }
+  /// How many rows are in memory, changed or not.
+  var rowCount: Int { get }
   /// About how many bytes all its rows take, changed or not.
   var heldBytes: Int { get }
   /// How often a row changes, about, while it waits to be written: the more, the more often a row that is dropped meanwhile is
@@ -54,6 +56,7 @@ package protocol Table: AnyObject {
 }
 
 extension Table {
+  package var rowCount: Int { dirtyCount }
   package var heldBytes: Int { 0 }
   package var changesPerRow: Double { 1 }
   package var rowsStay: Bool { true }

@@ -55,6 +55,48 @@ struct WriteAheadTests {
     #expect(try look([cold], .live).written == [])
   }
 
+  @Test(
+    "behind a commit what does not change again and again is dropped where memory is half full, unless it is little")
+  func cold() throws {
+    let (database, journal) = (FakeProjectionStore.Database(), FakeJournal())
+    for hour in [1, 1, 1] { try journal.appendHours([hour]) }
+    let store = FakeProjectionStore(database, journal)
+    let tables = [
+      WeighedTable("hot", bytes: 100, changes: 20), WeighedTable("cold", bytes: 60, changes: 1),
+      WeighedTable("small", bytes: 10, changes: 1),
+    ]
+    let run = FoldRun(
+      WeighedProjection(weighed: tables), at: try store.takeOver(instance: InstanceID(name: "a", start: 1)), in: store,
+      settings: ProjectionSettings(cacheBytes: 150, dirtyBytes: 50), publishes: true)
+    run.state = .catchingUp
+    var walk = JournalWalk(store)
+    for second in [0, 20, 20] {
+      let now = Instant(monotonicNanoseconds: Int64(second) * 1_000_000_000, wall: Timestamp(microseconds: 0))
+      try run.fold(try #require(try walk.batch(after: run.place.position)), now)
+      #expect(tables.allSatisfy { !$0.wasShed })
+      try run.flushUnderLoad(now)
+      try run.finishFlush()
+    }
+    #expect(tables.filter(\.wasShed).map(\.statements.name) == ["cold"])
+  }
+
+  @Test("a flush is due where the names in memory take twice what stays of it", arguments: [299, 300])
+  func names(bytes: Int) throws {
+    let (database, journal) = (FakeProjectionStore.Database(), FakeJournal())
+    try journal.appendHours([1])
+    let store = FakeProjectionStore(database, journal)
+    let run = FoldRun(
+      WeighedProjection(weighed: [], nameBytes: bytes),
+      at: try store.takeOver(instance: InstanceID(name: "a", start: 1)), in: store,
+      settings: ProjectionSettings(cacheBytes: 150, dirtyBytes: 50), publishes: true)
+    run.state = .catchingUp
+    var walk = JournalWalk(store)
+    let now = Instant(monotonicNanoseconds: 0, wall: Timestamp(microseconds: 0))
+    try run.fold(try #require(try walk.batch(after: 0)), now)
+    try run.flushUnderLoad(now)
+    #expect(run.isFlushing == (bytes >= 300))
+  }
+
   @Test("a flush is written in pieces, and of a large table each piece has some rows, once")
   func pieces() throws {
     let (database, journal) = (FakeProjectionStore.Database(), FakeJournal())
@@ -83,6 +125,7 @@ private struct WeighedProjection: Projection {
   static let name = "weighed"
   static let version = 1
   let weighed: [WeighedTable]
+  var nameBytes = 0
   var tables: [any Table] { weighed }
   var tablesOfRules: [any Table] { [] }
 

@@ -169,7 +169,8 @@ struct RowCacheTests {
     for team in ["a", "b"] { add(cache, key(team, "x"), 1) }
     _ = written(cache)
     cache.rotate()
-    #expect(cache.oldBytes == 0)
+    // They count as old all the same.
+    #expect(cache.youngBytes == 0)
     #expect(cache.want(key("a", "x")) != nil && cache.want(key("b", "x")) != nil && cache.want(key("c", "x")) == nil)
   }
 
@@ -226,8 +227,8 @@ struct RowCacheTests {
       while cache.takePartialKeys() != nil { cache.settle() }
       _ = written(cache)
       evict([cache], keeping: limit)
-      // And what came since the rotation before.
-      #expect(cache.youngBytes + cache.oldBytes <= limit + limit / 2 + 5_000)
+      // And what a flush brings, with the slots for it.
+      #expect(cache.youngBytes + cache.oldBytes <= limit + limit / 2 + limit / 10)
     }
     #expect(cache.want(hot).map { cache[$0].usageCount } == 200)
   }

@@ -94,6 +94,9 @@ extension SystemTests {
             event("feedback_submitted", "02T12:00", #""project_id":"p2","user_id":"u","success":true"#),
             project("p3", "03T12:00", #""C""#), project("p4", "04T12:00", #""A""#),
             project("p5", "04T12:01", #""B""#),
+            // Comes and goes: what it leaves is what was there before.
+            project("p6", "05T12:00", #""C""#),
+            event("project_visibility_changed", "05T12:01", #""project_id":"p6","visibility":"none""#),
           ].joined().utf8))
       let daemon = try pleat.start()
       try pleat.waitCaughtUp()
@@ -105,13 +108,18 @@ extension SystemTests {
       // Turned by the feedback, by p3 and by p4: the second changed B alone, the third C, the newest state A and B.
       #expect(
         try steps("A") == [
-          #"3 [0] ["failures - 0", "successes - 0", "usage_count - 1"]"#, #"0 [4] ["usage_count 1 2"]"#,
+          #"3 [0] ["failures - 0", "successes - 0", "usage_count - 1"]"#, #"7 [4] ["usage_count 1 2"]"#,
         ])
       #expect(
         try steps("B") == [
           #"3 [0, 1] ["failures - 0", "successes - 0", "usage_count - 2"]"#, #"4 [2] ["successes 0 1"]"#,
-          #"0 [5] ["usage_count 2 3"]"#,
+          #"7 [5] ["usage_count 2 3"]"#,
         ])
+      #expect(
+        try steps("C") == [#"5 [3] ["failures - 0", "successes - 0", "usage_count - 1"]"#, "0 [6, 7] []"])
+      // Two versions, and neither says anything of C.
+      let begin = try pleat.pleat("explain", "team_technologies", "t", "A", "--json", "--from", "4", "--limit", "2")
+      #expect(begin.contains(#""next_from":7"#) && begin.contains(#""versions":[]"#), "\(begin)")
       try pleat.pleat("explain", "team_technologies", "t", "D", expecting: 1)
       #expect(daemon.terminate() == 0)
     }

@@ -83,6 +83,8 @@ package struct ActivityProjection: Projection {
 
   static let endSessions = "SELECT pleat.end_wizard_sessions($1, $2)"
 
+  package var nameBytes: Int { names.byteCount }
+
   /// A quarter of the memory is for names, the rest for rows.
   @discardableResult
   package mutating func evict(keeping bytes: Int) -> Bool {

@@ -48,6 +48,8 @@ package struct ModelsProjection: Projection {
     try ModelPerformanceRule(names: names, days: days).run(at: turn, store)
   }
 
+  package var nameBytes: Int { names.byteCount }
+
   /// A quarter of the memory is for names, the rest for rows.
   @discardableResult
   package mutating func evict(keeping bytes: Int) -> Bool {

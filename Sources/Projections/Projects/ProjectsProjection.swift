@@ -94,6 +94,8 @@ package struct ProjectsProjection: Projection {
 
   // MARK: - Memory
 
+  package var nameBytes: Int { names.byteCount + stackTable.byteCount + projectNames.byteCount }
+
   /// Half of the memory is for rows, a quarter each for project ids and for the other names.
   @discardableResult
   package mutating func evict(keeping bytes: Int) -> Bool {

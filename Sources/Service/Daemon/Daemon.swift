@@ -196,7 +196,7 @@ package final class Daemon {
       return RebuildStage.Candidate(
         name: entry.name, store: store, foldVersion: entry.foldVersion, catalogVersion: entry.catalogVersion(catalog),
         folding: ProjectionSettings(
-          cacheBytes: memory.cacheBytes(of: entry.name) / 2, dirtyBytes: memory.dirtyBytes(of: entry.name) / 2),
+          cacheBytes: memory.cacheBytes(of: entry.name) / 3, dirtyBytes: memory.dirtyBytes(of: entry.name) / 3),
         make: { () throws(StoreError) in entry.make(catalog, key) })
     }
     return RebuildStage(

@@ -28,7 +28,7 @@ extension ExplainRun.Row {
         mine = rest.prefix { touch in version.turn.map { touch.position < $0 } ?? true }
         rest = rest.dropFirst(mine.count)
       }
-      if version.turn == nil, changed.isEmpty, mine.isEmpty { continue }
+      if version.turn == nil || history.isMember, changed.isEmpty, mine.isEmpty { continue }
       steps.append(Step(version: version, changed: changed, touches: mine))
     }
     return steps

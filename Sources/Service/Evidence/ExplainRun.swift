@@ -118,7 +118,7 @@ package struct ExplainRun {
         Row(history: $0, touches: touches?[Self.name($0.table, $0.key)] ?? [])
       }
     }
-    if report.rows.isEmpty, let next = report.next {
+    if shown.excerpt.rows.isEmpty, report.rows.isEmpty, let next = report.next {
       throw CommandFailure(
         .failure, "more than \(limit) versions are kept at position \(next): a greater --limit shows them.")
     }
