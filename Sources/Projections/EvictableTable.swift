@@ -3,7 +3,7 @@ package protocol EvictableTable: Table {
   /// Bytes of the rows touched since the last `rotate`, and of those that were there before.
   var youngBytes: Int { get }
   var oldBytes: Int { get }
-  /// Drops the rows that were old; what was young is old, and moved, where few of it were changed.
+  /// Drops the old rows; what was young is old.
   func rotate()
   /// Drops every row.
   func removeAll()

@@ -22,7 +22,7 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
   /// Changes since the changed rows were last written, and what came to a row that was written before that.
   private var changes = 0
   private var usualChanges = 1.0
-  /// How many rows have changed since the last rotation, and what those took then that it left in place.
+  /// How many rows were touched since the last rotation, and what those took then that it left in place.
   private var touched = 0
   private var keptBytes = 0
   /// Hashes of stored keys that were shed since the last commit; nil where they cannot be told, or are too many.
@@ -93,11 +93,14 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     let hash = key.mixed
     var index = find(key, hash)
     if index < 0 {
-      if isNowhere(key) { return young.insert(key, hash, Row(isPartial: false), .known) }
-      index = young.insert(key, hash, Row(isPartial: true), [])
-    } else if young.flags[index].contains(.known) {
-      return index
+      if isNowhere(key) {
+        index = young.insert(key, hash, Row(isPartial: false), .known)
+      } else {
+        index = young.insert(key, hash, Row(isPartial: true), [])
+      }
     }
+    noteTouched(index)
+    if young.flags[index].contains(.known) { return index }
     if !young.flags[index].contains(.asked) {
       young.flags[index].insert(.asked)
       wanted.append(index)
@@ -133,11 +136,16 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
   package func markDirty(_ index: Int) {
     changes += 1
     if young.flags[index].contains(.dirty) { return }
-    if !young.flags[index].contains(.touched) { touched += 1 }
-    young.flags[index].formUnion([.dirty, .touched])
+    noteTouched(index)
+    young.flags[index].insert(.dirty)
     dirty.append(index)
     dirtyIsSorted = false
     if !young.flags[index].contains(.known) { partial.append(index) }
+  }
+
+  @inline(__always)
+  private func noteTouched(_ index: Int) {
+    if young.flags[index].insert(.touched).inserted { touched += 1 }
   }
 
   /// A row of a key that is not in memory.
@@ -163,6 +171,7 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
     let hash = key.mixed
     var index = find(key, hash)
     if index < 0 { index = begin(key, hash) }
+    noteTouched(index)
     if change(&young.rows[index]) { markDirty(index) }
     young.weigh(index)
   }
@@ -382,8 +391,13 @@ package final class RowCache<Layout: RowLayout>: EvictableTable {
       dirty.isEmpty && behind.isEmpty && wanted.isEmpty && asked.isEmpty,
       "\(statements.name): rows are forgotten before they are written")
     drop(old)
-    if touched * 2 >= young.count {
-      // Most would only be moved back.
+    let mostStay = touched * 2 >= young.count
+    if touched < young.count, mostStay || keptBytes > 0 {
+      drop(young, where: { !$0.contains(.touched) })
+      young.removeAll { _, _, flags in !flags.contains(.touched) }
+    }
+    if mostStay {
+      // They would only be moved back.
       old = RowStore()
       for index in young.flags.indices { young.flags[index].remove(.touched) }
       keptBytes = young.byteCount

@@ -11,6 +11,6 @@ struct RowFlags: OptionSet {
   static var asked: Self { Self(rawValue: 8) }
   /// Written, but for what belongs into another table.
   static var behind: Self { Self(rawValue: 16) }
-  /// Changed since the last rotation.
+  /// Asked for or changed since the last rotation.
   static var touched: Self { Self(rawValue: 32) }
 }

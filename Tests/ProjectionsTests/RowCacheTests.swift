@@ -80,7 +80,7 @@ struct RowCacheTests {
     #expect(cache.want(key("a", "z")) != nil)
     #expect(cache.takePartialKeys()?.count == nil)
     #expect(written(cache).inserts.count == 1)
-    for _ in 0..<2 { cache.rotate() }
+    cache.rotate()
     #expect(cache.isComplete)
     #expect(cache.want(key("a", "x")).map { cache[$0].usageCount } == 1)
     cache.rotate()
@@ -97,7 +97,7 @@ struct RowCacheTests {
     let stored = (0..<500).map { "stored \($0)" }
     for team in stored { add(cache, key(team, "x"), 1) }
     _ = written(cache)
-    for _ in 0..<3 { cache.rotate() }
+    for _ in 0..<2 { cache.rotate() }
     names.removeAll()
     _ = names.intern("another order")
     for team in stored { #expect(cache.want(key(team, "x")) == nil) }
@@ -152,8 +152,7 @@ struct RowCacheTests {
     cache.assumeEmpty()
     add(cache, key("a", "x"), 1)
     _ = written(cache)
-    // The first leaves in place what was changed before it.
-    for _ in 0..<3 { cache.rotate() }
+    for _ in 0..<2 { cache.rotate() }
     #expect(cache.youngBytes < 1000 && cache.want(key("a", "x")) == nil)
     #expect(cache.takeWantedKeys()?.count == 1)
   }
@@ -164,13 +163,12 @@ struct RowCacheTests {
     cache.assumeEmpty()
     for team in ["a", "b", "c", "d"] { add(cache, key(team, "x"), 1) }
     _ = written(cache)
-    // The second moves them all; two come back.
-    for _ in 0..<2 { cache.rotate() }
+    cache.rotate()
+    // They count as old all the same.
+    #expect(cache.youngBytes == 0 && cache.oldBytes > 0)
     for team in ["a", "b"] { add(cache, key(team, "x"), 1) }
     _ = written(cache)
     cache.rotate()
-    // They count as old all the same.
-    #expect(cache.youngBytes == 0)
     #expect(cache.want(key("a", "x")) != nil && cache.want(key("b", "x")) != nil && cache.want(key("c", "x")) == nil)
   }
 
@@ -227,8 +225,7 @@ struct RowCacheTests {
       while cache.takePartialKeys() != nil { cache.settle() }
       _ = written(cache)
       evict([cache], keeping: limit)
-      // And what a flush brings, with the slots for it.
-      #expect(cache.youngBytes + cache.oldBytes <= limit + limit / 2 + limit / 10)
+      #expect(cache.youngBytes + cache.oldBytes <= limit + limit / 2)
     }
     #expect(cache.want(hot).map { cache[$0].usageCount } == 200)
   }
