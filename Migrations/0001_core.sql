@@ -42,7 +42,8 @@ CREATE TABLE pleat.first_ends (
   end_offset bigint NOT NULL CHECK (end_offset >= 0),
   PRIMARY KEY (topic, partition)
 );
-COMMENT ON TABLE pleat.first_ends IS 'Where the input topics ended at the first start.';
+COMMENT ON TABLE pleat.first_ends IS
+  'Where the input topics ended at the first start; what a topic did not have any more when somebody decided where to go on is taken off.';
 
 CREATE TABLE pleat.secrets (
   singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
@@ -75,7 +76,7 @@ CREATE TABLE pleat.leases (
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE pleat.leases IS 'Who runs what: partition/TOPIC/N, projection/NAME, rebuild/NAME, relay.';
 COMMENT ON COLUMN pleat.leases.until IS 'Held until then, by the database''s clock.';
-COMMENT ON COLUMN pleat.leases.backend_pid IS 'The backend of the stage that took over under this lease: while it works, the lease is renewed.';
+COMMENT ON COLUMN pleat.leases.backend_pid IS 'The backend of the stage that took over under this lease: while it works, or answers one statement after the other, the lease is renewed.';
 
 -- Ingest ---------------------------------------------------------------------------------------------------------------------
 
@@ -516,8 +517,10 @@ BEGIN
       l.resource = ANY (p_renew)
       OR l.resource = ANY (p_held) AND EXISTS (
         SELECT FROM pg_stat_activity a
-        WHERE a.pid = l.backend_pid AND a.backend_start = l.backend_start AND a.state = 'active'
-          AND a.wait_event_type IS DISTINCT FROM 'Client'));
+        WHERE a.pid = l.backend_pid AND a.backend_start = l.backend_start
+          -- Over a slow network a step is hundreds of statements, and between two of them the backend waits for its client.
+          AND (a.state = 'active' AND a.wait_event_type IS DISTINCT FROM 'Client'
+            OR a.state_change > clock_timestamp() - make_interval(secs => p_seconds))));
   status := 'overview';
   alive := ARRAY(SELECT i.name FROM pleat.instances i WHERE i.until > clock_timestamp() ORDER BY i.name);
   SELECT array_agg(l.resource ORDER BY l.resource),
@@ -527,7 +530,7 @@ BEGIN
   RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION pleat.heartbeat IS
-  'Says that an instance lives; renews p_renew, and what of p_held has a backend at work; gives back p_release. status: overview, superseded (a younger start has the name) or unknown (register again).';
+  'Says that an instance lives; renews p_renew, and what of p_held has a backend at work, or one that began or answered a statement within the lease''s time; gives back p_release. status: overview, superseded (a younger start has the name) or unknown (register again).';
 
 CREATE FUNCTION pleat.acquire_leases(p_name text, p_start bigint, p_seconds integer, p_resources text[]) RETURNS SETOF text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -857,7 +860,9 @@ COMMENT ON FUNCTION pleat.move_relay IS 'Moves the copy of the relay''s places, 
 
 -- Functions: the operator's --------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION pleat.skip(p_topic text, p_partition integer, p_to bigint, p_reason text) RETURNS SETOF pleat.partitions
+CREATE FUNCTION pleat.skip(
+  p_topic text, p_partition integer, p_to bigint, p_reason text, p_end bigint DEFAULT NULL
+) RETURNS SETOF pleat.partitions
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '10s' AS $$
 DECLARE
   v_old pleat.partitions;
@@ -874,6 +879,9 @@ BEGIN
   VALUES (
     p_topic, p_partition, v_old.next_offset, p_to, v_old.incarnation,
     v_old.incarnation + CASE WHEN p_to <= v_old.next_offset THEN 1 ELSE 0 END, v_old.state, v_old.reason, p_reason, session_user);
+  -- Of a topic made anew, or truncated, an end that it does not have is not waited for.
+  UPDATE pleat.first_ends f SET end_offset = p_end
+    WHERE f.topic = p_topic AND f.partition = p_partition AND f.end_offset > p_end;
   RETURN QUERY
     UPDATE pleat.partitions p
       SET epoch = p.epoch + 1, next_offset = p_to,
@@ -884,7 +892,7 @@ BEGIN
       RETURNING p.*;
 END $$;
 COMMENT ON FUNCTION pleat.skip IS
-  'The decision to go on at an offset. To the cursor or before it, it begins a new incarnation; what is known of the old records is forgotten.';
+  'The decision to go on at an offset, in a partition that ends at p_end (NULL: not known). To the cursor or before it, it begins a new incarnation; what is known of the old records is forgotten.';
 
 CREATE FUNCTION pleat.resume(p_topic text, p_partition integer) RETURNS SETOF pleat.partitions
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '10s' AS $$

@@ -40,6 +40,10 @@ extension Session {
     func isMentioned(_ resource: String) -> Bool {
       held.contains(resource) || renew.contains(resource) || release.contains(resource)
     }
+    func isActive(_ backend: Session?) -> Bool {
+      guard let backend, !backend.isTerminated else { return false }
+      return backend.isAtWork || backend.changedAt > world.scheduler.now - Int64(seconds) * 1_000_000_000
+    }
     // In their order, as those of everybody.
     for resource in state.leases.keys(where: { $0.owner == me }) where isMentioned(resource) {
       try lock(.lease(resource))
@@ -53,7 +57,7 @@ extension Session {
         if release.contains(resource) {
           owner = nil
           change { $0.leases[resource] = DatabaseState.LeaseRecord() }
-        } else if renew.contains(resource) || held.contains(resource) && lease.backend?.isAtWork == true {
+        } else if renew.contains(resource) || held.contains(resource) && isActive(lease.backend) {
           ownedUntil = until
           change { $0.leases[resource]?.until = until }
         }

@@ -29,6 +29,8 @@ final class Session {
   fileprivate(set) var isExecuting = false
   /// `pg_stat_activity` shows it active, and not waiting for its client.
   var isAtWork: Bool { isExecuting && !isTerminated }
+  /// When it last began or answered a statement: `state_change` in `pg_stat_activity`.
+  fileprivate(set) var changedAt: Int64 = 0
   /// A transaction begun by the client, which ends with its `commit`.
   fileprivate(set) var isInTransaction = false
   fileprivate var locks: [LockKey] = []
@@ -109,8 +111,8 @@ final class Session {
   /// Runs one statement; outside of a transaction of the client's it commits at its end.
   func execute<R>(_ body: (Session) throws(StoreError) -> R) throws(StoreError) -> R {
     try requireAlive()
-    isExecuting = true
-    defer { isExecuting = false }
+    (isExecuting, changedAt) = (true, world.scheduler.now)
+    defer { (isExecuting, changedAt) = (false, world.scheduler.now) }
     do throws(StoreError) {
       let result = try body(self)
       try requireAlive()

@@ -64,15 +64,13 @@ package final class IngestStage: Stage {
   }
 
   package func step(_ now: Instant) -> NextStep {
+    // Also of a step that fails: with Kafka away nobody else reads what this instance would let go.
+    defer { noteProgress(now) }
     if now.monotonicNanoseconds < retryAt { return .at(retryAt) }
     do {
       try discover(now)
       try syncPartitions(now)
       let next = try work(now)
-      if now.monotonicNanoseconds >= progressAt {
-        progressAt = now.monotonicNanoseconds + IngestSettings.progressNanoseconds
-        leases.noteProgressOfPartitions(at: now)
-      }
       sourceOutage.end(reporter, "Kafka answers again")
       storeOutage.end(reporter, "the database answers again: reading goes on")
       return next
@@ -84,6 +82,12 @@ package final class IngestStage: Stage {
       doubt(.refused("\(error)"), now)
     }
     return .at(retryAt)
+  }
+
+  private func noteProgress(_ now: Instant) {
+    guard now.monotonicNanoseconds >= progressAt else { return }
+    progressAt = now.monotonicNanoseconds + IngestSettings.progressNanoseconds
+    leases.noteProgressOfPartitions(at: now)
   }
 
   private func work(_ now: Instant) throws -> NextStep {

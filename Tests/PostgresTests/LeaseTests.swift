@@ -82,24 +82,34 @@ struct LeaseTests {
     #expect(try leases.register(name: "one").start > instance.start)
   }
 
-  @Test("a backend at work keeps its lease, one that waits for its client does not")
+  @Test("a backend at work keeps its lease, and one that has just answered; one that waits for its client does not")
   func activeBackend() throws {
     let database = try TestDatabase()
-    let instance = try database.instance(holding: ["projection/busy", "projection/stuck"])
+    let instance = try database.instance(holding: ["projection/answering", "projection/busy", "projection/stuck"])
     let takeOver = "SELECT pleat.take_over_projection($1, $2, $3, 1, 1)"
+    let answering = try database.connect(user: "pleat_writer")
     let busy = try database.connect(user: "pleat_writer")
     let stuck = try database.connect(user: "pleat_writer")
+    _ = try answering.query(takeOver, [.text("answering"), .text(instance.name), .bigint(instance.start)])
     _ = try busy.query(takeOver, [.text("busy"), .text(instance.name), .bigint(instance.start)])
     _ = try stuck.query(takeOver, [.text("stuck"), .text(instance.name), .bigint(instance.start)])
     try database.connect().execute("UPDATE pleat.leases SET until = now() - interval '1 second'")
     _ = try StuckCopy(stuck)
     _ = try SentStatement(busy, "SELECT pg_sleep(600)")
+    // The others have done nothing for longer than a lease.
     try database.waitUntil(
-      "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_sleep(600)' AND state = 'active'"
-    )
+      """
+      SELECT count(*) = 2 FROM pg_stat_activity WHERE pid IN (\(busy.backendPID), \(stuck.backendPID)) AND state = 'active'
+        AND state_change < clock_timestamp() - interval '1.5 seconds'
+      """)
     let leases = try database.leases()
-    let all = try overview(beat(leases, instance, held: ["projection/busy", "projection/stuck"])).leases
-    #expect(all.map(\.owner) == [instance, nil])
+    let held = ["projection/answering", "projection/busy", "projection/stuck"]
+    func owners() throws -> [InstanceID?] {
+      try overview(beat(leases, instance, seconds: 1, held: held)).leases.map(\.owner)
+    }
+    #expect(try owners() == [nil, instance, nil])
+    try answering.execute("SELECT 1")
+    #expect(try owners() == [instance, instance, nil])
     _ = try database.connect().query("SELECT pg_terminate_backend($1)", [.int(busy.backendPID)])
   }
 

@@ -2,8 +2,9 @@ package import Engine
 import Postgres
 import Projections
 
-/// Whether a stage whose step takes long is at work in the database: its backend is active, and not waiting for its client. A
-/// fan-out may take longer than any limit, and is no reason to be restarted.
+/// Whether a stage whose step takes long is at work in the database: its backend is active, and not waiting for its client, or has
+/// begun or answered a statement within a lease's time. A fan-out may take longer than any limit, as may hundreds of statements
+/// over a slow network, and is no reason to be restarted.
 package final class BackendActivity {
   private let target: ConnectionTarget
   private var connection: Connection?
@@ -14,11 +15,17 @@ package final class BackendActivity {
       SELECT FROM pleat.leases l
       JOIN pg_stat_activity a ON a.pid = l.backend_pid AND a.backend_start = l.backend_start
       WHERE l.owner = $1 AND l.owner_start = $2 AND starts_with(l.resource, $3)
-        AND a.state = 'active' AND a.wait_event_type IS DISTINCT FROM 'Client')
+        AND (a.state = 'active' AND a.wait_event_type IS DISTINCT FROM 'Client'
+          OR a.state_change > clock_timestamp() - make_interval(secs => $4)))
     """
   private static let replySeconds = 2
 
-  package init(_ configuration: Configuration) { target = Database.target(configuration, for: "watchdog") }
+  private let leaseSeconds: Int
+
+  package init(_ configuration: Configuration) {
+    target = Database.target(configuration, for: "watchdog")
+    leaseSeconds = configuration.limits.leaseSeconds
+  }
 
   private func opened() throws(PostgresError) -> Connection {
     if let connection { return connection }
@@ -40,7 +47,9 @@ package final class BackendActivity {
     do throws(PostgresError) {
       let open = try opened()
       return try open.query(
-        Self.query, [.text(owner.name), .bigint(owner.start), .text(resource)], seconds: Self.replySeconds
+        Self.query,
+        [.text(owner.name), .bigint(owner.start), .text(resource), .int(Int32(leaseSeconds))],
+        seconds: Self.replySeconds
       ).map { row in row.bool() ?? false }.first ?? false
     } catch {
       connection = nil
