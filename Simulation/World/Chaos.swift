@@ -270,11 +270,7 @@ final class Chaos {
 
   // MARK: Topics
 
-  /// Whether topics may be replaced: one that is replaced before it was ever read leaves `live_from` open, see docs/faults.md.
-  private var isUnderWay: Bool { world.database.state.liveFrom != nil }
-
   private func truncate() {
-    guard isUnderWay else { return }
     let partition = world.scheduler.random.pick(world.inputs)
     guard let log = world.broker.log(partition), log.high > log.low else { return }
     world.count(.truncate)
@@ -285,7 +281,6 @@ final class Chaos {
   }
 
   private func recreate() {
-    guard isUnderWay else { return }
     let partition = world.scheduler.random.pick(world.inputs)
     guard world.broker.log(partition) != nil else { return }
     world.count(.recreate)

@@ -32,14 +32,14 @@ extension Session {
   }
 
   func cursor(_ partition: TopicPartition) -> PartitionCursor? {
-    state.partitions[partition].map { Self.cursor(partition, $0) }
+    state.partitions[partition].map { cursor(partition, $0) }
   }
 
-  private static func cursor(_ partition: TopicPartition, _ row: DatabaseState.PartitionRow) -> PartitionCursor {
+  private func cursor(_ partition: TopicPartition, _ row: DatabaseState.PartitionRow) -> PartitionCursor {
     PartitionCursor(
       partition: partition, epoch: row.epoch, incarnation: row.incarnation, nextOffset: row.nextOffset,
       state: row.state, reason: row.reason, clusterID: row.clusterID, journaled: row.journaled, checked: row.checked,
-      badRecords: row.badRecords)
+      badRecords: row.badRecords, firstEnd: row.incarnation == 0 ? state.firstEnds[partition] : nil)
   }
 
   /// `pleat.take_over_partition`
@@ -57,7 +57,7 @@ extension Session {
     change { $0.partitions[partition] = taken }
     try settleLiveFromIfOpen()
     try claimLease(LeaseResource.partition(partition), me)
-    return Self.cursor(partition, taken)
+    return cursor(partition, taken)
   }
 
   /// `pleat.note_partition`
@@ -174,7 +174,7 @@ extension Session {
   }
 
   /// `pleat.skip`
-  func skip(_ partition: TopicPartition, to: Int64) throws(StoreError) {
+  func skip(_ partition: TopicPartition, to: Int64, end: Int64) throws(StoreError) {
     try lock(.partition(partition))
     guard let row = state.partitions[partition] else { throw .refused("no partition \(partition) has been read yet") }
     let isBack = to <= row.nextOffset
@@ -184,6 +184,7 @@ extension Session {
       incarnation: row.incarnation + (isBack ? 1 : 0), at: world.scheduler.now)
     change { state in
       state.skips.append(skip)
+      if let first = state.firstEnds[partition], first > end { state.firstEnds[partition] = end }
       guard var row = state.partitions[partition] else { return }
       row.epoch += 1
       row.nextOffset = to

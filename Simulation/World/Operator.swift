@@ -37,10 +37,7 @@ final class Operator {
       let row = world.database.state.partitions[partition]
     else { return }
     var choices = [log.low, log.low, log.low]
-    // Ahead of the cursor only where retention made a gap: of a topic made anew the old end would never be reached.
-    if world.isTroubled, world.replacedAt[partition] == nil || row.nextOffset > log.high {
-      choices += [log.high, (log.low + log.high) / 2]
-    }
+    if world.isTroubled { choices += [log.high, (log.low + log.high) / 2] }
     if log.low <= row.nextOffset, row.nextOffset <= log.high { choices.append(row.nextOffset) }
     let to = world.scheduler.random.pick(choices)
     let session = world.database.open(for: "operator")
@@ -50,7 +47,7 @@ final class Operator {
         // Decided for what stood there: if somebody else decided meanwhile, not again.
         try session.lock(.partition(partition))
         guard session.state.partitions[partition]?.state == .alarm else { return }
-        try session.skip(partition, to: to)
+        try session.skip(partition, to: to, end: log.high)
       }
       world.trace("operator: \(partition) goes on at \(to)")
     } catch {

@@ -13,6 +13,8 @@ package struct Profile: Sendable {
   package var publishAll = true
   /// Memory for clean rows, in bytes: with little, most rows are partial ones.
   package var cacheBytes = 600
+  /// Memory for rows that are changed, in bytes; nil for what `folding` says.
+  package var dirtyBytes: Int?
   /// Of calls that wait for the network.
   package var latency = 0.2
   /// Of calls to the database and to the broker that do not end well.
@@ -56,7 +58,9 @@ package struct Profile: Sendable {
 
   /// Where memory is for no row at all, rows that are changed have little, too: tables are written, and dropped, between commits.
   package var folding: ProjectionSettings {
-    cacheBytes == 1 ? ProjectionSettings(cacheBytes: 1, dirtyBytes: 2_000) : ProjectionSettings(cacheBytes: cacheBytes)
+    if let dirtyBytes { return ProjectionSettings(cacheBytes: cacheBytes, dirtyBytes: dirtyBytes) }
+    return cacheBytes == 1
+      ? ProjectionSettings(cacheBytes: 1, dirtyBytes: 2_000) : ProjectionSettings(cacheBytes: cacheBytes)
   }
 
   package init(_ random: inout Random) {

@@ -12,14 +12,16 @@ final class Rebuilder {
   private static let patienceNanoseconds: Int64 = 60_000_000_000
 
   @discardableResult
-  static func start(_ projection: String, version: Int? = nil, in world: World) -> Rebuilder {
-    let rebuilder = Rebuilder(projection, version ?? world.version, world)
+  static func start(
+    _ projection: String, version: Int? = nil, folding: ProjectionSettings? = nil, in world: World
+  ) -> Rebuilder {
+    let rebuilder = Rebuilder(projection, version ?? world.version, folding ?? world.profile.folding, world)
     world.trace("\(rebuilder.process.name): rebuild \(projection)")
     world.scheduler.spawn(rebuilder.process.name, rebuilder.process) { rebuilder.live() }
     return rebuilder
   }
 
-  private init(_ projection: String, _ version: Int, _ world: World) {
+  private init(_ projection: String, _ version: Int, _ folding: ProjectionSettings, _ world: World) {
     self.world = world
     process = world.nextCommand("rebuild")
     rebuild = Rebuild(
@@ -27,7 +29,7 @@ final class Rebuilder {
       settings: Rebuild.Settings(
         owner: InstanceID(name: process.name, start: World.beginning + world.scheduler.now / 1_000),
         leaseSeconds: world.profile.leaseSeconds, acceptLoss: false),
-      folding: world.profile.folding,
+      folding: folding,
       reporter: TracingReporter(name: process.name, world: world),
       make: { () throws(StoreError) in Tally(projection, version: version) })
   }

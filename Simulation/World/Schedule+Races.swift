@@ -3,7 +3,8 @@ import Engine
 /// What needs two things to happen at once, and hardly does by itself.
 extension Schedule {
   static let races: [Schedule] = [
-    lateReply, lateSwitch, writingRebuilder, overtakingErasure, extendedErasure, awaitedLetter,
+    lateReply, lateSwitch, writingRebuilder, halfASegment, overtakingErasure, extendedErasure, lateRequest,
+    awaitedLetter,
   ]
 
   /// Of the instance that ingests and folds; the other one appends to the same positions meanwhile.
@@ -72,6 +73,34 @@ extension Schedule {
     world.wait("it rebuilds what is left") { first.rebuild.isDone }
   }
 
+  /// Where memory is full a fold flushes in the middle of a segment; a rebuild has memory of its own, and need not stop there.
+  private static let halfASegment = Schedule(
+    "a rebuild beside a live fold that stands in the middle of a segment", instances: 1, cacheBytes: 1, dirtyBytes: 1,
+    flushEvents: 200
+  ) { world in
+    world.write(10)
+    world.wait("everything is folded") { world.isFolded }
+    world.fetchRecords = 200
+    // So long that a flush is due once memory is looked at for the second time.
+    world.before("begin", of: "i0") { _ in world.nextSlowness = 200_000_000 }
+    world.write(200, secondsApart: 0)
+    world.wait("it is appended at once") { world.database.state.journal.last?.draft.count == 200 }
+    func middle() -> String? {
+      World.projections.first {
+        let key = DatabaseState.GenerationKey(projection: $0, number: 1)
+        return (11..<210).contains(world.database.state.generations[key]?.place.position ?? 0)
+      }
+    }
+    world.wait("a live fold stands in its middle") { middle() != nil }
+    guard let projection = middle(), let instance = world.instance("i0") else { return }
+    world.stop(instance.process, seconds: 8)
+    let reached = world.database.state.generations[.init(projection: projection, number: 1)]?.place.position
+    let rebuilder = Rebuilder.start(projection, folding: ProjectionSettings(cacheBytes: 1 << 20), in: world)
+    world.wait("it switches") { rebuilder.rebuild.isDone }
+    world.expect(world.database.state.reigns[projection]?.last?.since == reached, "it has come as far as the live fold")
+    world.wait("everything is folded") { world.isFolded }
+  }
+
   private static let overtakingErasure = Schedule(
     "an erasure that begins while a partition is taken over", instances: 1
   ) { world in
@@ -109,6 +138,30 @@ extension Schedule {
     world.pass(seconds: 8)
     for name in ["i0", "i1"] { Instance.start(name, in: world) }
     world.wait("ann is erased") { world.times(.erased) == 1 && world.isFolded }
+  }
+
+  /// What came behind the ends of the first request was journaled as it is, and is behind the ends of the second.
+  private static let lateRequest = Schedule("an erasure extended before its event, over what stands in the journal") {
+    world in
+    let partition = world.inputs[0]
+    world.write(10, of: "ann")
+    world.wait("everything is folded") { world.isFolded }
+    world.before("append of an erasure", of: "forget1") { world.stop($0, seconds: 8) }
+    Forgetting.start("ann", in: world)
+    world.wait("its event is about to be appended") { (world.commands.last?.pausedUntil ?? 0) > 0 }
+    world.write(5, of: "ann")
+    world.wait("they are journaled") {
+      world.database.state.partitions[partition]?.nextOffset == world.broker.log(partition)?.high
+    }
+    var isKilled = false
+    world.before("rewriting", of: "forget2") {
+      isKilled = true
+      world.kill($0)
+    }
+    Forgetting.start("ann", in: world)
+    world.wait("whoever has asked again is gone") { isKilled }
+    world.wait("ann is erased") { world.times(.erased) == 1 }
+    Checks(world).checkErasures()
   }
 
   private static let awaitedLetter = Schedule("a dead letter retried before an erasure has looked at it") { world in

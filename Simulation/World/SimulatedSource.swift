@@ -77,7 +77,7 @@ final class SimulatedSource: Source {
     let from = log.index(from: state.offset)
     var index = from
     /// Records of one fetch.
-    let limit = world.scheduler.random.int(1...12)
+    let limit = world.fetchRecords ?? world.scheduler.random.int(1...12)
     while index < log.entries.count, log.entries[index].offset < end, index - from < limit {
       let entry = log.entries[index]
       if !entry.isMarker, world.broker.ending(of: entry.transaction) == .committed { state.fetched.append(entry) }

@@ -52,6 +52,8 @@ package final class World {
   var nextFate: Connection.Fate?
   /// How much later happens what is late next, or how long the next slow reply takes: for schedules that are written out.
   var nextDelay: Int64?
+  /// Records of one fetch, where it is not drawn: for schedules that are written out.
+  var fetchRecords: Int?
   /// Slow replies that have come.
   var slowReplies = 0
   /// Told of every call that a process makes, before it happens: for schedules that are written out.
@@ -371,13 +373,15 @@ package final class World {
       instance.wakeAll()
     }
     for command in commands { command.pausedUntil = 0 }
-    // Somebody of the version that is to be, whom no later one of the name has superseded.
-    let rests = instances.contains { instance in
-      instance.isRunning && !instance.isStopping && instance.version == version
-        && instances.last { $0.name == instance.name } === instance
+    // Somebody of the version that is to be, also where the last one finds later that its name is taken. Under a name of its own: who
+    // starts under a taken one may register before the one it is to replace does.
+    scheduler.spawn("supervisor") { [self] in
+      while !scheduler.isEnding {
+        let rests = instances.contains { $0.isRunning && !$0.isStopping && $0.version == version }
+        if !rests { Instance.start("rest", in: self) }
+        scheduler.sleep(1_000_000_000)
+      }
     }
-    // Under a name of its own: who starts under a taken one may register before the one it is to replace does.
-    if !rests { Instance.start("rest", in: self) }
     Operator(self).watchErasures()
   }
 }

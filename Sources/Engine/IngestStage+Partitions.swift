@@ -163,6 +163,14 @@ extension IngestStage {
         now)
       return false
     }
+    // Before anything was read there is nothing else to tell the topic by.
+    if let end = partition.cursor.firstEnd, partition.nextOffset < end, end > high, holds(.firstEndIsCompared) {
+      try alarm(
+        partition,
+        "the topic was truncated or recreated: it ends at \(high), and ended at \(end) at the first start; \(wayOut)",
+        now)
+      return false
+    }
     for fingerprint in [partition.cursor.journaled, partition.cursor.checked].compactMap({ $0 })
     where holds(.fingerprints) {
       if fingerprint.offset >= high {

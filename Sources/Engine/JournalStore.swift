@@ -22,15 +22,19 @@ package struct PartitionCursor: Sendable {
   package var checked: RecordFingerprint?
   /// Of the last 10,000 records (oldest first, as bits), which were bad; see `BadRecordWindow`.
   package var badRecords: [UInt8]
+  /// Where the partition ended at the installation's first start; nil where that is not known, or says nothing any more.
+  package var firstEnd: Int64?
 
   package init(
     partition: TopicPartition, epoch: Int64, incarnation: Int32, nextOffset: Int64, state: PartitionState,
     reason: String?,
-    clusterID: String?, journaled: RecordFingerprint?, checked: RecordFingerprint?, badRecords: [UInt8]
+    clusterID: String?, journaled: RecordFingerprint?, checked: RecordFingerprint?, badRecords: [UInt8],
+    firstEnd: Int64? = nil
   ) {
     (self.partition, self.epoch, self.incarnation, self.nextOffset) = (partition, epoch, incarnation, nextOffset)
     (self.state, self.reason, self.clusterID) = (state, reason, clusterID)
     (self.journaled, self.checked, self.badRecords) = (journaled, checked, badRecords)
+    self.firstEnd = firstEnd
   }
 }
 

@@ -11,6 +11,8 @@ package enum Protection: String, CaseIterable, Sendable {
   case takeoverClearsTail
   /// The topic is checked to be the one that was read.
   case fingerprints
+  /// …and, before anything of it is read, to be as long as at the first start.
+  case firstEndIsCompared
   /// What is folded continues, by its chain values, what was folded before.
   case batchesAreChained
   /// After a failure the projection in memory is thrown away.

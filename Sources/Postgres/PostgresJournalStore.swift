@@ -41,8 +41,10 @@ package final class PostgresJournalStore: JournalStore {
     try store.query(
       """
       SELECT epoch, incarnation, next_offset, state, reason, cluster_id, journaled_offset, journaled_digest,
-             checked_offset, checked_digest, bad_records
-      FROM pleat.partitions WHERE topic = $1 AND partition = $2
+             checked_offset, checked_digest, bad_records,
+             (SELECT f.end_offset FROM pleat.first_ends f
+              WHERE f.topic = p.topic AND f.partition = p.partition AND p.incarnation = 0)
+      FROM pleat.partitions p WHERE topic = $1 AND partition = $2
       """, [.text(partition.topic), .int(partition.partition)]
     ).map { Self.cursor(of: partition, &$0) }.first
   }
@@ -53,8 +55,10 @@ package final class PostgresJournalStore: JournalStore {
     let cursors = try store.queryEndingBlockers(
       """
       SELECT epoch, incarnation, next_offset, state, reason, cluster_id, journaled_offset, journaled_digest,
-             checked_offset, checked_digest, bad_records
-      FROM pleat.take_over_partition($1, $2, $3, $4, $5, $6)
+             checked_offset, checked_digest, bad_records,
+             (SELECT f.end_offset FROM pleat.first_ends f
+              WHERE f.topic = p.topic AND f.partition = p.partition AND p.incarnation = 0)
+      FROM pleat.take_over_partition($1, $2, $3, $4, $5, $6) p
       """,
       [
         .text(partition.topic), .int(partition.partition), .text(instance.name), .bigint(instance.start),
@@ -80,9 +84,11 @@ package final class PostgresJournalStore: JournalStore {
     let clusterID = row.text()
     let journaled = fingerprint(&row)
     let checked = fingerprint(&row)
+    let badRecords = row.bytea() ?? []
     return PartitionCursor(
       partition: partition, epoch: epoch, incarnation: incarnation, nextOffset: nextOffset, state: state ?? .alarm,
-      reason: reason, clusterID: clusterID, journaled: journaled, checked: checked, badRecords: row.bytea() ?? [])
+      reason: reason, clusterID: clusterID, journaled: journaled, checked: checked, badRecords: badRecords,
+      firstEnd: row.bigint())
   }
 
   package func identities(_ partition: TopicPartition, incarnation: Int32, from offset: Int64) throws(StoreError)

@@ -27,13 +27,14 @@ struct SkipCommand: Command {
     let configuration = try common.configuration()
     let connection = try Database.connect(configuration, for: "skip")
     let place = TopicPartition(topic, partition)
+    var end: Int64?
     do throws(CommandFailure) {
-      try SkippedTo.requireThere(to, of: place, configuration)
+      end = try SkippedTo.requireThere(to, of: place, configuration)
     } catch {
       guard error.exitCode == .unavailable else { throw error }
       standardError("pleat: \(error.message) Whether the partition holds offset \(to) is not known.\n")
     }
-    let outcome = try Decisions.skip(connection, place, to: to, reason: reason)
+    let outcome = try Decisions.skip(connection, place, to: to, reason: reason, end: end)
     print("\(place) goes on at offset \(outcome.nextOffset), incarnation \(outcome.incarnation).")
   }
 }

@@ -166,6 +166,22 @@ struct IngestStageTests {
     #expect(journal.position == 10)
   }
 
+  @Test(
+    "a topic shorter than at the first start is an alarm before anything of it is read, and only then",
+    arguments: [(5, 0, PartitionState.alarm), (10, 0, .running), (40, 0, .running), (5, 5, .alarm), (12, 11, .running)])
+  func shortened(length: Int, nextOffset: Int64, state: PartitionState) throws {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    journal.cursors[partition] = PartitionCursor(
+      partition: partition, epoch: 0, incarnation: 0, nextOffset: nextOffset, state: .running, reason: nil,
+      clusterID: nil, journaled: nil, checked: nil, badRecords: [], firstEnd: 10)
+    source.append(partition, (0..<length).map { record("e\($0)") })
+    let instance = Instance("a", source, journal)
+    instance.hold([partition])
+    instance.steps(20)
+    #expect(journal.cursors[partition]?.state == state)
+    #expect(journal.position == (state == .alarm ? 0 : Int64(length) - nextOffset))
+  }
+
   @Test("Kafka away is said once, and reading goes on by itself")
   func outage() throws {
     let (source, journal) = (FakeSource(), FakeJournal())
@@ -178,6 +194,20 @@ struct IngestStageTests {
     source.outage = nil
     instance.steps(60)
     #expect(try journal.ids() == ["a"])
+  }
+
+  @Test("a lease is kept while Kafka is away: nobody else would read the partition")
+  func keepsLeases() {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    source.append(partition, [record("a")])
+    let instance = Instance("a", source, journal)
+    instance.hold([partition])
+    instance.steps(20)
+    source.outage = .unavailable("no broker")
+    // Long enough for the questions that are asked every minute.
+    instance.steps(4_000)
+    let second = instance.now.monotonicNanoseconds - 1_000_000_000
+    #expect(instance.leases.progressing(since: second) == [LeaseResource.partition(partition)])
   }
 
   @Test("an offset that is not there for a moment, of a broker that then does not answer, is asked for again")

@@ -207,6 +207,29 @@ struct JournalTests {
     #expect(try outbox.publishAfter() == 16)
   }
 
+  @Test("whoever takes a partition over knows its end at the first start, until a skip says that it is gone")
+  func firstEnd() throws {
+    let database = try TestDatabase()
+    let store = try database.journal()
+    let instance = try database.instance(holding: ["partition/events/0"])
+    try store.initialize(publishAll: false, ends: [(partition, 10)])
+    #expect(try store.takeOver(partition, instance: instance, firstOffset: 0, clusterID: "c").firstEnd == 10)
+    func skip(to offset: Int, end: String) throws -> PartitionCursor? {
+      _ = try database.connect().query("SELECT pleat.skip('events', 0, \(offset), 'it is shorter', \(end))")
+      return try store.cursor(partition)
+    }
+    #expect(try skip(to: 1, end: "NULL")?.firstEnd == 10)
+    #expect(try skip(to: 2, end: "12")?.firstEnd == 10)
+    #expect(try skip(to: 3, end: "4")?.firstEnd == 4)
+    #expect(try database.outbox().publishAfter() == nil)
+    let cursor = try store.takeOver(partition, instance: instance, firstOffset: 0, clusterID: "c")
+    #expect(cursor.firstEnd == 4 && cursor.incarnation == 0)
+    _ = try store.append([move(epoch: cursor.epoch, from: 3, to: 4)], [segment(from: 3, to: 4)])
+    #expect(try database.outbox().publishAfter() == 1)
+    // Of another incarnation it says nothing.
+    #expect(try skip(to: 0, end: "2")?.firstEnd == nil)
+  }
+
   @Test("with relay.publish: all, and over empty topics, everything is published")
   func publishAll() throws {
     let all = try TestDatabase()

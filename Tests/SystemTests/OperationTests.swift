@@ -1,4 +1,5 @@
 import Foundation
+import Postgres
 import Testing
 
 extension SystemTests {
@@ -85,6 +86,39 @@ extension SystemTests {
       let journal = try pleat.journal()
       #expect(journal.map(\.id) == (0..<50).map { "a\($0)" } + (0..<80).map { "b\($0)" })
       #expect(try pleat.sql("SELECT incarnation FROM pleat.partitions") == "1")
+      #expect(daemon.terminate() == 0)
+    }
+
+    @Test(
+      "a topic made anew, shorter, before anything of it is read is an alarm, and what comes behind a skip is published",
+      .enabled(if: Servers.hasRealKafka))
+    func recreatedUnread() throws {
+      let pleat = try Installation()
+      try pleat.produce(Data((0..<50).map { event("a\($0)", $0) }.joined().utf8))
+      // Nothing is read while the partition cannot be taken over.
+      let holder = try Connection(ConnectionTarget(pleat.servers.url(database: pleat.name, user: "postgres")))
+      try holder.execute(
+        "SET idle_in_transaction_session_timeout = 0; BEGIN; LOCK TABLE pleat.partitions IN SHARE MODE")
+      let daemon = try pleat.start()
+      try Wait.until("the first start is stored\(pleat.logs)") {
+        try pleat.sql("SELECT end_offset FROM pleat.first_ends") == "50"
+      }
+      try pleat.servers.deleteTopic(pleat.input)
+      try pleat.servers.createTopic(pleat.input, partitions: 1)
+      try pleat.produce(Data((0..<20).map { event("b\($0)", $0) }.joined().utf8))
+      try holder.execute("ROLLBACK")
+      try Wait.until(seconds: 60, "the alarm\(pleat.logs)") {
+        try pleat.sql("SELECT reason FROM pleat.partitions").contains(
+          "it ends at 20, and ended at 50 at the first start")
+      }
+      // Forwards, where no new incarnation begins.
+      try pleat.pleat(
+        "skip", pleat.input, "0", "--to", "5", "--reason", "the topic was made anew", environment: pleat.asOperator)
+      try pleat.waitCaughtUp()
+      #expect(try pleat.journal().map(\.id) == (5..<20).map { "b\($0)" })
+      try Wait.until("what comes now is published\(pleat.logs)") {
+        try pleat.sql("SELECT live_from FROM pleat.installation") == "15"
+      }
       #expect(daemon.terminate() == 0)
     }
 

@@ -5,11 +5,11 @@ import Projections
 
 /// What `pleat skip` asks of Kafka first: an offset that is not there would be the next alarm.
 package enum SkippedTo {
-  /// Throws with 69 where Kafka cannot be asked.
+  /// Returns where the partition ends, nil where no Kafka is configured. Throws with 69 where Kafka cannot be asked.
   package static func requireThere(
     _ offset: Int64, of partition: TopicPartition, _ configuration: Configuration
-  ) throws(CommandFailure) {
-    guard configuration.kafka.bootstrap != nil else { return }
+  ) throws(CommandFailure) -> Int64? {
+    guard configuration.kafka.bootstrap != nil else { return nil }
     let client: KafkaClientConfiguration
     do throws(ConfigurationError) { client = try Cluster.client(configuration) } catch { throw error.failure }
     let all = try Cluster.ends(client, topics: [partition.topic], log: { _, _ in })
@@ -19,12 +19,13 @@ package enum SkippedTo {
         .failure,
         "\(partition) holds offsets from \(ends.low) and ends at \(ends.high): it cannot go on at \(offset).")
     }
+    return ends.high
   }
 }
 
 /// The two ways on after an alarm; the database records them and fences whoever reads the partition.
 package enum Decisions {
-  private static let skip = "SELECT next_offset, incarnation FROM pleat.skip($1, $2, $3, $4)"
+  private static let skip = "SELECT next_offset, incarnation FROM pleat.skip($1, $2, $3, $4, $5)"
   private static let resume = "SELECT next_offset, incarnation FROM pleat.resume($1, $2)"
 
   /// Where the partition goes on, and its incarnation from there.
@@ -33,11 +34,13 @@ package enum Decisions {
     package var incarnation: Int32
   }
 
+  /// - Parameter end: where the partition ends; nil where that is not known.
   package static func skip(
-    _ connection: Connection, _ partition: TopicPartition, to offset: Int64, reason: String
+    _ connection: Connection, _ partition: TopicPartition, to offset: Int64, reason: String, end: Int64?
   ) throws(CommandFailure) -> Outcome {
     try decide(
-      connection, skip, [.text(partition.topic), .int(partition.partition), .bigint(offset), .text(reason)])
+      connection, skip,
+      [.text(partition.topic), .int(partition.partition), .bigint(offset), .text(reason), .bigint(end)])
   }
 
   package static func resume(_ connection: Connection, _ partition: TopicPartition) throws(CommandFailure) -> Outcome {
