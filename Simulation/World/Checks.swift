@@ -40,6 +40,8 @@ final class Checks {
       if place.position != state.head.position {
         return { "\(projection) stands at \(place.position) of \(self.state.head.position)" }
       }
+      // In a database that went back to before its first start, that is stored again with the first append.
+      if state.isPublishing == nil, state.head.position == 0 { continue }
       guard let floor = state.liveFrom else { return { "live_from is not settled" } }
       let last = state.outbox[projection]?.entries.last { $0.position > floor }
       let relayed = state.relayPlaces[projection] ?? .beginning
@@ -118,9 +120,12 @@ final class Checks {
   private func overtakings(_ projection: String) -> [(since: Int64, lower: Int, relayed: Int64)] {
     if world.database.restores == 0 { return [] }
     let reigns = state.reigns[projection] ?? []
-    return zip(reigns, reigns.dropFirst()).filter { $0.version < $1.version }
-      .map { ($1.since, $0.version, max($1.relayed, world.relayedBefore[projection] ?? 0)) }
-      .filter { $0.0 < $0.2 }
+    let before = world.relayedBefore[projection] ?? 0
+    // Of a backup in which nothing was folded yet, the higher version is the first.
+    let first = reigns.first.flatMap { $0.version > 1 ? [(since: $0.since, lower: 1, relayed: before)] : nil } ?? []
+    let later = zip(reigns, reigns.dropFirst()).filter { $0.version < $1.version }
+      .map { (since: $1.since, lower: $0.version, relayed: max($1.relayed, before)) }
+    return (first + later).filter { $0.since < $0.relayed }
   }
 
   /// Before the database went back this position was relayed, as another version had derived it.

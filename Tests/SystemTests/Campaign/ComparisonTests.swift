@@ -1,0 +1,97 @@
+import Foundation
+import Testing
+
+extension SystemTests {
+  @Suite("What the campaign compares with")
+  struct ComparisonTests {
+    private struct Plant {
+      var what: String
+      var plant: String
+      var undo: String
+      /// What is said then.
+      var expected: String
+    }
+
+    private final class Said: @unchecked Sendable {
+      var text = ""
+    }
+
+    /// What `expectRight` says.
+    private func complaints(_ pleat: Installation, _ produced: Data, restored: Bool = false) throws -> String {
+      let said = Said()
+      try withKnownIssue(isIntermittent: true) {
+        try pleat.expectRight(produced: produced, restored: restored)
+      } matching: { issue in
+        said.text += "\(issue)\n"
+        return true
+      }
+      return said.text
+    }
+
+    @Test("every planted fault is found: what is lost, what is twice, and what is wrong")
+    func planted() throws {
+      let pleat = try Installation(topics: ["in": 2], environment: ["PLEAT_RELAY_PUBLISH": "all"])
+      let lines = try ConformanceSet("rules").events.split(separator: UInt8(ascii: "\n"))
+      let events = Data(lines.prefix(lines.count / 5).joined(separator: [10])) + [10]
+      try pleat.produce(events)
+      let daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      try Wait.until("the outbox is relayed\(pleat.logs)") { try pleat.relayed() }
+      #expect(daemon.terminate() == 0)
+      try pleat.expectRight(produced: events)
+
+      let line = events.prefix(through: events.firstIndex(of: 10)!)
+      #expect(try complaints(pleat, events.dropFirst(line.count)).contains("were not produced"))
+      let more = Data(String(decoding: line, as: UTF8.self).replacing("\"id\":\"", with: "\"id\":\"x").utf8)
+      #expect(try complaints(pleat, events + more).contains("missing in the journal"))
+
+      let plants = [
+        Plant(
+          what: "a segment twice",
+          plant: """
+            INSERT INTO pleat.journal SELECT h.position + 1, s.event_count, s.topic, s.partition, s.incarnation, s.first_offset,
+              s.next_offset, s.least_time, s.greatest_time, l.greatest_so_far, l.appended_at, s.payload, s.payload_digest,
+              s.identities, s.identities_digest, s.chain
+            FROM pleat.journal s, pleat.journal_head h,
+              (SELECT * FROM pleat.journal ORDER BY first_position DESC LIMIT 1) l WHERE s.first_position = 1;
+            UPDATE pleat.journal_head SET position = position + (SELECT event_count FROM pleat.journal WHERE first_position = 1)
+            """,
+          undo: """
+            DELETE FROM pleat.journal WHERE first_position = (SELECT max(first_position) FROM pleat.journal);
+            UPDATE pleat.journal_head SET position = position - (SELECT event_count FROM pleat.journal WHERE first_position = 1)
+            """, expected: "an event is in the journal twice"),
+        Plant(
+          what: "a row that is wrong",
+          plant: "UPDATE pleat.team_stats_current SET wizard_steps = wizard_steps + 1",
+          undo: "UPDATE pleat.team_stats_current SET wizard_steps = wizard_steps - 1", expected: "wizard_steps"),
+        Plant(
+          what: "a row that is missing",
+          plant: """
+            CREATE TABLE saved AS SELECT * FROM pleat.cache_stats_current LIMIT 1;
+            DELETE FROM pleat.cache_stats_current c USING saved s WHERE c = s
+            """,
+          undo: "INSERT INTO pleat.cache_stats_current SELECT * FROM saved; DROP TABLE saved", expected: "cache_stats"),
+        Plant(
+          what: "a derived event that is missing",
+          plant: """
+            CREATE TABLE saved AS SELECT * FROM pleat.outbox ORDER BY projection DESC, position DESC, ordinal DESC LIMIT 1;
+            DELETE FROM pleat.outbox o USING saved s WHERE o.id = s.id
+            """,
+          undo: "INSERT INTO pleat.outbox SELECT * FROM saved; DROP TABLE saved", expected: "missing: "),
+      ]
+      for plant in plants {
+        _ = try pleat.sql(plant.plant)
+        let said = try complaints(pleat, events)
+        #expect(said.contains(plant.expected), "\(plant.what): \(said)")
+        _ = try pleat.sql(plant.undo)
+      }
+      try pleat.expectRight(produced: events)
+
+      guard pleat.servers.isReal else { return }
+      let published = try #require(try pleat.servers.consume(pleat.outputTopic).first)
+      try pleat.servers.produceValues([[UInt8](published)], to: pleat.outputTopic)
+      #expect(try complaints(pleat, events).contains("found == ids"))
+      #expect(try complaints(pleat, events, restored: true).contains("an event is out twice"))
+    }
+  }
+}
