@@ -40,9 +40,11 @@ extension SystemTests {
       #expect(daemon.terminate() == 0)
       try pleat.expectRight(produced: events)
 
-      let line = events.prefix(through: events.firstIndex(of: 10)!)
-      #expect(try complaints(pleat, events.dropFirst(line.count)).contains("were not produced"))
-      let more = Data(String(decoding: line, as: UTF8.self).replacing("\"id\":\"", with: "\"id\":\"x").utf8)
+      // One that has an id, in its envelope.
+      let line = try #require(lines.first { String(decoding: $0, as: UTF8.self).contains("\"specversion\"") }) + [10]
+      let others = lines.prefix(lines.count / 5).filter { $0 + [10] != line }
+      #expect(try complaints(pleat, Data(others.joined(separator: [10]))).contains("were not produced"))
+      let more = Data(String(decoding: line, as: UTF8.self).replacing(#/"id": ?"/#, with: "\"id\":\"x").utf8)
       #expect(try complaints(pleat, events + more).contains("missing in the journal"))
 
       let plants = [
@@ -67,10 +69,11 @@ extension SystemTests {
         Plant(
           what: "a row that is missing",
           plant: """
-            CREATE TABLE saved AS SELECT * FROM pleat.cache_stats_current LIMIT 1;
-            DELETE FROM pleat.cache_stats_current c USING saved s WHERE c = s
+            CREATE TABLE saved AS SELECT * FROM pleat.technology_usage_current WHERE projects > 0 LIMIT 1;
+            DELETE FROM pleat.technology_usage_current c USING saved s WHERE (c.technology, c.day) = (s.technology, s.day)
             """,
-          undo: "INSERT INTO pleat.cache_stats_current SELECT * FROM saved; DROP TABLE saved", expected: "cache_stats"),
+          undo: "INSERT INTO pleat.technology_usage_current SELECT * FROM saved; DROP TABLE saved",
+          expected: "technology_usage"),
         Plant(
           what: "a derived event that is missing",
           plant: """
@@ -90,7 +93,7 @@ extension SystemTests {
       guard pleat.servers.isReal else { return }
       let published = try #require(try pleat.servers.consume(pleat.outputTopic).first)
       try pleat.servers.produceValues([[UInt8](published)], to: pleat.outputTopic)
-      #expect(try complaints(pleat, events).contains("found == ids"))
+      #expect(try complaints(pleat, events).contains("found"))
       #expect(try complaints(pleat, events, restored: true).contains("an event is out twice"))
     }
   }
