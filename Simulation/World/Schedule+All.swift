@@ -19,6 +19,20 @@ extension Schedule {
       world.wait("it wakes up") { world.times(.swapRefused) > refused }
       world.expect(live == 2 && world.database.state.live["left"] == live, "who slept has switched")
     },
+    Schedule("a rebuilder that wakes up when the live fold has gone on, and switches") { world in
+      world.write(40)
+      world.wait("everything is folded") { world.isFolded }
+      world.before("swap", of: "rebuild1") { world.stop($0, seconds: 40) }
+      let rebuilder = Rebuilder.start("left", in: world)
+      world.wait("the rebuilder sleeps") { (world.commands.last?.pausedUntil ?? 0) > 0 }
+      let refused = world.times(.swapRefused)
+      world.write(20)
+      world.wait("its lease ends, and the live fold goes on") { world.isFolded }
+      // Nobody else has begun: its generation is its own still, and stands behind the live one.
+      world.wait("it wakes up, and is refused") { world.times(.swapRefused) > refused }
+      world.wait("it folds the rest, and switches") { rebuilder.rebuild.isDone }
+      world.expect(world.database.state.live["left"] == 2 && world.isFolded, "it has not switched")
+    },
     Schedule("a takeover that waits for a switch to another generation", instances: 1) { world in
       world.write(40)
       world.wait("everything is folded") { world.isFolded }

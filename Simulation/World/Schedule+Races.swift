@@ -4,6 +4,7 @@ import Engine
 extension Schedule {
   static let races: [Schedule] = [
     lateReply, lateSwitch, writingRebuilder, halfASegment, overtakingErasure, extendedErasure, lateRequest,
+    unlistedSegments,
     awaitedLetter,
   ]
 
@@ -160,6 +161,28 @@ extension Schedule {
     }
     Forgetting.start("ann", in: world)
     world.wait("whoever has asked again is gone") { isKilled }
+    world.wait("ann is erased") { world.times(.erased) == 1 }
+    Checks(world).checkErasures()
+  }
+
+  /// Who asked again has rewritten what the first request knows nothing of, and has not appended the event.
+  private static let unlistedSegments = Schedule(
+    "an erasure asked for again, and searched, just before its first event"
+  ) {
+    world in
+    let partition = world.inputs[0]
+    world.write(10, of: "ann")
+    world.wait("everything is folded") { world.isFolded }
+    world.before("append of an erasure", of: "forget1") { world.stop($0, seconds: 8) }
+    Forgetting.start("ann", in: world)
+    world.wait("its event is about to be appended") { (world.commands.last?.pausedUntil ?? 0) > 0 }
+    world.write(5, of: "ann")
+    world.wait("they are journaled") {
+      world.database.state.partitions[partition]?.nextOffset == world.broker.log(partition)?.high
+    }
+    world.before("append of an erasure", of: "forget2") { world.stop($0, seconds: 60) }
+    Forgetting.start("ann", in: world)
+    world.wait("whoever has asked again has rewritten them") { (world.commands.last?.pausedUntil ?? 0) > 0 }
     world.wait("ann is erased") { world.times(.erased) == 1 }
     Checks(world).checkErasures()
   }
