@@ -5,7 +5,13 @@
 
 Sends wizard steps at the rate through kcat, every tenth for a team of its own, and asks PostgreSQL, over one psql, which of these
 teams have a row. A latency is from just before the event is handed to the producer to just after the answer that shows the row, so
-the question's own time (printed as `probe`) is in it. Needs kcat and psql on PATH, and a running daemon.
+the question's own time (printed as `probe`) is in it.
+
+The ceiling is in the same run: fifty times a second another session commits a transaction that only writes a WAL record (`commit`). Each
+event waits for two such commits, the journal's and its row's; `apart` is the quantile of events that were not on their way while one took
+more than 20 ms, and `stalled_ms` the time that those took together.
+
+Needs kcat and psql on PATH, and a running daemon.
 """
 import argparse, json, subprocess, threading, time, uuid
 
@@ -26,6 +32,20 @@ def main():
                                  "-X", "topic.partitioner=murmur2_random"], stdin=subprocess.PIPE)
     psql = subprocess.Popen(["psql", "-X", "-q", "-A", "-t", a.dsn], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     waiting, lock, latencies, probes, sending = {}, threading.Lock(), [], [], True
+    commits = []  # from, to
+
+    def commit():
+        session = subprocess.Popen(["psql", "-X", "-q", "-A", "-t", a.dsn], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        while sending or waiting and time.perf_counter() < deadline:
+            asked = time.perf_counter()
+            session.stdin.write("SELECT FROM pg_logical_emit_message(true, 'latency', '');\n\\echo .\n")
+            session.stdin.flush()
+            while session.stdout.readline().strip() != ".":
+                pass
+            commits.append((asked, time.perf_counter()))
+            time.sleep(.02)
+        session.stdin.close()
+        session.wait()
 
     def watch():
         while sending or waiting:
@@ -44,13 +64,14 @@ def main():
             now = time.perf_counter()
             probes.append(now - asked)
             with lock:
-                latencies.extend(now - waiting.pop(t) for t in found if t in waiting)
+                latencies.extend((waiting.pop(t), now) for t in found if t in waiting)
             if not sending and time.perf_counter() > deadline:
                 break
 
     deadline = time.perf_counter() + a.seconds + 30
-    watcher = threading.Thread(target=watch)
-    watcher.start()
+    threads = [threading.Thread(target=f) for f in (watch, commit)]
+    for t in threads:
+        t.start()
     began, sent = time.perf_counter(), 0
     while (now := time.perf_counter()) < began + a.seconds:
         while sent < (now - began) * a.rate:
@@ -69,13 +90,21 @@ def main():
     sending = False
     producer.stdin.close()
     producer.wait()
-    watcher.join()
+    for t in threads:
+        t.join()
     psql.stdin.close()
     psql.wait()
-    ms = lambda values, q: round(quantile(values, q) * 1000, 1)
+    took = lambda spans: [to - since for since, to in spans]
+    stalls = [(since, to) for since, to in commits if to - since > .02]
+    apart = [(since, to) for since, to in latencies if not any(s < to and since < e for s, e in stalls)]
+    ms = lambda values, q: round(quantile(values, q) * 1000, 1) if values else None
+    latencies, bare = took(latencies), took(commits)
     print(json.dumps({"rate": a.rate, "sent": sent, "measured": len(latencies), "never_seen": len(waiting),
                       "p50_ms": ms(latencies, .5), "p95_ms": ms(latencies, .95), "p99_ms": ms(latencies, .99),
-                      "max_ms": ms(latencies, 1), "probe_p50_ms": ms(probes, .5)}))
+                      "max_ms": ms(latencies, 1), "apart": len(apart), "apart_p99_ms": ms(took(apart), .99),
+                      "apart_max_ms": ms(took(apart), 1), "probe_p50_ms": ms(probes, .5), "commit_p50_ms": ms(bare, .5),
+                      "commit_p99_ms": ms(bare, .99), "commit_max_ms": ms(bare, 1),
+                      "stalled_ms": round(sum(took(stalls)) * 1000)}))
 
 
 if __name__ == "__main__":
