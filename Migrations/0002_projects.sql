@@ -335,9 +335,12 @@ CREATE TABLE pleat.stack_combinations_current (
   position                  bigint NOT NULL,
   watched                   boolean GENERATED ALWAYS AS (
     people - people_taken_out >= 10 AND cardinality(technologies) >= 2 OR trending_seen_at IS NOT NULL) STORED,
+  was_public                boolean,
+  ever_public               boolean GENERATED ALWAYS AS (was_public IS TRUE OR people - people_taken_out >= 10) STORED,
   PRIMARY KEY (generation, stack_id)
 ) WITH (fillfactor = 80);
 CREATE INDEX stack_combinations_watched ON pleat.stack_combinations_current (generation, stack_id) WHERE watched;
+CREATE INDEX stack_combinations_public ON pleat.stack_combinations_current (generation, stack_id) WHERE ever_public;
 CREATE TABLE pleat.stack_combinations (
   generation                integer NOT NULL,
   stack_id                  bytea NOT NULL,
@@ -368,6 +371,9 @@ COMMENT ON COLUMN pleat.stack_combinations_current.people_taken_out IS
 COMMENT ON COLUMN pleat.stack_combinations_current.trending_seen_at IS
   'Marked as trending: the watermark when its direction was last seen up; NULL: not marked.';
 COMMENT ON COLUMN pleat.stack_combinations_current.watched IS 'It may begin to trend at any turn, or is marked.';
+COMMENT ON COLUMN pleat.stack_combinations_current.was_public IS 'ever_public, as the row stood before it was last written.';
+COMMENT ON COLUMN pleat.stack_combinations_current.ever_public IS
+  'It has people enough to be shown, or had at some time: what insights need look at, now and as of any time.';
 COMMENT ON TABLE pleat.stack_combinations IS 'Combinations of technologies over all time: versions.';
 COMMENT ON COLUMN pleat.stack_combinations.stack_id IS
   'First 16 bytes of SHA-256 over the JSON array of the technologies, in the form of RFC 8785.';

@@ -334,7 +334,7 @@ COMMENT ON VIEW pleat.technologies_window IS 'technologies as the setting pleat.
 
 CREATE VIEW pleat.stack_combinations_window AS
 SELECT c.stack_id, c.technologies, c.usage_count, c.successes, c.failures, c.complexity_sum_millionths, c.complexity_count,
-  c.first_seen, c.last_seen, c.people, c.people_taken_out, c.position
+  c.first_seen, c.last_seen, c.people, c.people_taken_out, c.ever_public, c.position
 FROM pleat.stack_combinations_current c
 WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
   AND (SELECT s.turn FROM pleat.seen('projects') s) IS NULL
@@ -347,7 +347,8 @@ SELECT c.stack_id, c.technologies, CASE WHEN v.position IS NULL THEN c.usage_cou
   CASE WHEN v.position IS NULL THEN c.first_seen ELSE v.first_seen END,
   CASE WHEN v.position IS NULL THEN c.last_seen ELSE v.last_seen END,
   CASE WHEN v.position IS NULL THEN c.people ELSE v.people END,
-  CASE WHEN v.position IS NULL THEN c.people_taken_out ELSE v.people_taken_out END, coalesce(v.position, c.position)
+  CASE WHEN v.position IS NULL THEN c.people_taken_out ELSE v.people_taken_out END, c.ever_public,
+  coalesce(v.position, c.position)
 FROM pleat.stack_combinations_current c
 LEFT JOIN LATERAL (
   SELECT * FROM pleat.stack_combinations v
@@ -568,9 +569,9 @@ SELECT stack_id, to_jsonb(technologies) AS technologies, cardinality(technologie
   pleat.trend_percentage(current_usage_count, whole, previous_usage_count, previous_whole) AS trend_percentage,
   pleat.trend_z(current_usage_count, whole, previous_usage_count, previous_whole) AS trend_z,
   pleat.trend_direction(current_usage_count, whole, previous_usage_count, previous_whole) AS trend_direction,
-  people_taken_out
+  people_taken_out, ever_public
 FROM (
-  SELECT s.stack_id, s.technologies, s.usage_count, s.people, s.people_taken_out, s.successes, s.successes + s.failures AS outcomes,
+  SELECT s.stack_id, s.technologies, s.usage_count, s.people, s.people_taken_out, s.ever_public, s.successes, s.successes + s.failures AS outcomes,
     s.complexity_sum_millionths, s.complexity_count, s.first_seen, s.last_seen, w.whole, w.previous_whole,
     d.current_usage_count, d.previous_usage_count
   FROM pleat.projects_now n
@@ -667,7 +668,7 @@ SELECT technologies, size, usage_count, people, outcomes, avg_success_rate, succ
   avg_complexity, first_seen, last_seen, current_usage_count, previous_usage_count, share, previous_share,
   trend_percentage, trend_z, trend_direction
 FROM pleat.stack_combinations_rows
-WHERE people - people_taken_out >= 10 AND pleat.as_of_is_readable();
+WHERE ever_public AND people - people_taken_out >= 10 AND pleat.as_of_is_readable();
 
 CREATE VIEW pleat_unmasked.stack_combinations AS
 SELECT technologies, size, usage_count, people, outcomes, avg_success_rate, success_rate_low, success_rate_high,

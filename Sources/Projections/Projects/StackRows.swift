@@ -75,7 +75,7 @@ struct StackLayout: PeopledLayout {
         failures = s.failures, complexity_sum_millionths = s.complexity_sum_millionths,
         complexity_count = s.complexity_count, first_seen = s.first_seen, last_seen = s.last_seen,
         people = s.people, people_taken_out = s.people_taken_out, trending_seen_at = s.trending_seen_at,
-        position = s.position
+        was_public = c.ever_public, position = s.position
       FROM stage_stack_combinations AS s
       WHERE c.generation = s.generation AND c.stack_id = s.stack_id
       """,

@@ -1,0 +1,54 @@
+import Foundation
+import Testing
+
+extension SystemTests {
+  @Suite("The threshold")
+  struct ThresholdTests {
+    private static let views = [
+      "technology_usage", "technology_trends", "stack_combinations", "technology_pairs", "domain_patterns",
+    ]
+
+    private func project(_ user: Int) -> String {
+      let org = user == 9 ? #","org_id":"o""# : ""
+      return "k\t"
+        + #"{"type":"project_generated","timestamp":"2026-10-01T12:00:0\#(user)Z","data":{"project_id":"p\#(user)","#
+        + #""user_id":"u\#(user)","technologies":["Kafka","Swift"],"project_type":"api"\#(org)}}"#
+    }
+
+    private func step(_ time: String) -> String {
+      "k\t"
+        + #"{"type":"wizard_step_completed","timestamp":"\#(time)","data":{"user_id":"u","session_id":"s","step":1}}"#
+    }
+
+    @Test("what loses its tenth person is hidden, and still shown as of the time before")
+    func hiddenAgain() throws {
+      let pleat = try Installation()
+      let daemon = try pleat.start()
+      func produce(_ events: [String]) throws {
+        try pleat.produce(Data((events.joined(separator: "\n") + "\n").utf8))
+        try pleat.waitCaughtUp()
+      }
+      func expect(now: Int, asOfTheTurn: Int, sourceLocation: SourceLocation = #_sourceLocation) throws {
+        for view in Self.views {
+          let people = "SELECT coalesce(min(people), 0) FROM insights.\(view)"
+          #expect(try pleat.sql(people) == "\(now)", "\(view)", sourceLocation: sourceLocation)
+          #expect(try pleat.sql("\(people)_at(11)") == "\(asOfTheTurn)", "\(view)", sourceLocation: sourceLocation)
+        }
+      }
+      // The eleventh event turns the day.
+      try produce((0..<10).map(project) + [step("2026-10-02T00:10:00Z")])
+      try expect(now: 10, asOfTheTurn: 10)
+      let settings = #"{"org_id":"o","data_sharing_level":"none"}"#
+      try produce([
+        "o\t" + #"{"type":"org_settings_changed","timestamp":"2026-10-02T01:00:00Z","data":\#(settings)}"#
+      ])
+      try expect(now: 0, asOfTheTurn: 10)
+      try produce([step("2026-10-03T00:10:00Z")])
+      try expect(now: 0, asOfTheTurn: 10)
+      try pleat.pleat("rebuild", "projects")
+      try expect(now: 0, asOfTheTurn: 10)
+      try pleat.pleat("verify")
+      #expect(daemon.terminate() == 0)
+    }
+  }
+}
