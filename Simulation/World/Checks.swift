@@ -5,9 +5,15 @@ import Projections
 /// What must hold of a world, computed from what the broker has seen and from the journal alone.
 final class Checks {
   let world: World
-  var state: DatabaseState { _read { yield world.database.state } }
+  /// What a snapshot shows; nil: the newest.
+  private let snapshot: DatabaseState?
+  var state: DatabaseState {
+    _read {
+      if let snapshot { yield snapshot } else { yield world.database.state }
+    }
+  }
 
-  init(_ world: World) { self.world = world }
+  init(_ world: World, of snapshot: DatabaseState? = nil) { (self.world, self.snapshot) = (world, snapshot) }
 
   // MARK: Liveness
 

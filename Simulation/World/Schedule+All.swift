@@ -282,7 +282,7 @@ extension Schedule {
     world.expect(again.isRunning, "it has not taken its own name over")
   }
   static var leases: [Schedule] {
-    copied + [lateRegistration] + [overlong("append", 1), overlong("begin", 1), overlong("begin", 3)]
+    copied + [lateRegistration] + [overlong("append", 1), overlong("begin", 1), overlong("begin", 3), heldSnapshot]
   }
 
   private static func overlong(_ statement: String, _ times: Int) -> Schedule {
