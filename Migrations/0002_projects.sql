@@ -393,17 +393,17 @@ GRANT SELECT, INSERT ON pleat.stack_combinations TO pleat_writer;
 CREATE TABLE pleat.stack_people_current (
   generation integer NOT NULL,
   stack_id   bytea NOT NULL,
-  hashes     bigint[] NOT NULL,
-  counts     bigint[] NOT NULL,
+  hashes     bytea NOT NULL,
+  counts     bytea NOT NULL,
   estimate   boolean NOT NULL,
   position   bigint NOT NULL,
   PRIMARY KEY (generation, stack_id)
-) WITH (fillfactor = 80);
+) WITH (fillfactor = 80, toast_tuple_target = 8160);
 COMMENT ON TABLE pleat.stack_people_current IS 'The people behind stack_combinations: k minimum values. Inner state: no versions.';
 COMMENT ON COLUMN pleat.stack_people_current.hashes IS
-  'Smallest keyed hashes, at most 256, sorted, in the order of the unsigned hashes.';
+  'Smallest keyed hashes, at most 256, sorted, 8 bytes each, the highest first: bigint in the order of the unsigned hashes.';
 COMMENT ON COLUMN pleat.stack_people_current.counts IS
-  'Contributions behind each of hashes; empty for an estimate, which nobody leaves.';
+  'Contributions behind each of hashes, in LEB128; empty for an estimate, which nobody leaves.';
 COMMENT ON COLUMN pleat.stack_people_current.estimate IS
   'More than 256 people came: their number is an estimate for good.';
 GRANT SELECT, INSERT, UPDATE ON pleat.stack_people_current TO pleat_writer;
@@ -652,17 +652,17 @@ CREATE TABLE pleat.pair_people_current (
   generation   integer NOT NULL,
   technology_a text COLLATE "C" NOT NULL,
   technology_b text COLLATE "C" NOT NULL,
-  hashes       bigint[] NOT NULL,
-  counts       bigint[] NOT NULL,
+  hashes       bytea NOT NULL,
+  counts       bytea NOT NULL,
   estimate     boolean NOT NULL,
   position     bigint NOT NULL,
   PRIMARY KEY (generation, technology_a, technology_b)
-) WITH (fillfactor = 80);
+) WITH (fillfactor = 80, toast_tuple_target = 8160);
 COMMENT ON TABLE pleat.pair_people_current IS 'The people behind technology_pairs: k minimum values. Inner state: no versions.';
 COMMENT ON COLUMN pleat.pair_people_current.hashes IS
-  'Smallest keyed hashes, at most 256, sorted, in the order of the unsigned hashes.';
+  'Smallest keyed hashes, at most 256, sorted, 8 bytes each, the highest first: bigint in the order of the unsigned hashes.';
 COMMENT ON COLUMN pleat.pair_people_current.counts IS
-  'Contributions behind each of hashes; empty for an estimate, which nobody leaves.';
+  'Contributions behind each of hashes, in LEB128; empty for an estimate, which nobody leaves.';
 COMMENT ON COLUMN pleat.pair_people_current.estimate IS
   'More than 256 people came: their number is an estimate for good.';
 GRANT SELECT, INSERT, UPDATE ON pleat.pair_people_current TO pleat_writer;
@@ -713,17 +713,17 @@ GRANT SELECT, INSERT ON pleat.domains TO pleat_writer;
 CREATE TABLE pleat.domain_people_current (
   generation integer NOT NULL,
   domain     text COLLATE "C" NOT NULL,
-  hashes     bigint[] NOT NULL,
-  counts     bigint[] NOT NULL,
+  hashes     bytea NOT NULL,
+  counts     bytea NOT NULL,
   estimate   boolean NOT NULL,
   position   bigint NOT NULL,
   PRIMARY KEY (generation, domain)
-) WITH (fillfactor = 80);
+) WITH (fillfactor = 80, toast_tuple_target = 8160);
 COMMENT ON TABLE pleat.domain_people_current IS 'The people behind domains: k minimum values. Inner state: no versions.';
 COMMENT ON COLUMN pleat.domain_people_current.hashes IS
-  'Smallest keyed hashes, at most 256, sorted, in the order of the unsigned hashes.';
+  'Smallest keyed hashes, at most 256, sorted, 8 bytes each, the highest first: bigint in the order of the unsigned hashes.';
 COMMENT ON COLUMN pleat.domain_people_current.counts IS
-  'Contributions behind each of hashes; empty for an estimate, which nobody leaves.';
+  'Contributions behind each of hashes, in LEB128; empty for an estimate, which nobody leaves.';
 COMMENT ON COLUMN pleat.domain_people_current.estimate IS
   'More than 256 people came: their number is an estimate for good.';
 GRANT SELECT, INSERT, UPDATE ON pleat.domain_people_current TO pleat_writer;
@@ -778,17 +778,17 @@ CREATE TABLE pleat.domain_stack_people_current (
   generation integer NOT NULL,
   domain     text COLLATE "C" NOT NULL,
   stack_id   bytea NOT NULL,
-  hashes     bigint[] NOT NULL,
-  counts     bigint[] NOT NULL,
+  hashes     bytea NOT NULL,
+  counts     bytea NOT NULL,
   estimate   boolean NOT NULL,
   position   bigint NOT NULL,
   PRIMARY KEY (generation, domain, stack_id)
-) WITH (fillfactor = 80);
+) WITH (fillfactor = 80, toast_tuple_target = 8160);
 COMMENT ON TABLE pleat.domain_stack_people_current IS 'The people behind domain_stacks: k minimum values. Inner state: no versions.';
 COMMENT ON COLUMN pleat.domain_stack_people_current.hashes IS
-  'Smallest keyed hashes, at most 256, sorted, in the order of the unsigned hashes.';
+  'Smallest keyed hashes, at most 256, sorted, 8 bytes each, the highest first: bigint in the order of the unsigned hashes.';
 COMMENT ON COLUMN pleat.domain_stack_people_current.counts IS
-  'Contributions behind each of hashes; empty for an estimate, which nobody leaves.';
+  'Contributions behind each of hashes, in LEB128; empty for an estimate, which nobody leaves.';
 COMMENT ON COLUMN pleat.domain_stack_people_current.estimate IS
   'More than 256 people came: their number is an estimate for good.';
 GRANT SELECT, INSERT, UPDATE ON pleat.domain_stack_people_current TO pleat_writer;

@@ -17,6 +17,9 @@ package struct PeopleSketch: Equatable, Sendable {
 
   package init() {}
 
+  /// As it was stored.
+  init(people: [Person], isEstimate: Bool) { (self.people, self.isEstimate) = (people, isEstimate) }
+
   @inline(__always)
   private func lowerBound(_ hash: UInt64) -> Int {
     var (low, high) = (0, people.count)
@@ -90,34 +93,3 @@ package struct PeopleSketch: Equatable, Sendable {
 /// A person's hash as SQL has it: `bigint` in the order of the unsigned hashes.
 package func storedHash(_ hash: UInt64) -> Int64 { Int64(bitPattern: hash ^ 1 << 63) }
 package func hash(stored: Int64) -> UInt64 { UInt64(bitPattern: stored) ^ 1 << 63 }
-
-// MARK: - As columns
-
-extension PeopleSketch {
-  /// Reads `hashes`, `counts` and `estimate`; nil where they are null, or do not fit each other (`FoldFault`).
-  package init?(_ row: inout RowReader) {
-    let (hashes, counts, estimate) = (row.bigints(), row.bigints(), row.bool())
-    guard let hashes, let counts, let estimate else { return nil }
-    guard estimate ? hashes.count == Self.capacity : counts.count == hashes.count && hashes.count <= Self.capacity
-    else {
-      FoldFault.note("stored people are not a sketch: \(hashes.count) hashes with \(counts.count) counts")
-      return nil
-    }
-    isEstimate = estimate
-    people.reserveCapacity(hashes.count)
-    for (index, stored) in hashes.enumerated() {
-      people.append(Person(hash: hash(stored: stored), contributions: estimate ? 0 : counts[index]))
-    }
-  }
-
-  /// Writes `hashes`, `counts` (empty for an estimate) and `estimate`.
-  package func write(to row: inout RowWriter) {
-    let hashes = row.beginArray(.bigint, count: people.count)
-    for person in people { row.bigint(storedHash(person.hash)) }
-    row.endArray(hashes)
-    let counts = row.beginArray(.bigint, count: isEstimate ? 0 : people.count)
-    if !isEstimate { for person in people { row.bigint(person.contributions) } }
-    row.endArray(counts)
-    row.bool(isEstimate)
-  }
-}

@@ -104,6 +104,40 @@ package struct RowReader {
   /// A one-dimensional array of `integer` without nulls.
   package mutating func ints() -> [Int32]? { array(Int32.self) }
 
+  /// What `RowWriter.words` wrote.
+  package mutating func words() -> [Int64]? {
+    guard let field = field() else { return nil }
+    guard field.count % 8 == 0 else {
+      FoldFault.note("a stored list is \(field.count) bytes, and of numbers of 8")
+      return []
+    }
+    return (0..<field.count / 8).map {
+      Int64(bigEndian: field.loadUnaligned(fromByteOffset: $0 * 8, as: Int64.self))
+    }
+  }
+
+  /// What `RowWriter.varints` wrote.
+  package mutating func varints() -> [UInt64]? {
+    guard let field = field() else { return nil }
+    var values: [UInt64] = []
+    values.reserveCapacity(field.count)
+    var (value, shift): (UInt64, UInt64) = (0, 0)
+    for byte in field {
+      guard shift < 63 || byte <= 1 else { break }
+      value |= UInt64(byte & 0x7F) << shift
+      shift += 7
+      if byte < 0x80 {
+        values.append(value)
+        (value, shift) = (0, 0)
+      }
+    }
+    if shift != 0 {
+      FoldFault.note("a stored list ends within a number, or holds one that is too large")
+      return []
+    }
+    return values
+  }
+
   /// Of one dimension, and without nulls.
   private static func isPlain(_ array: UnsafeRawBufferPointer) -> Bool {
     array.loadUnaligned(as: Int32.self).bigEndian == 1

@@ -172,6 +172,27 @@ package struct RowWriter: Sendable {
     }
   }
 
+  /// A `bytea` of so many bytes for each number: all eight, the highest first.
+  package mutating func words(_ values: some Collection<Int64>) {
+    append(Int32(values.count * 8))
+    for value in values { append(value) }
+  }
+
+  /// A `bytea` of numbers in LEB128: seven bits a byte, the lowest first, the highest bit for each that is not the last.
+  package mutating func varints(_ values: some Collection<UInt64>) {
+    let start = bytes.count
+    append(Int32(0))
+    for value in values {
+      var rest = value
+      while rest >= 0x80 {
+        bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+        rest >>= 7
+      }
+      bytes.append(UInt8(rest))
+    }
+    endArray(start)
+  }
+
   /// A row's fields as they were written elsewhere.
   package mutating func row(_ fields: [UInt8], count fieldCount: Int16) {
     beginRow(fields: fieldCount)

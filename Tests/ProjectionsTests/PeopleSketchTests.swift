@@ -57,6 +57,41 @@ struct PeopleSketchTests {
     #expect(hashes.map { hash(stored: storedHash($0)) } == hashes)
   }
 
+  @Test("is stored as arrays, or packed, and read as it was", arguments: [false, true], [0, 1, 255, 256, 300])
+  func columns(packed: Bool, count: UInt64) throws {
+    // Contributions of one, two and three bytes; hashes of the whole range.
+    var sketch = PeopleSketch()
+    for index in 0..<count {
+      let hash = index &* 0x9E37_79B9_7F4A_7C15
+      for _ in 0..<[1, 127, 128, 16_384][Int(index % 4)] { _ = sketch.add(hash) }
+    }
+    let row = StoredRow.make { packed ? sketch.writePacked(to: &$0) : sketch.write(to: &$0) }
+    let read = try #require(row.withReader { packed ? PeopleSketch(packed: &$0) : PeopleSketch(&$0) })
+    #expect(read.people.map(\.hash) == sketch.people.map(\.hash) && read.isEstimate == sketch.isEstimate)
+    if !sketch.isEstimate { #expect(read == sketch) }
+    if packed { #expect(row.fields[0]!.count == 8 * min(Int(count), 256)) }
+  }
+
+  @Test(
+    "packed people that no journal leads to are a fault, and nobody",
+    arguments: [
+      ([0, 0, 0, 0, 0, 0, 0], [1], "is 7 bytes"), ([0, 0, 0, 0, 0, 0, 0, 1], [0x80], "ends within a number"),
+      ([0, 0, 0, 0, 0, 0, 0, 1], [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 2], "too large"),
+      ([0, 0, 0, 0, 0, 0, 0, 1], [1, 1], "1 hashes with 2 counts"),
+    ] as [([UInt8], [UInt8], String)])
+  func faults(hashes: [UInt8], counts: [UInt8], message: String) throws {
+    let row = StoredRow.make {
+      $0.bytea(hashes)
+      $0.bytea(counts)
+      $0.bool(false)
+    }
+    _ = FoldFault.take()
+    let sketch = row.withReader { PeopleSketch(packed: &$0) }
+    #expect(sketch == nil || sketch == PeopleSketch())
+    let fault = try #require(FoldFault.take())
+    #expect("\(fault)".contains(message))
+  }
+
   @Test("a partial row's people come and go in their order once the stored ones are known")
   func partial() {
     var partial = People(isPartial: true)

@@ -7,8 +7,9 @@ extension ProjectsStore {
   func described() -> [String: String] {
     var result: [String: String] = [:]
     func time(_ row: StoredRow, _ index: Int) -> String { row.time(index).map(String.init) ?? "-" }
-    func sketch(_ row: StoredRow, _ index: Int) -> String {
-      "\(row.integers(index)!.map(hash(stored:))) \(row.integers(index + 1)!) \(row.integer(index + 2) == 1)"
+    func sketch(_ row: StoredRow, _ index: Int, packed: Bool = false) -> String {
+      let (hashes, counts) = (row.hashes(index, packed: packed)!, row.counts(index + 1, packed: packed)!)
+      return "\(hashes.map(hash(stored:))) \(counts) \(row.integer(index + 2) == 1)"
     }
     func numbers(_ row: StoredRow, _ range: ClosedRange<Int>) -> String {
       range.map { "\(row.integer($0)!)" }.joined(separator: " ")
@@ -28,15 +29,17 @@ extension ProjectsStore {
     for row in rows(of: "technology_pairs") {
       result["technology_pairs \([row.text(0)!, row.text(1)!])"] = numbers(row, 2...6)
     }
-    for row in rows(of: "pair_people") { result["pair_people \([row.text(0)!, row.text(1)!])"] = sketch(row, 2) }
+    for row in rows(of: "pair_people") {
+      result["pair_people \([row.text(0)!, row.text(1)!])"] = sketch(row, 2, packed: true)
+    }
     for row in rows(of: "domains") { result["domains \(row.text(0)!)"] = numbers(row, 1...6) }
-    for row in rows(of: "domain_people") { result["domain_people \(row.text(0)!)"] = sketch(row, 1) }
+    for row in rows(of: "domain_people") { result["domain_people \(row.text(0)!)"] = sketch(row, 1, packed: true) }
     for row in rows(of: "domain_stacks") {
       stacks[row.fields[1]!] = row.texts(2)!
       result["domain_stacks \([row.text(0)!] + row.texts(2)!)"] = numbers(row, 3...7)
     }
     for row in rows(of: "domain_stack_people") {
-      result["domain_stack_people \([row.text(0)!] + stacks[row.fields[1]!]!)"] = sketch(row, 2)
+      result["domain_stack_people \([row.text(0)!] + stacks[row.fields[1]!]!)"] = sketch(row, 2, packed: true)
     }
     for row in rows(of: "prediction_calibration") {
       result["prediction_calibration \(row.text(0)!) \(row.integer(1)!)"] =
@@ -47,7 +50,9 @@ extension ProjectsStore {
       result["stack_combinations \(row.texts(1)!)"] =
         "\(numbers(row, 2...6)) \(time(row, 7)) \(time(row, 8)) \(numbers(row, 9...10))"
     }
-    for row in rows(of: "stack_people") { result["stack_people \(stacks[row.fields[0]!]!)"] = sketch(row, 1) }
+    for row in rows(of: "stack_people") {
+      result["stack_people \(stacks[row.fields[0]!]!)"] = sketch(row, 1, packed: true)
+    }
     for row in rows(of: "stack_days") {
       result["stack_days \(stacks[row.fields[0]!]! + ["\(row.day(1))"])"] = numbers(row, 2...2)
     }

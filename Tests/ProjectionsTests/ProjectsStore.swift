@@ -89,7 +89,10 @@ final class ProjectsStore: MemoryStore {
 
   /// A page of the rows whose sketch, at a column and the two behind it, is exact and holds a person.
   private func exact(in table: String, with person: Int64, at column: Int) -> ArraySlice<StoredRow> {
-    rows(of: table) { $0.fields[column + 2] == [0] && $0.integers(column)!.contains(person) }.prefix(1000)
+    let packed = ["pair_people", "stack_people", "domain_people", "domain_stack_people"].contains(table)
+    return rows(of: table) {
+      $0.fields[column + 2] == [0] && $0.hashes(column, packed: packed)!.contains(person)
+    }.prefix(1000)
   }
 
   private func sums(_ days: [(day: Int32, count: Int64)], _ today: Int32) -> (current: Int64, previous: Int64) {

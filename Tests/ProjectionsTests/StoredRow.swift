@@ -19,6 +19,11 @@ struct StoredRow: Equatable {
     Self(fields: [fields[index]]).withReader(body)
   }
   func integers(_ index: Int) -> [Int64]? { read(index) { $0.bigints() } }
+  /// The hashes of a sketch, an array or packed, which has all eight bytes of each.
+  func hashes(_ index: Int, packed: Bool) -> [Int64]? { packed ? read(index) { $0.words() } : integers(index) }
+  func counts(_ index: Int, packed: Bool) -> [Int64]? {
+    packed ? read(index) { $0.varints()?.map(Int64.init) } : integers(index)
+  }
   func ints(_ index: Int) -> [Int32]? { read(index) { $0.ints() } }
   func wideInteger(_ index: Int) -> Int128? { read(index) { $0.wideInteger() } }
   func texts(_ index: Int) -> [String]? { read(index) { $0.texts() } }

@@ -110,7 +110,7 @@ struct DomainLayout: PeopledLayout {
     row.failures = reader.count()
     let takenOut = reader.count()
     row.position = reader.count()
-    let sketch = PeopleSketch(&reader)
+    let sketch = PeopleSketch(packed: &reader)
     row.people = People(stored: sketch, takenOut: takenOut, position: reader.count())
     return (key, row)
   }
@@ -128,7 +128,7 @@ struct DomainLayout: PeopledLayout {
 
   func writePeople(_ key: RowKey, _ row: DomainRow, to writer: inout RowWriter) {
     writer.name(key.name, names)
-    row.people.sketch.write(to: &writer)
+    row.people.sketch.writePacked(to: &writer)
     writer.bigint(row.people.position)
   }
 }

@@ -120,7 +120,7 @@ struct DomainStackLayout: PeopledLayout {
     row.failures = reader.count()
     let takenOut = reader.count()
     row.position = reader.count()
-    let sketch = PeopleSketch(&reader)
+    let sketch = PeopleSketch(packed: &reader)
     row.people = People(stored: sketch, takenOut: takenOut, position: reader.count())
     return (Self.key(domain, stack), row)
   }
@@ -141,7 +141,7 @@ struct DomainStackLayout: PeopledLayout {
   func writePeople(_ key: RowKey, _ row: DomainStackRow, to writer: inout RowWriter) {
     writer.name(key.name, names)
     writer.stackDigest(stacks.digest(of: Self.stack(key)))
-    row.people.sketch.write(to: &writer)
+    row.people.sketch.writePacked(to: &writer)
     writer.bigint(row.people.position)
   }
 }

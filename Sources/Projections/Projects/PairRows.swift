@@ -129,7 +129,7 @@ struct PairLayout: PeopledLayout {
     let takenOut = reader.count()
     row.isAnnounced = reader.bool() ?? false
     row.position = reader.count()
-    let sketch = PeopleSketch(&reader)
+    let sketch = PeopleSketch(packed: &reader)
     row.people = People(stored: sketch, takenOut: takenOut, position: reader.count())
     return (key, row)
   }
@@ -149,7 +149,7 @@ struct PairLayout: PeopledLayout {
   func writePeople(_ key: RowKey, _ row: PairRow, to writer: inout RowWriter) {
     writer.name(key.name, names)
     writer.name(key.secondName, names)
-    row.people.sketch.write(to: &writer)
+    row.people.sketch.writePacked(to: &writer)
     writer.bigint(row.people.position)
   }
 }

@@ -112,7 +112,7 @@ extension ProjectsProjection {
     SELECT c.technologies
     FROM pleat.stack_people_current AS p
     JOIN pleat.stack_combinations_current AS c ON c.generation = $1 AND c.stack_id = p.stack_id
-    WHERE p.generation = $1 AND NOT p.estimate AND p.hashes @> ARRAY[$2::bigint]
+    WHERE p.generation = $1 AND NOT p.estimate AND position(int8send($2) IN p.hashes) % 8 = 1
     ORDER BY p.stack_id
     LIMIT 1000
     """
@@ -128,7 +128,7 @@ extension ProjectsProjection {
   static let pairs = """
     SELECT p.technology_a, p.technology_b
     FROM pleat.pair_people_current AS p
-    WHERE p.generation = $1 AND NOT p.estimate AND p.hashes @> ARRAY[$2::bigint]
+    WHERE p.generation = $1 AND NOT p.estimate AND position(int8send($2) IN p.hashes) % 8 = 1
     ORDER BY p.technology_a, p.technology_b
     LIMIT 1000
     """
@@ -136,7 +136,7 @@ extension ProjectsProjection {
   static let domains = """
     SELECT p.domain
     FROM pleat.domain_people_current AS p
-    WHERE p.generation = $1 AND NOT p.estimate AND p.hashes @> ARRAY[$2::bigint]
+    WHERE p.generation = $1 AND NOT p.estimate AND position(int8send($2) IN p.hashes) % 8 = 1
     ORDER BY p.domain
     LIMIT 1000
     """
@@ -145,7 +145,7 @@ extension ProjectsProjection {
     SELECT p.domain, s.technologies
     FROM pleat.domain_stack_people_current AS p
     JOIN pleat.domain_stacks_current AS s ON s.generation = $1 AND s.domain = p.domain AND s.stack_id = p.stack_id
-    WHERE p.generation = $1 AND NOT p.estimate AND p.hashes @> ARRAY[$2::bigint]
+    WHERE p.generation = $1 AND NOT p.estimate AND position(int8send($2) IN p.hashes) % 8 = 1
     ORDER BY p.domain, p.stack_id
     LIMIT 1000
     """

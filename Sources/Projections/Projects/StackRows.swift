@@ -150,7 +150,7 @@ struct StackLayout: PeopledLayout {
     let takenOut = reader.count()
     row.trendingSeenAt = reader.timestamptz()
     row.position = reader.count()
-    let sketch = PeopleSketch(&reader)
+    let sketch = PeopleSketch(packed: &reader)
     row.people = People(stored: sketch, takenOut: takenOut, position: reader.count())
     return (key, row)
   }
@@ -174,7 +174,7 @@ struct StackLayout: PeopledLayout {
 
   func writePeople(_ key: RowKey, _ row: StackRow, to writer: inout RowWriter) {
     writer.stackDigest(stacks.digest(of: Self.stack(key)))
-    row.people.sketch.write(to: &writer)
+    row.people.sketch.writePacked(to: &writer)
     writer.bigint(row.people.position)
   }
 }
