@@ -4,7 +4,6 @@ import Testing
 extension SystemTests {
   @Suite("Whatever happens, the same answer")
   struct CrashTests {
-    /// A world for several partitions, and the number of events in it.
     /// How far the projection of projects has come.
     private func folded(_ pleat: Installation) throws -> Int {
       Int(try pleat.sql("SELECT position FROM pleat.projection_cursors WHERE projection = 'projects'")) ?? 0
