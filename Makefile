@@ -7,13 +7,19 @@ DESTDIR ?=
 
 PACKAGES = librdkafka-dev libpq-dev libzstd-dev libsimdjson-dev libyaml-dev libsystemd-dev libssl-dev postgresql \
 	pkg-config g++
+# A real Kafka runs on it.
+ifneq ($(KAFKA_HOME),)
+ifeq ($(shell command -v java),)
+PACKAGES += default-jre-headless
+endif
+endif
 LIBRARIES = rdkafka libpq libzstd simdjson yaml-0.1 libsystemd libcrypto
 SOURCES = Package.swift Sources Tests Fuzzing Simulation Benchmarks
 FUZZ_SECONDS ?= 10
 SEEDS ?= 100000
 FIRST_SEED ?= 1
 # Of each of four seeds.
-DECODER_ROUNDS ?= 250000
+DECODER_ROUNDS ?= 1000000
 FAULTS ?= 500
 # Slow servers, and a broker that is away: for so long each; 0 leaves them out.
 SLOW_SECONDS ?= 600
@@ -28,8 +34,8 @@ all: build
 build: needs-swift needs-libraries
 	$(SWIFT) build -c release --static-swift-stdlib --product pleat
 
-# Unit tests, and the daemon against a private PostgreSQL and the embedded broker; with KAFKA_HOME set, against a real Kafka.
-test: needs-swift deps needs-libraries
+# How the sources are laid out, unit tests, and the daemon against a private PostgreSQL and the embedded broker; with KAFKA_HOME set, against a real Kafka.
+test: needs-swift deps needs-libraries lint
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
 	$(MAKE) simulate
@@ -43,11 +49,12 @@ simulate: simulator
 	$(SIMULATE) --schedules
 	$(SIMULATE) --seeds 5000 --jobs $$(nproc)
 
-# Hours instead of seconds, on all cores, each part bounded: `make soak SEEDS=1000000 FIRST_SEED=5001 FUZZ_SECONDS=3600 FAULTS=2000`.
+# Hours instead of seconds, on all cores, each part bounded: `make soak SEEDS=1000000 FIRST_SEED=5001 FUZZ_SECONDS=7200 FAULTS=2000`.
 # What fails is named with what repeats it. The campaign needs KAFKA_HOME.
+soak: FUZZ_SECONDS = 3600
 soak: simulator
 	$(SIMULATE) --seeds $(SEEDS) --from $(FIRST_SEED) --jobs $$(nproc)
-	$(MAKE) fuzz
+	$(MAKE) fuzz FUZZ_SECONDS=$(FUZZ_SECONDS)
 	$(SWIFT) build --build-tests
 	SOAK_DECODER_ROUNDS=$(DECODER_ROUNDS) $(SWIFT) test --skip-build --filter DecoderDifferentialTests
 	$(MAKE) campaign

@@ -8,10 +8,17 @@ extension Installation {
   func expectRight(produced: Data, restored: Bool = false) throws {
     let journal = try self.journal()
     #expect(journal.map(\.position) == Array(1...max(journal.count, 1)).prefix(journal.count).map { $0 })
+    // A topic that was made anew has its offsets twice.
+    if try sql("SELECT coalesce(max(incarnation), 0) FROM pleat.journal") == "0" {
+      let places = journal.map { "\($0.topic)/\($0.partition)/\($0.offset)" }
+      #expect(places.count == Set(places).count, "a record is in the journal twice")
+    }
+    var producedWithoutID = 0
     var produced = Set(
       String(decoding: produced, as: UTF8.self).split(separator: "\n").map { line -> String in
         let event =
           try! JSONSerialization.jsonObject(with: Data(line.split(separator: "\t")[1].utf8)) as! [String: Any]
+        if event["id"] == nil { producedWithoutID += 1 }
         return "\(event["source"] as? String ?? "bare")\u{0}\(event["id"] as? String ?? "")"
       })
     produced.remove("bare\u{0}")
@@ -19,6 +26,10 @@ extension Installation {
     #expect(journaled.count == Set(journaled).count, "an event is in the journal twice")
     let (missing, more) = (produced.subtracting(journaled).sorted(), Set(journaled).subtracting(produced).sorted())
     #expect(missing.isEmpty, "\(missing.count) events are missing in the journal\(logs)")
+    let withoutID = journal.count - journaled.count
+    #expect(
+      withoutID >= producedWithoutID,
+      "\(producedWithoutID - withoutID) events without an id are missing in the journal\(logs)")
     #expect(more.isEmpty, "\(more.count) events are in the journal, and were not produced\(logs)")
 
     let fold = SlowFold(journal)

@@ -16,7 +16,9 @@ package enum StatusQueries {
   private static let projections = """
     SELECT c.projection, c.generation, c.position, c.greatest_time - interval '5 minutes',
       greatest(h.position - c.position, 0),
-      greatest(extract(epoch FROM h.greatest_time - c.greatest_time), 0)::float8, c.updated_at,
+      CASE
+        WHEN c.greatest_time IS NOT NULL THEN greatest(extract(epoch FROM h.greatest_time - c.greatest_time), 0)
+      END::float8, c.updated_at,
       CASE WHEN c.state = 'failed' OR l.until > clock_timestamp() THEN c.state ELSE 'stopped' END, c.reason
     FROM pleat.live_generations g
     JOIN pleat.projection_cursors c USING (projection, generation)

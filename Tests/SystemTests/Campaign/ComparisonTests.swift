@@ -9,7 +9,7 @@ extension SystemTests {
       var plant: String
       var undo: String
       /// What is said then.
-      var expected: String
+      var expected: [String]
     }
 
     private final class Said: @unchecked Sendable {
@@ -45,7 +45,9 @@ extension SystemTests {
       let others = lines.prefix(lines.count / 5).filter { $0 + [10] != line }
       #expect(try complaints(pleat, Data(others.joined(separator: [10]))).contains("were not produced"))
       let more = Data(String(decoding: line, as: UTF8.self).replacing(#/"id": ?"/#, with: "\"id\":\"x").utf8)
-      #expect(try complaints(pleat, events + more).contains("missing in the journal"))
+      #expect(try complaints(pleat, events + more).contains("events are missing in the journal"))
+      let bare = "k\t" + #"{"type":"cache_hit","timestamp":"2026-10-01T00:00:00Z","data":{"cache":"c"}}"# + "\n"
+      #expect(try complaints(pleat, events + Data(bare.utf8)).contains("1 events without an id are missing"))
 
       let plants = [
         Plant(
@@ -61,11 +63,11 @@ extension SystemTests {
           undo: """
             DELETE FROM pleat.journal WHERE first_position = (SELECT max(first_position) FROM pleat.journal);
             UPDATE pleat.journal_head SET position = position - (SELECT event_count FROM pleat.journal WHERE first_position = 1)
-            """, expected: "an event is in the journal twice"),
+            """, expected: ["a record is in the journal twice", "an event is in the journal twice"]),
         Plant(
           what: "a row that is wrong",
           plant: "UPDATE pleat.team_stats_current SET wizard_steps = wizard_steps + 1",
-          undo: "UPDATE pleat.team_stats_current SET wizard_steps = wizard_steps - 1", expected: "wizard_steps"),
+          undo: "UPDATE pleat.team_stats_current SET wizard_steps = wizard_steps - 1", expected: ["wizard_steps"]),
         Plant(
           what: "a row that is missing",
           plant: """
@@ -73,19 +75,19 @@ extension SystemTests {
             DELETE FROM pleat.technology_usage_current c USING saved s WHERE (c.technology, c.day) = (s.technology, s.day)
             """,
           undo: "INSERT INTO pleat.technology_usage_current SELECT * FROM saved; DROP TABLE saved",
-          expected: "technology_usage"),
+          expected: ["technology_usage"]),
         Plant(
           what: "a derived event that is missing",
           plant: """
             CREATE TABLE saved AS SELECT * FROM pleat.outbox ORDER BY projection DESC, position DESC, ordinal DESC LIMIT 1;
             DELETE FROM pleat.outbox o USING saved s WHERE o.id = s.id
             """,
-          undo: "INSERT INTO pleat.outbox SELECT * FROM saved; DROP TABLE saved", expected: "missing: "),
+          undo: "INSERT INTO pleat.outbox SELECT * FROM saved; DROP TABLE saved", expected: ["missing: "]),
       ]
       for plant in plants {
         _ = try pleat.sql(plant.plant)
         let said = try complaints(pleat, events)
-        #expect(said.contains(plant.expected), "\(plant.what): \(said)")
+        for expected in plant.expected { #expect(said.contains(expected), "\(plant.what): \(said)") }
         _ = try pleat.sql(plant.undo)
       }
       try pleat.expectRight(produced: events)
