@@ -2,15 +2,15 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// Stands between clients and a server on 127.0.0.1; when told to, cuts one connection around one message from the client, or
+/// Stands between clients and PostgreSQL on 127.0.0.1; when told to, cuts one connection around one commit of the client's, or
 /// makes everything slow.
 package final class CuttingProxy: @unchecked Sendable {
   package enum Cut: CaseIterable, Sendable {
-    /// The message never arrives.
+    /// The request never arrives.
     case before
     /// It arrives; the reply is lost.
     case after
-    /// The client is cut off at once, and the message arrives later.
+    /// The client is cut off at once, and the request arrives later.
     case late
   }
 
@@ -20,7 +20,7 @@ package final class CuttingProxy: @unchecked Sendable {
   private let state = Mutex(State())
 
   private struct State {
-    var armed: (cut: Cut, messages: Int)?
+    var armed: (cut: Cut, commits: Int)?
     var cuts = 0
     var delayMilliseconds: UInt32 = 0
     var isClosed = false
@@ -28,7 +28,7 @@ package final class CuttingProxy: @unchecked Sendable {
 
   private static let bufferBytes = 1 << 16
   private static let pollMilliseconds: Int32 = 100
-  /// How long a late message is held.
+  /// How long a late request is held.
   private static let holdMicroseconds: UInt32 = 1_500_000
 
   /// Listens on a free port.
@@ -50,8 +50,8 @@ package final class CuttingProxy: @unchecked Sendable {
     Thread.detachNewThread { self.acceptAll() }
   }
 
-  /// Cuts a connection around the so-manieth message from now on, of whatever client sends it.
-  package func arm(_ cut: Cut, afterMessages messages: Int) { state.withLock { $0.armed = (cut, messages) } }
+  /// Cuts a connection around the so-manieth commit from now on, of whatever client asks for it.
+  package func arm(_ cut: Cut, afterCommits commits: Int) { state.withLock { $0.armed = (cut, commits) } }
 
   /// From now on every message, in either direction and of at most 64 KiB, waits so long: a far and narrow network.
   package func slowDown(milliseconds: UInt32) { state.withLock { $0.delayMilliseconds = milliseconds } }
@@ -98,6 +98,7 @@ package final class CuttingProxy: @unchecked Sendable {
       setsockopt(end, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
     }
     var buffer = [UInt8](repeating: 0, count: Self.bufferBytes)
+    var finder = CommitFinder()
     while true {
       var ends = [
         pollfd(fd: client, events: Int16(POLLIN), revents: 0), pollfd(fd: server, events: Int16(POLLIN), revents: 0),
@@ -112,7 +113,7 @@ package final class CuttingProxy: @unchecked Sendable {
       let count = read(client, &buffer, buffer.count)
       if count <= 0 { return }
       delay()
-      switch due() {
+      switch finder.commits(in: buffer[..<count]) ? due() : nil {
       case nil: if !Self.send(buffer[..<count], to: server) { return }
       case .before: return
       case .after:
@@ -134,12 +135,12 @@ package final class CuttingProxy: @unchecked Sendable {
     if milliseconds > 0 { usleep(milliseconds * 1_000) }
   }
 
-  /// What to do around this message.
+  /// What to do around this commit.
   private func due() -> Cut? {
     state.withLock { state in
       guard let armed = state.armed else { return nil }
-      if armed.messages > 0 {
-        state.armed = (armed.cut, armed.messages - 1)
+      if armed.commits > 0 {
+        state.armed = (armed.cut, armed.commits - 1)
         return nil
       }
       state.armed = nil

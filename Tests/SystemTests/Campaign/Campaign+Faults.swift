@@ -104,7 +104,7 @@ extension Campaign {
 
   private func cut(_ cut: CuttingProxy.Cut) throws {
     let before = proxy.cuts
-    proxy.arm(cut, afterMessages: Int.random(in: 0...30, using: &random))
+    proxy.arm(cut, afterCommits: Int.random(in: 0...30, using: &random))
     try Wait.until(seconds: 60, "a connection is cut") { proxy.cuts > before }
   }
 
