@@ -6,7 +6,8 @@ struct StatusCommand: Command {
       "status", "Show cursors, lag, watermark and dead letters.",
       discussion: """
         With --wait-caught-up it waits until every projection has what Kafka held at the call, and then shows the status; if \
-        that takes longer than so many seconds, it ends with 75.
+        that takes longer than so many seconds, it ends with 75. Where Kafka does not answer, the ends are those that ingest saw \
+        last, caught_up is false, and it ends with 69.
         """)
   }
 

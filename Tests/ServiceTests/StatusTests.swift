@@ -66,6 +66,17 @@ struct StatusTests {
     #expect(report.isCaughtUp == expected)
   }
 
+  @Test("nobody is caught up with what Kafka did not tell")
+  func unknownEnds() {
+    for partitions: [TopicPartition: Int64] in [[p0: 10], [:]] {
+      let report = StatusReport(
+        instance: "i", status: status(partitions, journal: 7, projects: 7, models: 7), ends: nil,
+        projections: ["projects", "models"])
+      #expect(!report.isCaughtUp)
+      #expect(report.text.hasPrefix("i, pleat \(pleatVersion): what Kafka holds is not known, watermark "))
+    }
+  }
+
   @Test("who holds a snapshot for long is named")
   func snapshot() {
     var held = status([p0: 10], journal: 7, projects: 7, models: 7)

@@ -256,6 +256,9 @@ extension SystemTests {
       try fresh.pleat("deadletters", "list", "--reason", "malformed", expecting: 64)
       try fresh.produce(Data(event("waits").utf8))
       try fresh.pleat("status", "--wait-caught-up", "1", expecting: 75)
+      let alone = try fresh.pleat(
+        "status", "--json", expecting: 69, environment: ["PLEAT_KAFKA_BOOTSTRAP": "127.0.0.1:1"])
+      #expect(alone.contains(#""caught_up":false"#))
       #expect(try fresh.pleat("--version").hasPrefix("pleat "))
     }
   }

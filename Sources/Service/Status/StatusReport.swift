@@ -36,7 +36,9 @@ package struct StatusReport {
     }
   }
 
+  /// Never where Kafka was not asked: what it holds by now is not known.
   package var isCaughtUp: Bool {
+    guard ends != nil else { return false }
     let positions = Dictionary(uniqueKeysWithValues: status.projections.map { ($0.name, $0.position) })
     return rows.allSatisfy { $0.lag == 0 && $0.known?.state != "alarm" }
       && projections.union(positions.keys).allSatisfy { positions[$0] ?? 0 >= status.journalPosition }
@@ -85,7 +87,8 @@ package struct StatusReport {
   }
 
   package var text: String {
-    var text = "\(instance), pleat \(pleatVersion): \(isCaughtUp ? "caught up" : "behind")"
+    let place = isCaughtUp ? "caught up" : ends == nil ? "what Kafka holds is not known" : "behind"
+    var text = "\(instance), pleat \(pleatVersion): \(place)"
     text += ", watermark \(status.watermark.map(\.rfc3339) ?? "none yet"), journal at \(status.journalPosition)\n\n"
     var partitions = TextTable([
       ("PARTITION", .left), ("POSITION", .right), ("END", .right), ("LAG", .right), ("OWNER", .left), ("STATE", .left),

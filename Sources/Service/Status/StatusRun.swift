@@ -6,7 +6,7 @@ import Postgres
 package struct StatusRun {
   package struct Outcome {
     package var report: StatusReport
-    /// Set if what was waited for did not happen.
+    /// Set if what was waited for did not happen, or Kafka did not answer.
     package var failure: CommandFailure?
   }
 
@@ -21,16 +21,17 @@ package struct StatusRun {
   package func run(waitSeconds: Double?) throws(CommandFailure) -> Outcome {
     if let waitSeconds { return try wait(waitSeconds) }
     var ends: [TopicPartition: PartitionEnds]?
+    var failure: CommandFailure?
     if configuration.kafka.bootstrap != nil {
       do throws(CommandFailure) {
         ends = try self.ends()
       } catch  where error.exitCode == .unavailable {
-        // The database knows enough to answer: the ends are then those that ingest saw last.
-        standardError("pleat: \(error.message)\n")
+        // The database knows enough to show: the ends are then those that ingest saw last.
+        failure = error
       }
     }
     let connection = try Database.connect(configuration, for: "status")
-    return Outcome(report: report(try read(connection), ends), failure: nil)
+    return Outcome(report: report(try read(connection), ends), failure: failure)
   }
 
   private func ends() throws(CommandFailure) -> [TopicPartition: PartitionEnds] {
