@@ -371,9 +371,10 @@ COMMENT ON COLUMN pleat.stack_combinations_current.people_taken_out IS
 COMMENT ON COLUMN pleat.stack_combinations_current.trending_seen_at IS
   'Marked as trending: the watermark when its direction was last seen up; NULL: not marked.';
 COMMENT ON COLUMN pleat.stack_combinations_current.watched IS 'It may begin to trend at any turn, or is marked.';
-COMMENT ON COLUMN pleat.stack_combinations_current.was_public IS 'ever_public, as the row stood before it was last written.';
+COMMENT ON COLUMN pleat.stack_combinations_current.was_public IS
+  'It had people enough at a turn of the day, so that a version of it may be shown; else NULL.';
 COMMENT ON COLUMN pleat.stack_combinations_current.ever_public IS
-  'It has people enough to be shown, or had at some time: what insights need look at, now and as of any time.';
+  'It has people enough to be shown, or had at a turn of the day: what insights need look at, now and as of any time.';
 COMMENT ON TABLE pleat.stack_combinations IS 'Combinations of technologies over all time: versions.';
 COMMENT ON COLUMN pleat.stack_combinations.stack_id IS
   'First 16 bytes of SHA-256 over the JSON array of the technologies, in the form of RFC 8785.';

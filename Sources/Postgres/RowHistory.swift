@@ -94,12 +94,17 @@ package final class RowHistory {
     }
   }
 
+  /// Of newest rows those that their versions have, too.
   private static let columns = """
     SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), a.atttypid::bigint,
       coalesce(a.attnum = ANY (i.indkey), false), format_type(t.typelem, NULL), t.typelem::bigint
     FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary
     WHERE a.attrelid = to_regclass('pleat.' || quote_ident($1)) AND a.attnum > 0 AND NOT a.attisdropped
       AND a.attgenerated = ''
+      AND (to_regclass('pleat.' || quote_ident(regexp_replace($1, '_current$', ''))) IS NULL OR EXISTS (
+        SELECT FROM pg_attribute v
+        WHERE v.attrelid = to_regclass('pleat.' || quote_ident(regexp_replace($1, '_current$', '')))
+          AND v.attname = a.attname AND NOT v.attisdropped))
     ORDER BY a.attnum
     """
 

@@ -50,5 +50,24 @@ extension SystemTests {
       try pleat.pleat("verify")
       #expect(daemon.terminate() == 0)
     }
+
+    @Test("whether a stack was ever public is the journal's to say, however its row was written")
+    func everPublic() throws {
+      let pleat = try Installation()
+      let daemon = try pleat.start()
+      // A flush for each of them: the fold that verifies writes the row once.
+      for user in 0..<3 {
+        try pleat.produce(Data((project(user) + "\n").utf8))
+        try pleat.waitCaughtUp()
+      }
+      try pleat.pleat("verify")
+      try pleat.pleat("explain", "stack_combinations", #"["Kafka","Swift"]"#)
+      try pleat.produce(Data(((3..<10).map(project) + [step("2026-10-02T00:10:00Z")]).joined(separator: "\n").utf8))
+      try pleat.waitCaughtUp()
+      try pleat.pleat("verify")
+      let explained = try pleat.pleat("explain", "stack_combinations", #"["Kafka","Swift"]"#)
+      #expect(explained.contains("usage_count") && !explained.contains("was_public"))
+      #expect(daemon.terminate() == 0)
+    }
   }
 }

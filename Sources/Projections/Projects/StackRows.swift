@@ -75,11 +75,14 @@ struct StackLayout: PeopledLayout {
         failures = s.failures, complexity_sum_millionths = s.complexity_sum_millionths,
         complexity_count = s.complexity_count, first_seen = s.first_seen, last_seen = s.last_seen,
         people = s.people, people_taken_out = s.people_taken_out, trending_seen_at = s.trending_seen_at,
-        was_public = c.ever_public, position = s.position
+        position = s.position
       FROM stage_stack_combinations AS s
       WHERE c.generation = s.generation AND c.stack_id = s.stack_id
       """,
     version: """
+      WITH shown AS (
+        UPDATE pleat.stack_combinations_current SET was_public = true
+        WHERE generation = $1 AND position >= $2 AND ever_public AND was_public IS NULL)
       INSERT INTO pleat.stack_combinations (
         generation, stack_id, technologies, usage_count, successes, failures, complexity_sum_millionths,
         complexity_count, first_seen, last_seen, people, people_taken_out, trending_seen_at, position)
