@@ -124,19 +124,17 @@ package final class FoldRun {
     return index
   }
 
-  /// Folds the range, or, if its events change far more rows than others, so much of it that memory is full, or until what was written
-  /// in the background is done, so that the next can be; returns how far.
+  /// Folds the range, or, if its events change far more rows than others, so much of it that memory is full; returns how far.
   private func foldRange(_ range: Range<Int>, of batch: JournalBatch) throws -> Int {
     try loadWanted(range, of: batch)
     let tables = projection.tables
-    let isWriting = isFlushing
     var reached = range.lowerBound
     repeat {
       let end = min(reached + ProjectionSettings.eventsBetweenLooks, range.upperBound)
       projection.fold(reached..<end, of: batch.events, firstPosition: batch.firstPosition)
       reached = end
     } while reached < range.upperBound
-      && tables.reduce(0) { $0 + $1.heldBytes } < settings.fullBytes && !(isWriting && store.flushIsDone())
+      && tables.reduce(0) { $0 + $1.heldBytes } < settings.fullBytes
     foldedEvents += Int64(reached - range.lowerBound)
     return reached
   }
@@ -170,7 +168,6 @@ package final class FoldRun {
   /// meanwhile.
   package func flushUnderLoad(_ now: Instant) throws {
     // An event that fans out writes for itself what memory does not hold, and commits what it changed at once.
-    try finishFlushIfDone()
     guard let dirtySince, fanOut == nil else { return }
     let bytes = projection.tables.reduce(0) { $0 + $1.heldBytes }
     let limit = settings.cacheBytes + settings.dirtyBytes
