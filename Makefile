@@ -34,7 +34,8 @@ all: build
 build: needs-swift needs-libraries
 	$(SWIFT) build -c release --static-swift-stdlib --product pleat
 
-# How the sources are laid out, unit tests, and the daemon against a private PostgreSQL and the embedded broker; with KAFKA_HOME set, against a real Kafka.
+# The sources' form, unit tests, and the daemon against a private PostgreSQL and the embedded broker; with KAFKA_HOME set, against a
+# real Kafka.
 test: needs-swift deps needs-libraries lint
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build

@@ -122,13 +122,26 @@ extension Schedule {
     world.expect(world.times(.erasedOnArrival) > 0, "what is read of ann is erased")
   }
 
-  private static let extendedErasure = Schedule("an erasure asked for again just before its event") { world in
+  /// Whoever forgets ann has reached every end and searched the journal, and sleeps for eight seconds before the event is appended.
+  private static func sleepBeforeTheEvent(_ world: World) {
     world.write(10, of: "ann")
     world.wait("everything is folded") { world.isFolded }
-    // Every end is reached, and the journal is searched.
     world.before("append of an erasure", of: "forget1") { world.stop($0, seconds: 8) }
     Forgetting.start("ann", in: world)
     world.wait("its event is about to be appended") { (world.commands.last?.pausedUntil ?? 0) > 0 }
+  }
+
+  /// What ann does meanwhile is journaled as it is.
+  private static func journalMore(_ world: World) {
+    let partition = world.inputs[0]
+    world.write(5, of: "ann")
+    world.wait("it is journaled") {
+      world.database.state.partitions[partition]?.nextOffset == world.broker.log(partition)?.high
+    }
+  }
+
+  private static let extendedErasure = Schedule("an erasure asked for again just before its event") { world in
+    sleepBeforeTheEvent(world)
     for name in ["i0", "i1"] { if let instance = world.instance(name) { world.kill(instance.process) } }
     world.write(5, of: "ann")
     let end = world.broker.log(world.inputs[0])?.high
@@ -144,16 +157,8 @@ extension Schedule {
   /// What came behind the ends of the first request was journaled as it is, and is behind the ends of the second.
   private static let lateRequest = Schedule("an erasure extended before its event, over what stands in the journal") {
     world in
-    let partition = world.inputs[0]
-    world.write(10, of: "ann")
-    world.wait("everything is folded") { world.isFolded }
-    world.before("append of an erasure", of: "forget1") { world.stop($0, seconds: 8) }
-    Forgetting.start("ann", in: world)
-    world.wait("its event is about to be appended") { (world.commands.last?.pausedUntil ?? 0) > 0 }
-    world.write(5, of: "ann")
-    world.wait("they are journaled") {
-      world.database.state.partitions[partition]?.nextOffset == world.broker.log(partition)?.high
-    }
+    sleepBeforeTheEvent(world)
+    journalMore(world)
     var isKilled = false
     world.before("rewriting", of: "forget2") {
       isKilled = true
@@ -170,16 +175,8 @@ extension Schedule {
     "an erasure asked for again, and searched, just before its first event"
   ) {
     world in
-    let partition = world.inputs[0]
-    world.write(10, of: "ann")
-    world.wait("everything is folded") { world.isFolded }
-    world.before("append of an erasure", of: "forget1") { world.stop($0, seconds: 8) }
-    Forgetting.start("ann", in: world)
-    world.wait("its event is about to be appended") { (world.commands.last?.pausedUntil ?? 0) > 0 }
-    world.write(5, of: "ann")
-    world.wait("they are journaled") {
-      world.database.state.partitions[partition]?.nextOffset == world.broker.log(partition)?.high
-    }
+    sleepBeforeTheEvent(world)
+    journalMore(world)
     world.before("append of an erasure", of: "forget2") { world.stop($0, seconds: 60) }
     Forgetting.start("ann", in: world)
     world.wait("whoever has asked again has rewritten them") { (world.commands.last?.pausedUntil ?? 0) > 0 }

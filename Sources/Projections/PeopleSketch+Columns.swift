@@ -8,7 +8,7 @@ extension PeopleSketch {
 
   /// Reads words and varints; nil as above.
   package init?(packed row: inout RowReader) {
-    self.init(row.words(), row.varints()?.map { Int64(clamping: $0) }, row.bool())
+    self.init(row.words(), row.varints(), row.bool())
   }
 
   private init?(_ hashes: [Int64]?, _ counts: [Int64]?, _ estimate: Bool?) {
@@ -36,7 +36,7 @@ extension PeopleSketch {
 
   package func writePacked(to row: inout RowWriter) {
     row.words(people.lazy.map { storedHash($0.hash) })
-    row.varints(people.prefix(isEstimate ? 0 : people.count).lazy.map { UInt64(clamping: $0.contributions) })
+    row.varints(people.prefix(isEstimate ? 0 : people.count).lazy.map(\.contributions))
     row.bool(isEstimate)
   }
 }

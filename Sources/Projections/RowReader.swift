@@ -117,14 +117,14 @@ package struct RowReader {
   }
 
   /// What `RowWriter.varints` wrote.
-  package mutating func varints() -> [UInt64]? {
+  package mutating func varints() -> [Int64]? {
     guard let field = field() else { return nil }
-    var values: [UInt64] = []
+    var values: [Int64] = []
     values.reserveCapacity(field.count)
-    var (value, shift): (UInt64, UInt64) = (0, 0)
+    var (value, shift): (Int64, Int64) = (0, 0)
     for byte in field {
-      guard shift < 63 || byte <= 1 else { break }
-      value |= UInt64(byte & 0x7F) << shift
+      guard shift < 63 else { break }
+      value |= Int64(byte & 0x7F) << shift
       shift += 7
       if byte < 0x80 {
         values.append(value)

@@ -178,12 +178,12 @@ package struct RowWriter: Sendable {
     for value in values { append(value) }
   }
 
-  /// A `bytea` of numbers in LEB128: seven bits a byte, the lowest first, the highest bit for each that is not the last.
-  package mutating func varints(_ values: some Collection<UInt64>) {
+  /// A `bytea` of numbers, none below 0, in LEB128: seven bits a byte, the lowest first, the highest bit for each that is not the last.
+  package mutating func varints(_ values: some Collection<Int64>) {
     let start = bytes.count
     append(Int32(0))
     for value in values {
-      var rest = value
+      var rest = UInt64(clamping: value)
       while rest >= 0x80 {
         bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
         rest >>= 7

@@ -29,12 +29,17 @@ struct JournalReadAheadTests {
       identitiesDigest: SHA256.digest(of: encoded.identities))
   }
 
+  /// An empty journal.
+  private func begun() throws -> (TestDatabase, PostgresJournalStore) {
+    let database = try TestDatabase()
+    let journal = try database.journal()
+    try journal.begin(database.instance(holding: ["partition/events/0"]))
+    return (database, journal)
+  }
+
   @Test("gives every batch once and in order, from the middle of one on, and what came behind the end meanwhile")
   func batches() throws {
-    let database = try TestDatabase()
-    let instance = try database.instance(holding: ["partition/events/0"])
-    let journal = try database.journal()
-    try journal.begin(instance)
+    let (database, journal) = try begun()
     var random = SystemRandomNumberGenerator()
     func append(_ segments: Range<Int64>) throws {
       let (from, to) = (segments.lowerBound * Self.eventsOfSegment, segments.upperBound * Self.eventsOfSegment)
@@ -68,10 +73,7 @@ struct JournalReadAheadTests {
 
   @Test("refuses a journal whose beginning is gone")
   func gap() throws {
-    let database = try TestDatabase()
-    let instance = try database.instance(holding: ["partition/events/0"])
-    let journal = try database.journal()
-    try journal.begin(instance)
+    let (database, journal) = try begun()
     var random = SystemRandomNumberGenerator()
     _ = try journal.append([move(epoch: 1, from: 0, to: 6)], [draft(0, &random), draft(1, &random)])
     try database.connect().execute("DELETE FROM pleat.journal WHERE first_position = 1")

@@ -22,7 +22,7 @@ struct StoredRow: Equatable {
   /// The hashes of a sketch, an array or packed, which has all eight bytes of each.
   func hashes(_ index: Int, packed: Bool) -> [Int64]? { packed ? read(index) { $0.words() } : integers(index) }
   func counts(_ index: Int, packed: Bool) -> [Int64]? {
-    packed ? read(index) { $0.varints()?.map(Int64.init) } : integers(index)
+    packed ? read(index) { $0.varints() } : integers(index)
   }
   func ints(_ index: Int) -> [Int32]? { read(index) { $0.ints() } }
   func wideInteger(_ index: Int) -> Int128? { read(index) { $0.wideInteger() } }

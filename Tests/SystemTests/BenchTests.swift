@@ -4,21 +4,13 @@ import Testing
 extension SystemTests {
   @Suite("Each stage against its ceiling")
   struct BenchTests {
-    /// Where the private cluster is made; its user must be able to go there.
-    private func folder() throws -> URL {
-      let folder = FileManager.default.temporaryDirectory.appendingPathComponent("pleat-bench-\(UUID().uuidString)")
-      try FileManager.default.createDirectory(
-        at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
-      return folder
-    }
-
     private func content(_ folder: URL) throws -> [String] {
       try FileManager.default.contentsOfDirectory(atPath: folder.path)
     }
 
     @Test("bench measures every stage, of generated events and of a file's, and leaves nothing behind")
     func stages() throws {
-      let folder = try folder()
+      let folder = try Servers.clusterFolder("bench")
       defer { try? FileManager.default.removeItem(at: folder) }
       let program = try Servers.shared().program.path
       let file = folder.appendingPathComponent("events.tsv")
@@ -53,7 +45,7 @@ extension SystemTests {
 
     @Test("Ctrl-C while PostgreSQL is at work shows what was measured, and leaves nothing behind")
     func stopped() throws {
-      let folder = try folder()
+      let folder = try Servers.clusterFolder("bench")
       defer { try? FileManager.default.removeItem(at: folder) }
       let bench = try DaemonProcess(
         program: try Servers.shared().program, arguments: ["bench", "--events", "20000", "--json"],

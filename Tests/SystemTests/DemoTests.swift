@@ -4,14 +4,6 @@ import Testing
 extension SystemTests {
   @Suite("The demonstration")
   struct DemoTests {
-    /// Where the private cluster is made; its user must be able to go there.
-    private func folder() throws -> URL {
-      let folder = FileManager.default.temporaryDirectory.appendingPathComponent("pleat-demo-\(UUID().uuidString)")
-      try FileManager.default.createDirectory(
-        at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
-      return folder
-    }
-
     /// Processes that have this folder in their arguments.
     private func processes(of folder: URL) throws -> [String] {
       try FileManager.default.contentsOfDirectory(atPath: "/proc").filter { Int($0) != nil }.compactMap { pid in
@@ -24,7 +16,7 @@ extension SystemTests {
 
     @Test("without a terminal it says at the end what it did, and leaves nothing behind")
     func summary() throws {
-      let folder = try folder()
+      let folder = try Servers.clusterFolder("demo")
       defer { try? FileManager.default.removeItem(at: folder) }
       let demo = try Shell.run(
         try Servers.shared().program.path, ["demo", "--seconds", "10", "--rate", "200", "--seed", "3"],
@@ -39,9 +31,9 @@ extension SystemTests {
 
     @Test("Ctrl-C ends it in the middle, and leaves nothing behind")
     func stopped() throws {
-      let folder = try folder()
+      let folder = try Servers.clusterFolder("demo")
       defer { try? FileManager.default.removeItem(at: folder) }
-      let logs = try self.folder()
+      let logs = try Servers.clusterFolder("logs")
       defer { try? FileManager.default.removeItem(at: logs) }
       let demo = try DaemonProcess(
         program: try Servers.shared().program, arguments: ["demo"], environment: ["TMPDIR": folder.path],

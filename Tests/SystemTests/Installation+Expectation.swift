@@ -5,13 +5,28 @@ extension Installation {
   /// The journal holds what was produced, once each; the views show what a slow fold of the journal shows; every derived event
   /// is out once.
   /// - Parameter restored: the database went back; what was published before, of a journal in another order, stays out.
-  func expectRight(produced: Data, restored: Bool = false) throws {
+  func expectRight(produced: Data, restored: Bool = false, sourceLocation: SourceLocation = #_sourceLocation) throws {
+    let wrong = try whatIsWrong(produced: produced, restored: restored)
+    #expect(wrong.isEmpty, "\(wrong.joined(separator: "\n"))\(logs)", sourceLocation: sourceLocation)
+  }
+
+  /// In words; nothing where all is right.
+  func whatIsWrong(produced: Data, restored: Bool = false) throws -> [String] {
     let journal = try self.journal()
-    #expect(journal.map(\.position) == Array(1...max(journal.count, 1)).prefix(journal.count).map { $0 })
+    // A project that left takes its extremes with it in the slow fold, and not in the views: they are compared elsewhere.
+    return try whatIsWrong(journal, produced) + differences(of: SlowFold(journal).views())
+      + whatIsWrong(inDerivedEventsOf: SlowRules.events(of: journal), restored)
+  }
+
+  private func whatIsWrong(_ journal: [JournalLine], _ produced: Data) throws -> [String] {
+    var wrong: [String] = []
+    if journal.map(\.position) != Array(1...max(journal.count, 1)).prefix(journal.count).map({ $0 }) {
+      wrong.append("positions have gaps")
+    }
     // A topic that was made anew has its offsets twice.
     if try sql("SELECT coalesce(max(incarnation), 0) FROM pleat.journal") == "0" {
       let places = journal.map { "\($0.topic)/\($0.partition)/\($0.offset)" }
-      #expect(places.count == Set(places).count, "a record is in the journal twice")
+      if places.count != Set(places).count { wrong.append("a record is in the journal twice") }
     }
     var producedWithoutID = 0
     var produced = Set(
@@ -23,24 +38,20 @@ extension Installation {
       })
     produced.remove("bare\u{0}")
     let journaled = journal.filter { $0.id != nil }.map { "\($0.source)\u{0}\($0.id!)" }
-    #expect(journaled.count == Set(journaled).count, "an event is in the journal twice")
-    let (missing, more) = (produced.subtracting(journaled).sorted(), Set(journaled).subtracting(produced).sorted())
-    #expect(missing.isEmpty, "\(missing.count) events are missing in the journal\(logs)")
+    if journaled.count != Set(journaled).count { wrong.append("an event is in the journal twice") }
+    let (missing, more) = (produced.subtracting(journaled), Set(journaled).subtracting(produced))
+    if !missing.isEmpty { wrong.append("\(missing.count) events are missing in the journal") }
+    if !more.isEmpty { wrong.append("\(more.count) events are in the journal, and were not produced") }
     let withoutID = journal.count - journaled.count
-    #expect(
-      withoutID >= producedWithoutID,
-      "\(producedWithoutID - withoutID) events without an id are missing in the journal\(logs)")
-    #expect(more.isEmpty, "\(more.count) events are in the journal, and were not produced\(logs)")
-
-    let fold = SlowFold(journal)
-    // A project that left takes its extremes with it in the slow fold, and not in the views: they are compared elsewhere.
-    try expect(fold.views())
-
-    try expectDerivedEvents(SlowRules.events(of: journal), restored: restored)
+    if withoutID < producedWithoutID {
+      wrong.append("\(producedWithoutID - withoutID) events without an id are missing in the journal")
+    }
+    return wrong
   }
 
   /// The outbox holds what the rules must say, in their order, and each of them is out once.
-  private func expectDerivedEvents(_ expected: [SlowRules.Event], restored: Bool) throws {
+  private func whatIsWrong(inDerivedEventsOf expected: [SlowRules.Event], _ restored: Bool) throws -> [String] {
+    var wrong: [String] = []
     for projection in ["projects", "models"] {
       let json = try sql(
         """
@@ -48,9 +59,8 @@ extension Installation {
         WHERE projection = '\(projection)'
         """)
       let found = try JSONSerialization.jsonObject(with: Data(json.utf8)) as! [[String: Any]]
-      let differences = DerivedEventComparison.differences(
+      wrong += DerivedEventComparison.differences(
         found: found, expected: expected.filter { $0.source == "/pleat/\(projection)" })
-      #expect(differences.isEmpty, "\(differences.joined(separator: "\n"))\(logs)")
       if !servers.isReal { continue }
       for (number, topic) in [outputTopic, teamTopic].enumerated() {
         let ids = try sql(
@@ -66,12 +76,10 @@ extension Installation {
         }
         try Wait.until("every derived event is out") { try Set(published()).isSuperset(of: ids) }
         let found = try published()
-        if restored {
-          #expect(found.count == Set(found).count, "an event is out twice\(logs)")
-        } else {
-          #expect(found == ids, "\(logs)")
-        }
+        if found.count != Set(found).count { wrong.append("an event of \(projection) is out twice") }
+        if !restored, found != ids { wrong.append("out of \(projection) is \(found), and should be \(ids)") }
       }
     }
+    return wrong
   }
 }

@@ -140,10 +140,16 @@ final class Installation {
 
   /// Requires that the views show what they must.
   func expect(_ views: [String: [[String: Any]]], in schema: String = "pleat_unmasked", asOf: String = "") throws {
-    for (view, expected) in views.sorted(by: { $0.key < $1.key }) {
-      let found = try rows("\(schema).\(view)", asOf: asOf)
-      let differences = ViewComparison.differences(view, found: found, expected: expected)
-      #expect(differences.isEmpty, "\(differences.joined(separator: "\n"))\(logs)")
+    let differences = try differences(of: views, in: schema, asOf: asOf)
+    #expect(differences.isEmpty, "\(differences.joined(separator: "\n"))\(logs)")
+  }
+
+  /// The first few differences of each view, in words.
+  func differences(of views: [String: [[String: Any]]], in schema: String = "pleat_unmasked", asOf: String = "") throws
+    -> [String]
+  {
+    try views.sorted { $0.key < $1.key }.flatMap { view, expected in
+      try ViewComparison.differences(view, found: rows("\(schema).\(view)", asOf: asOf), expected: expected)
     }
   }
 

@@ -101,6 +101,14 @@ final class Servers: @unchecked Sendable {
     try? FileManager.default.removeItem(at: folder)
   }
 
+  /// A folder in which a command makes a cluster of its own; its user must be able to go there.
+  static func clusterFolder(_ name: String) throws -> URL {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("pleat-\(name)-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(
+      at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
+    return folder
+  }
+
   // MARK: - PostgreSQL
 
   func url(database: String, user: String) -> String { cluster.conninfo(database: database, user: user) }
