@@ -73,13 +73,13 @@ SELECT
     SELECT (time AT TIME ZONE 'UTC')::date AS day, count(*) n, count(*) FILTER (WHERE success) s FROM public GROUP BY 1) x
     FULL JOIN (SELECT * FROM pleat.project_days_current WHERE projects > 0) d USING (day)
     WHERE (x.n, x.s) IS DISTINCT FROM (d.projects, d.successes))
-  + (SELECT count(*) FROM (SELECT t AS technology, count(*) n FROM public, unnest(technologies) t GROUP BY 1) x
+  + (SELECT count(*) FROM (SELECT t AS technology, count(*) n FROM public, string_to_table(technologies, E'\\n') t GROUP BY 1) x
     FULL JOIN (SELECT * FROM pleat.technologies_current WHERE projects > 0) d USING (technology) WHERE x.n IS DISTINCT FROM d.projects)
-  + (SELECT count(*) FROM (SELECT technologies, count(*) n FROM public GROUP BY 1) x
+  + (SELECT count(*) FROM (SELECT string_to_array(technologies, E'\\n') AS technologies, count(*) n FROM public GROUP BY 1) x
     FULL JOIN (SELECT * FROM pleat.stack_combinations_current WHERE usage_count > 0) d USING (technologies)
     WHERE x.n IS DISTINCT FROM d.usage_count)
   + (SELECT count(*) FROM (SELECT a AS technology_a, b AS technology_b, count(*) n
-      FROM public, unnest(technologies) a, unnest(technologies) b WHERE a < b GROUP BY 1, 2) x
+      FROM public, string_to_table(technologies, E'\\n') a, string_to_table(technologies, E'\\n') b WHERE a < b GROUP BY 1, 2) x
     FULL JOIN (SELECT * FROM pleat.technology_pairs_current WHERE together > 0) d USING (technology_a, technology_b)
     WHERE x.n IS DISTINCT FROM d.together)
   + (SELECT count(*) FROM (SELECT project_type AS domain, count(*) n FROM public GROUP BY 1) x
@@ -244,7 +244,7 @@ def main():
                          "data": {"project_id": "predicted", "model_version": "v4", "probability": .5}})])
             follow(one + 1, .002)
             say(step, seconds=seconds, one_more=round(time.time() - began, 3),
-                row_bytes=int(sql("SELECT pg_column_size(p.*) FROM pleat.projects_current p WHERE project_id = 'predicted'")))
+                row_bytes=int(sql("SELECT max(pg_column_size(p.*)) FROM pleat.projects_current p")))
         elif step == "status":
             began = time.time()
             out = subprocess.run([a.pleat, "status", "--json"], env=env, check=True, capture_output=True, text=True).stdout

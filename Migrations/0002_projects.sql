@@ -8,14 +8,14 @@
 
 CREATE TABLE pleat.projects_current (
   generation            integer NOT NULL,
-  project_id            text COLLATE "C" NOT NULL,
+  project               uuid NOT NULL,
   generated             boolean NOT NULL,
   time                  timestamptz,
   team_id               text COLLATE "C",
   org_id                text COLLATE "C",
   project_type          text COLLATE "C",
   person                bigint,
-  technologies          text[] COLLATE "C",
+  technologies          text COLLATE "C",
   complexity_millionths integer,
   languages             smallint,
   visibility            smallint,
@@ -25,35 +25,34 @@ CREATE TABLE pleat.projects_current (
   success_time          timestamptz,
   success_position      bigint,
   first_feedback_time   timestamptz,
-  opening_days          integer[],
-  opening_counts        bigint[],
-  prediction_versions   text[] COLLATE "C",
-  prediction_times      timestamptz[],
-  predicted_millionths  integer[],
+  openings              bytea,
+  prediction_versions   text COLLATE "C",
+  predictions           bytea,
   position              bigint NOT NULL,
-  PRIMARY KEY (generation, project_id)
+  PRIMARY KEY (generation, project)
 ) WITH (fillfactor = 80);
-CREATE INDEX projects_of_organisation ON pleat.projects_current (generation, org_id, project_id)
+CREATE INDEX projects_of_organisation ON pleat.projects_current (generation, org_id, project)
   WHERE org_id IS NOT NULL;
-COMMENT ON TABLE pleat.projects_current IS 'The ledger: what is known of each project id. Inner state: no versions.';
+COMMENT ON TABLE pleat.projects_current IS
+  'The ledger: what is known of each project id. Inner state: no versions; lists are text or bytea, which cost little to write.';
+COMMENT ON COLUMN pleat.projects_current.project IS
+  'Keyed digest (SipHash-2-4-128) of the project_id; the event at `position` has that.';
 COMMENT ON COLUMN pleat.projects_current.generated IS
   'False while only what waits for the project is known: feedback, openings, visibility.';
 COMMENT ON COLUMN pleat.projects_current.time IS 'Event time of the first project_generated.';
 COMMENT ON COLUMN pleat.projects_current.person IS 'Keyed hash of the user_id, in the order of the unsigned hashes.';
-COMMENT ON COLUMN pleat.projects_current.technologies IS 'Canonical names, distinct, sorted by bytes.';
+COMMENT ON COLUMN pleat.projects_current.technologies IS 'Canonical names, distinct, sorted by bytes, a line each.';
 COMMENT ON COLUMN pleat.projects_current.languages IS 'How many of the technologies are of category language.';
 COMMENT ON COLUMN pleat.projects_current.visibility IS
   'Of the newest visibility event: 0 none, 1 team, 2 org, 3 public.';
 COMMENT ON COLUMN pleat.projects_current.success IS 'Of the newest feedback.';
-COMMENT ON COLUMN pleat.projects_current.opening_days IS
-  'Days since 1970-01-01, in the order of their first openings; NULL for none.';
-COMMENT ON COLUMN pleat.projects_current.opening_counts IS 'How often the project was opened on each of opening_days.';
+COMMENT ON COLUMN pleat.projects_current.openings IS
+  'Of each day, in the order of their first openings: days since 1970-01-01, and how often the project was opened, in LEB128; NULL for none.';
 COMMENT ON COLUMN pleat.projects_current.first_feedback_time IS 'Least event time of the feedback.';
 COMMENT ON COLUMN pleat.projects_current.prediction_versions IS
-  'Model versions of the predictions older than the first feedback, sorted by version and time; NULL for none.';
-COMMENT ON COLUMN pleat.projects_current.prediction_times IS
-  'Event times of these predictions; of those of one version and time only the last is kept.';
-COMMENT ON COLUMN pleat.projects_current.predicted_millionths IS 'Their probabilities, in 10^-6.';
+  'Model versions of the predictions older than the first feedback, sorted by version and time, a line each; NULL for none.';
+COMMENT ON COLUMN pleat.projects_current.predictions IS
+  'Of each of them the event time, in microseconds since 1970-01-01, and the probability, in 10^-6, in LEB128; of one version and time only the last is kept.';
 GRANT SELECT, INSERT, UPDATE ON pleat.projects_current TO pleat_writer;
 
 -- organisations -------------------------------------------------------------------------------------------------------

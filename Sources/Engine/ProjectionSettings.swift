@@ -20,10 +20,10 @@ package struct ProjectionSettings: Sendable {
   package static let loadedFlushNanoseconds: Int64 = 10_000_000_000
   /// Where there is much to catch up with, so many changed rows of a table are written ahead of the flush, if a row does not change
   /// so often meanwhile.
-  static let writeAheadRows = 8_192
+  static let writeAheadRows = 24_576
   static let writeAheadChanges = 2.0
   /// Of one table's changed rows so many are written in the background at once.
-  static let writtenAtOnce = 16_384
+  static let writtenAtOnce = 49_152
   /// So many bytes of changed rows, about, are handed to the background at once, and of a table at least so many rows.
   static let pieceBytes = 8 << 20
   static let leastPieceRows = 64

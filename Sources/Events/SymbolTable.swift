@@ -81,9 +81,6 @@ package struct SymbolTable: Sendable {
     return h
   }
 
-  /// The same for the same bytes in every table of this process.
-  package func wideHash(of symbol: Symbol) -> UInt64 { withBytes(symbol) { Self.wideHash($0) } }
-
   /// The symbol of these bytes, new if they are not there yet.
   package mutating func intern(_ bytes: UnsafeBufferPointer<UInt8>) -> Symbol {
     let hash = Self.hash(bytes)

@@ -84,10 +84,10 @@ struct CopiedTable {
   /// The rows of a page of its query; nil where this is another one.
   func page(_ sql: String, _ parameters: [Parameter]) -> [[UInt8]]? {
     guard let query, query.query.sql == sql, case .text(let value)? = parameters.first,
-      case .text(let last)? = parameters.last
+      case .uuid(let last)? = parameters.last
     else { return nil }
-    let (start, behind) = (4, Array(last.utf8))
-    // A key is one text, behind its length.
+    // A key is one uuid, behind its length.
+    let (start, behind) = (4, withUnsafeBytes(of: (last.high.bigEndian, last.low.bigEndian)) { Array($0) })
     let keys = (keysByValue[Array(value.utf8)] ?? []).filter { behind.lexicographicallyPrecedes($0[start...]) }
     return keys.sorted { $0[start...].lexicographicallyPrecedes($1[start...]) }.prefix(query.query.limit).compactMap {
       // Without the generation.

@@ -58,6 +58,7 @@ package struct SQLValue: Sendable {
     case .text(let value): self = .text(value)
     case .date(let value): self = .date(value)
     case .timestamptz(let value): self = .timestamptz(value)
+    case .uuid(let key): self = SQLValue(2950, Self.integer(key.high) + Self.integer(key.low))
     }
   }
 }
@@ -73,6 +74,7 @@ extension ArrayParameter.Element {
     case .text: 1009
     case .date: 1182
     case .timestamptz: 1185
+    case .uuid: 2951
     }
   }
 }

@@ -51,9 +51,6 @@ package final class Names {
 
   package func string(_ name: NameID) -> String { table.string(Symbol(index: name.index)) }
 
-  /// A hash of the name's bytes, which outlives its id.
-  package func lastingHash(_ name: NameID) -> UInt64 { table.wideHash(of: Symbol(index: name.index)) }
-
   /// The order of the names' bytes: negative, 0 or positive.
   package func compare(_ a: NameID, _ b: NameID) -> Int {
     if a == b { return 0 }
@@ -107,6 +104,10 @@ extension ArrayParameter {
 
   package mutating func append(bigint value: Int64) {
     withUnsafeBytes(of: value.bigEndian) { append($0) }
+  }
+
+  package mutating func append(uuid key: RowKey) {
+    withUnsafeBytes(of: (key.high.bigEndian, key.low.bigEndian)) { append($0) }
   }
 
   /// Days since 1970-01-01.

@@ -1,5 +1,5 @@
 /// A query of `Projection.fanOut` that selects whole rows of one table, the columns of its `COPY` without the generation: those that hold
-/// `$2` in a column, behind the key `$3`, in the order of the key (one column of text), up to a number. Whoever has the rows in
+/// `$2` in a column, behind the key `$3`, in the order of the key (one `uuid`), up to a number. Whoever has the rows in
 /// memory answers it without a database.
 package struct PageQuery: Sendable {
   package var sql: String

@@ -83,6 +83,7 @@ package enum Parameter: Sendable {
   /// Days since 1970-01-01.
   case date(Int32)
   case timestamptz(Timestamp)
+  case uuid(RowKey)
 }
 
 /// The moment when an event's time moved the watermark into a later hour.

@@ -1,4 +1,6 @@
-/// The exact key of a row in memory, in two words: ids of `Names`, days, hours, small numbers.
+package import Events
+
+/// The exact key of a row in memory, in two words: ids of `Names`, days, hours, small numbers, or a digest.
 package struct RowKey: Hashable, Sendable {
   package var high: UInt64
   package var low: UInt64
@@ -7,6 +9,8 @@ package struct RowKey: Hashable, Sendable {
   package init(_ name: NameID) { self.init(UInt64(name.index)) }
   package init(_ name: NameID, day: Int32) { self.init(UInt64(name.index), UInt64(UInt32(bitPattern: day))) }
   package init(_ a: NameID, _ b: NameID) { self.init(UInt64(a.index), UInt64(b.index)) }
+
+  package init(_ digest: Digest128) { self.init(digest.high, digest.low) }
 
   /// The name of `RowKey(_:)`, `RowKey(_:day:)` and the first of `RowKey(_:_:)`.
   package var name: NameID { NameID(index: UInt32(truncatingIfNeeded: high)) }

@@ -116,6 +116,27 @@ package struct RowReader {
     }
   }
 
+  package mutating func uuid() -> RowKey {
+    guard let field = field(), field.count == 16 else {
+      FoldFault.note("a stored uuid is not 16 bytes")
+      return RowKey(0)
+    }
+    return RowKey(
+      UInt64(bigEndian: field.loadUnaligned(as: UInt64.self)),
+      UInt64(bigEndian: field.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+  }
+
+  /// The lines of a `text`; false for null. Each is valid while the row is.
+  package mutating func eachLine(_ body: (UnsafeRawBufferPointer) -> Void) -> Bool {
+    guard let field = field() else { return false }
+    var start = 0
+    for end in 0...field.count where end == field.count || field[end] == UInt8(ascii: "\n") {
+      body(UnsafeRawBufferPointer(rebasing: field[start..<end]))
+      start = end + 1
+    }
+    return true
+  }
+
   /// What `RowWriter.varints` wrote.
   package mutating func varints() -> [Int64]? {
     guard let field = field() else { return nil }

@@ -78,6 +78,10 @@ package struct RowWriter: Sendable {
     guard let value else { return null() }
     value.withUnsafeBytes { raw($0) }
   }
+  package mutating func uuid(_ key: RowKey) {
+    append(Int32(16))
+    withUnsafeBytes(of: (key.high.bigEndian, key.low.bigEndian)) { bytes.append(contentsOf: $0) }
+  }
   package mutating func text(_ value: String?) {
     guard var value else { return null() }
     value.withUTF8 { raw(UnsafeRawBufferPointer($0)) }
@@ -166,7 +170,15 @@ package struct RowWriter: Sendable {
     return start
   }
 
-  package mutating func endArray(_ start: Int) {
+  package mutating func endArray(_ start: Int) { endField(start) }
+
+  /// Begins a field whose bytes follow piece by piece, then `endField` with what this returns.
+  package mutating func beginField() -> Int {
+    defer { append(Int32(0)) }
+    return bytes.count
+  }
+
+  package mutating func endField(_ start: Int) {
     withUnsafeBytes(of: Int32(bytes.count - start - 4).bigEndian) { length in
       for index in 0..<4 { bytes[start + index] = length[index] }
     }
@@ -180,17 +192,26 @@ package struct RowWriter: Sendable {
 
   /// A `bytea` of numbers, none below 0, in LEB128: seven bits a byte, the lowest first, the highest bit for each that is not the last.
   package mutating func varints(_ values: some Collection<Int64>) {
-    let start = bytes.count
-    append(Int32(0))
-    for value in values {
-      var rest = UInt64(clamping: value)
-      while rest >= 0x80 {
-        bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-        rest >>= 7
-      }
-      bytes.append(UInt8(rest))
+    let start = beginField()
+    for value in values { varint(value) }
+    endField(start)
+  }
+
+  /// One of them, in a field that was begun.
+  @inline(__always)
+  package mutating func varint(_ value: Int64) {
+    var rest = UInt64(clamping: value)
+    while rest >= 0x80 {
+      bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+      rest >>= 7
     }
-    endArray(start)
+    bytes.append(UInt8(rest))
+  }
+
+  /// A line, in a `text` that was begun: what it says has no control characters.
+  package mutating func line(_ text: UnsafeBufferPointer<UInt8>, isFirst: Bool) {
+    if !isFirst { bytes.append(UInt8(ascii: "\n")) }
+    bytes.append(contentsOf: text)
   }
 
   /// A row's fields as they were written elsewhere.

@@ -117,6 +117,7 @@ package struct ArrayParameter: Sendable {
     case text = 25
     case date = 1082
     case timestamptz = 1184
+    case uuid = 2950
   }
   package var element: Element
   package var count: Int = 0

@@ -72,33 +72,33 @@ struct MemoryFoldStoreTests {
     let query = PageQuery(sql: "page", table: "t", column: "owner", limit: 2)
     var table = CopiedTable(
       CopiedColumns(statements, names: ["generation", "id", "owner"], keys: ["generation", "id"]), query)
-    func take(_ rows: [(id: String, owner: String?)]) {
+    func take(_ rows: [(id: UInt64, owner: String?)]) {
       var writer = RowWriter()
       for row in rows {
         writer.beginRow(fields: 3)
         writer.int(1)
-        writer.text(row.id)
+        writer.uuid(RowKey(row.id))
         writer.text(row.owner)
       }
       table.take(TableChanges(statements: statements, inserts: writer, updates: RowWriter()))
     }
-    func page(_ owner: String, after last: String) -> [String]? {
-      table.page("page", [.text(owner), .text(last)])?.map { row in
+    func page(_ owner: String, after last: UInt64) -> [String]? {
+      table.page("page", [.text(owner), .uuid(RowKey(last))])?.map { row in
         row.withUnsafeBytes { bytes in
           var reader = RowReader(bytes)
-          return "\(reader.text() ?? "") \(reader.text() ?? "")"
+          return "\(reader.uuid().high) \(reader.text() ?? "")"
         }
       }
     }
-    take([("c", "x"), ("a", "x"), ("bb", "x"), ("b", "y"), ("d", nil)])
-    #expect(page("x", after: "") == ["a x", "bb x"])
-    #expect(page("x", after: "bb") == ["c x"])
-    #expect(page("y", after: "") == ["b y"] && page("z", after: "") == [])
+    take([(300, "x"), (1, "x"), (200, "x"), (2, "y"), (400, nil)])
+    #expect(page("x", after: 0) == ["1 x", "200 x"])
+    #expect(page("x", after: 200) == ["300 x"])
+    #expect(page("y", after: 0) == ["2 y"] && page("z", after: 0) == [])
     // A row that is somebody else's now.
-    take([("a", "y"), ("d", "x"), ("c", nil)])
-    #expect(page("x", after: "") == ["bb x", "d x"])
-    #expect(page("y", after: "") == ["a y", "b y"])
-    #expect(table.page("another", [.text("x"), .text("")]) == nil)
-    #expect(table.takeAll().inserts.count == 5 && table.isEmpty && page("x", after: "") == [])
+    take([(1, "y"), (400, "x"), (300, nil)])
+    #expect(page("x", after: 0) == ["200 x", "400 x"])
+    #expect(page("y", after: 0) == ["1 y", "2 y"])
+    #expect(table.page("another", [.text("x"), .uuid(RowKey(0))]) == nil)
+    #expect(table.takeAll().inserts.count == 5 && table.isEmpty && page("x", after: 0) == [])
   }
 }

@@ -1,3 +1,5 @@
+import Events
+
 @testable import Projections
 
 /// A row of counts, keyed by two names.
@@ -34,7 +36,8 @@ struct CountLayout: RowLayout {
   }
 
   func lastingHash(_ key: RowKey) -> UInt64? {
-    RowKey(names.lastingHash(key.name), names.lastingHash(key.secondName)).mixed
+    func hash(_ name: NameID) -> UInt64 { names.withBytes(name) { sipHash24(HashKey(k0: 0, k1: 0), $0) } }
+    return RowKey(hash(key.name), hash(key.secondName)).mixed
   }
 
   func precedes(_ a: RowKey, _ b: RowKey) -> Bool {

@@ -65,6 +65,42 @@ struct FoldFaultTests {
     #expect(read({ $0.smallint(-1) }, as: { $0.sharing() }).fault != nil)
   }
 
+  @Test("a project's key that is none, a day without its number, and versions without their times are faults")
+  func projects() {
+    let names = Names()
+    #expect(read({ $0.bigint(1) }, as: { $0.uuid() }).fault != nil)
+    #expect(read({ $0.varints([20_000, 1, 20_001]) }, as: { $0.openings().dayCount }).fault != nil)
+    #expect(read({ $0.varints([20_000, 1, 20_001, 7]) }, as: { $0.openings().dayCount }) == (2, nil))
+    for numbers in [[1_767_225_600_000_000], [1_767_225_600_000_000, 5, 6, 7]] as [[Int64]] {
+      let found = read(
+        {
+          $0.text("v1")
+          $0.varints(numbers)
+        }, as: { $0.predictions(names).count })
+      #expect(found.value == 0 && found.fault != nil)
+    }
+  }
+
+  @Test("what stands in a project's row comes back")
+  func projectsComeBack() {
+    let key = RowKey(0x8001_0203_0405_0607, 0xF809_0A0B_0C0D_0E0F)
+    #expect(read({ $0.uuid(key) }, as: { $0.uuid() }) == (key, nil))
+    var openings = Openings()
+    for (day, times) in [(20_500, 1), (10_957, 300), (20_501, 1 << 40)] as [(Int32, Int64)] { openings.add(day, times) }
+    var (days, found) = ([String](), [String]())
+    openings.eachDay { days.append("\($0.day) \($0.count)") }
+    read({ $0.openings(openings) }, as: { $0.openings() }).value.eachDay { found.append("\($0.day) \($0.count)") }
+    #expect(found == days && days.count == 3)
+    #expect(read({ $0.openings(Openings()) }, as: { $0.openings().dayCount }) == (0, nil))
+    let names = Names()
+    let stacks = StackTable(names)
+    for set in [["Go"], ["C++", "Näh", "a b"]] {
+      let stack = stacks.intern(set.map { names.intern($0) })
+      #expect(read({ $0.stackAsLines(stack, stacks, names) }, as: { $0.stackOfLines(stacks, names) }) == (stack, nil))
+    }
+    #expect(read({ $0.stackAsLines(.none, stacks, names) }, as: { $0.stackOfLines(stacks, names) }) == (.none, nil))
+  }
+
   @Test("a row that nobody asked for is a fault")
   func unasked() {
     _ = FoldFault.take()

@@ -39,8 +39,11 @@ final class ProjectsStore: MemoryStore {
   override func rows(_ sql: String, _ parameters: [Parameter], _ body: (inout RowReader) throws -> Void) throws {
     switch (sql, parameters[0]) {
     case (ProjectLayout.ofOrganisation, .text(let org)):
-      guard case .text(let after) = parameters[1] else { preconditionFailure("a project id is text") }
-      let page = rows(of: "projects") { $0.text(4) == org && after.utf8.lexicographicallyPrecedes($0.fields[0]!) }
+      guard case .uuid(let after) = parameters[1] else { preconditionFailure("a project's key is a uuid") }
+      let page = rows(of: "projects") {
+        let key = $0.uuid(0)!
+        return $0.text(4) == org && (after.high, after.low) < (key.high, key.low)
+      }
       for row in page.prefix(ProjectLayout.pageRows) { try row.withReader(body) }
     case (OrganisationLayout.one, .text(let org)):
       if let row = row("organisations", [Array(org.utf8)]) { try row.withReader(body) }

@@ -11,6 +11,7 @@ struct StoredRow: Equatable {
     for byte in bytes { value = value << 8 | Int64(byte) }
     return value
   }
+  func uuid(_ index: Int) -> RowKey? { fields[index] == nil ? nil : read(index) { $0.uuid() } }
   func text(_ index: Int) -> String? { fields[index].map { String(decoding: $0, as: UTF8.self) } }
   func day(_ index: Int) -> Int32 { Int32(integer(index)!) + PostgresEpoch.days }
   func time(_ index: Int) -> Int64? { integer(index).map { $0 + PostgresEpoch.microseconds } }

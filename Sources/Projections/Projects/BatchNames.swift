@@ -3,13 +3,13 @@ import Events
 /// A batch's symbols in terms of the rows in memory, each resolved once.
 struct BatchNames {
   private let names: Names
-  private let projects: Names
+  private let projectKey: HashKey
   private let catalog: TechnologyCatalog
   private var people: PersonHasher
 
   /// By symbol; `unresolved` until asked for.
   private var nameIDs: [UInt32] = []
-  private var projectIDs: [UInt32] = []
+  private var projectKeys: [RowKey?] = []
   private var technologyIDs: [UInt32] = []
   /// The catalog's category of `technologyIDs`; that of `NameID.none` where the catalog does not know it.
   private var categoryIDs: [UInt32] = []
@@ -19,16 +19,18 @@ struct BatchNames {
   /// No `Names` gets so far.
   private static let unresolved: UInt32 = .max - 1
 
-  init(names: Names, projects: Names, catalog: TechnologyCatalog, key: HashKey) {
-    (self.names, self.projects, self.catalog) = (names, projects, catalog)
+  init(names: Names, catalog: TechnologyCatalog, key: HashKey) {
+    (self.names, self.catalog) = (names, catalog)
+    projectKey = ProjectLayout.key(derivedFrom: key)
     people = PersonHasher(key: key)
   }
 
-  /// Begins with a batch. To be called again after `names` or `projects` were started over.
+  /// Begins with a batch. To be called again after `names` were started over.
   mutating func reset(for batch: EventBatch) {
     people.reset(for: batch)
     Self.reset(&nameIDs, batch.strings.count)
-    Self.reset(&projectIDs, batch.strings.count)
+    projectKeys.removeAll(keepingCapacity: true)
+    projectKeys.append(contentsOf: repeatElement(nil, count: batch.strings.count))
     Self.reset(&technologyIDs, batch.strings.count)
     Self.reset(&categoryIDs, batch.strings.count)
     isHandedOver.removeAll(keepingCapacity: true)
@@ -53,10 +55,10 @@ struct BatchNames {
   @inline(__always)
   mutating func project(_ symbol: Symbol, _ batch: EventBatch) -> RowKey {
     let index = Int(symbol.index)
-    if projectIDs[index] == Self.unresolved {
-      projectIDs[index] = batch.strings.withBytes(symbol) { projects.intern($0).index }
-    }
-    return RowKey(NameID(index: projectIDs[index]))
+    if let known = projectKeys[index] { return known }
+    let key = RowKey(batch.strings.withBytes(symbol) { sipHash24Wide(projectKey, $0) })
+    projectKeys[index] = key
+    return key
   }
 
   @inline(__always)

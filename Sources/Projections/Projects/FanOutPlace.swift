@@ -13,6 +13,6 @@ struct ProjectsOfOrganisation {
   /// What the organisation let them share, and lets them share now.
   var old: Sharing
   var new: Sharing
-  /// The id of the last that was moved; empty before the first.
-  var last: String
+  /// The key of the last that was moved; zero, which none has, before the first.
+  var last: RowKey
 }

@@ -76,17 +76,21 @@ struct Predictions {
 }
 
 extension RowReader {
-  /// Three arrays: versions, times, probabilities; null for none.
+  /// Versions, a `text` with a line each, and times and probabilities by turns, a `bytea` in LEB128; null for none.
   mutating func predictions(_ names: Names) -> Predictions {
     var versions: [NameID] = []
-    _ = eachElement { versions.append(names.intern($0)) }
-    let (times, probabilities) = (bigints() ?? [], ints() ?? [])
+    _ = eachLine { versions.append(names.intern($0)) }
+    let numbers = varints() ?? []
     var predictions = Predictions()
+    guard numbers.count == 2 * versions.count else {
+      FoldFault.note("a project's stored predictions have \(versions.count) versions and \(numbers.count) numbers")
+      return predictions
+    }
     for (index, version) in versions.enumerated() {
       predictions.append(
         Prediction(
-          version: version, time: Timestamp(microseconds: times[index] + PostgresEpoch.microseconds),
-          probabilityMillionths: probabilities[index]))
+          version: version, time: Timestamp(microseconds: numbers[2 * index]),
+          probabilityMillionths: Int32(clamping: numbers[2 * index + 1])))
     }
     return predictions
   }
@@ -95,17 +99,21 @@ extension RowReader {
 extension RowWriter {
   mutating func predictions(_ predictions: Predictions, _ names: Names) {
     if predictions.count == 0 {
-      for _ in 0..<3 { null() }
-      return
+      null()
+      return null()
     }
-    let versions = beginArray(.text, count: predictions.count)
-    predictions.each { name($0.version, names) }
-    endArray(versions)
-    let times = beginArray(.timestamptz, count: predictions.count)
-    predictions.each { timestamptz($0.time) }
-    endArray(times)
-    let probabilities = beginArray(.integer, count: predictions.count)
-    predictions.each { int($0.probabilityMillionths) }
-    endArray(probabilities)
+    let versions = beginField()
+    var isFirst = true
+    predictions.each {
+      names.withBytes($0.version) { line($0, isFirst: isFirst) }
+      isFirst = false
+    }
+    endField(versions)
+    let numbers = beginField()
+    predictions.each {
+      varint($0.time.microseconds)
+      varint(Int64($0.probabilityMillionths))
+    }
+    endField(numbers)
   }
 }

@@ -37,74 +37,38 @@ struct ProjectRow: CachedRow {
   var outcome: Bool? { outcomeMoment.isNever ? nil : success }
 }
 
-/// How often a project was opened on each day, in the order of the first openings.
-struct Openings {
-  struct Day {
-    var day: Int32
-    var count: Int64
-  }
-  /// Most projects have no second day, and need no array.
-  private var first: Day?
-  private var more: [Day] = []
-
-  mutating func add(_ day: Int32, _ count: Int64 = 1) {
-    if first == nil {
-      first = Day(day: day, count: count)
-    } else if first!.day == day {
-      first!.count += count
-    } else if let index = more.firstIndex(where: { $0.day == day }) {
-      more[index].count += count
-    } else {
-      more.append(Day(day: day, count: count))
-    }
-  }
-
-  var dayCount: Int { first == nil ? 0 : 1 + more.count }
-
-  func eachDay(_ body: (Day) -> Void) {
-    if let first { body(first) }
-    for day in more { body(day) }
-  }
-
-  var heapBytes: Int { more.isEmpty ? 0 : 32 + more.capacity * MemoryLayout<Day>.stride }
-}
-
 struct ProjectLayout: RowLayout {
   typealias Row = ProjectRow
 
-  /// Of the project ids, which come and go; they have a `Names` of their own.
-  let projects: Names
   let names: Names
   let stacks: StackTable
 
   let statements = TableStatements(
     name: "projects",
     load: """
-      SELECT c.project_id, c.generated, c.time, c.team_id, c.org_id, c.project_type, c.person, c.technologies,
+      SELECT c.project, c.generated, c.time, c.team_id, c.org_id, c.project_type, c.person, c.technologies,
         c.complexity_millionths, c.languages, c.visibility, c.visibility_time, c.visibility_position, c.success,
-        c.success_time, c.success_position, c.first_feedback_time, c.opening_days, c.opening_counts,
-        c.prediction_versions, c.prediction_times, c.predicted_millionths, c.position
-      FROM unnest($2::text[]) AS k (project_id)
+        c.success_time, c.success_position, c.first_feedback_time, c.openings, c.prediction_versions, c.predictions,
+        c.position
+      FROM unnest($2::uuid[]) AS k (project)
       CROSS JOIN LATERAL (
         SELECT * FROM pleat.projects_current AS x
-        WHERE x.generation = $1 AND x.project_id = k.project_id
+        WHERE x.generation = $1 AND x.project = k.project
         OFFSET 0) AS c
       """,
     copy: """
       COPY pleat.projects_current (
-        generation, project_id, generated, time, team_id, org_id, project_type, person, technologies,
+        generation, project, generated, time, team_id, org_id, project_type, person, technologies,
         complexity_millionths, languages, visibility, visibility_time, visibility_position, success, success_time,
-        success_position, first_feedback_time, opening_days, opening_counts, prediction_versions, prediction_times,
-        predicted_millionths, position)
+        success_position, first_feedback_time, openings, prediction_versions, predictions, position)
       FROM STDIN (FORMAT binary)
       """,
     createStage: "CREATE TEMP TABLE stage_projects (LIKE pleat.projects_current)",
     copyToStage: """
       COPY stage_projects (
-        generation, project_id, generated, time, team_id, org_id, project_type, person, technologies,
+        generation, project, generated, time, team_id, org_id, project_type, person, technologies,
         complexity_millionths, languages, visibility, visibility_time, visibility_position, success, success_time,
-        success_position, first_feedback_time, opening_days, opening_counts, prediction_versions, prediction_times,
-        predicted_millionths, position)
+        success_position, first_feedback_time, openings, prediction_versions, predictions, position)
       FROM STDIN (FORMAT binary)
       """,
     update: """
@@ -114,50 +78,55 @@ struct ProjectLayout: RowLayout {
         complexity_millionths = s.complexity_millionths, languages = s.languages, visibility = s.visibility,
         visibility_time = s.visibility_time, visibility_position = s.visibility_position,
         success = s.success, success_time = s.success_time, success_position = s.success_position,
-        first_feedback_time = s.first_feedback_time, opening_days = s.opening_days,
-        opening_counts = s.opening_counts, prediction_versions = s.prediction_versions,
-        prediction_times = s.prediction_times, predicted_millionths = s.predicted_millionths, position = s.position
+        first_feedback_time = s.first_feedback_time, openings = s.openings,
+        prediction_versions = s.prediction_versions, predictions = s.predictions, position = s.position
       FROM stage_projects AS s
-      WHERE c.generation = s.generation AND c.project_id = s.project_id
+      WHERE c.generation = s.generation AND c.project = s.project
       """,
     version: nil)
 
-  /// A page of an organisation's projects, in key order, behind the project id `$3`: what `read` reads, without waiting facts.
+  /// A page of an organisation's projects, in key order, behind the key `$3`: what `read` reads, without waiting facts.
   static let ofOrganisation = """
-    SELECT c.project_id, c.generated, c.time, c.team_id, c.org_id, c.project_type, c.person, c.technologies,
+    SELECT c.project, c.generated, c.time, c.team_id, c.org_id, c.project_type, c.person, c.technologies,
       c.complexity_millionths, c.languages, c.visibility, c.visibility_time, c.visibility_position, c.success,
-      c.success_time, c.success_position, c.first_feedback_time, c.opening_days, c.opening_counts,
-      c.prediction_versions, c.prediction_times, c.predicted_millionths, c.position
+      c.success_time, c.success_position, c.first_feedback_time, c.openings, c.prediction_versions, c.predictions,
+      c.position
     FROM pleat.projects_current AS c
-    WHERE c.generation = $1 AND c.org_id = $2 AND c.project_id > $3
-    ORDER BY c.project_id
+    WHERE c.generation = $1 AND c.org_id = $2 AND c.project > $3
+    ORDER BY c.project
     LIMIT 1000
     """
   static let pageRows = 1000
 
   /// A page of a person's projects, as `read` reads them.
   static let ofPerson = """
-    SELECT c.project_id, c.generated, c.time, c.team_id, c.org_id, c.project_type, c.person, c.technologies,
+    SELECT c.project, c.generated, c.time, c.team_id, c.org_id, c.project_type, c.person, c.technologies,
       c.complexity_millionths, c.languages, c.visibility, c.visibility_time, c.visibility_position, c.success,
-      c.success_time, c.success_position, c.first_feedback_time, c.opening_days, c.opening_counts,
-      c.prediction_versions, c.prediction_times, c.predicted_millionths, c.position
+      c.success_time, c.success_position, c.first_feedback_time, c.openings, c.prediction_versions, c.predictions,
+      c.position
     FROM pleat.projects_current AS c
     WHERE c.generation = $1 AND c.person = $2
-    ORDER BY c.project_id
+    ORDER BY c.project
     LIMIT 1000
     """
 
-  var fields: Int16 { 24 }
-  var keyArrays: [ArrayParameter] { [ArrayParameter(.text)] }
+  /// The key of the digests that project ids stand by, derived from the installation's: two ids never meet in one by chance, and
+  /// nobody who does not know the key can make two that do.
+  static func key(derivedFrom key: HashKey) -> HashKey {
+    HashKey(k0: key.k0 ^ 0x7072_6F6A_6563_7473, k1: key.k1 ^ 0x706C_6561_74)
+  }
 
-  func append(_ key: RowKey, to arrays: inout [ArrayParameter]) { arrays[0].append(key.name, projects) }
+  var fields: Int16 { 22 }
+  var keyArrays: [ArrayParameter] { [ArrayParameter(.uuid)] }
 
-  func lastingHash(_ key: RowKey) -> UInt64? { RowKey(projects.lastingHash(key.name)).mixed }
+  func append(_ key: RowKey, to arrays: inout [ArrayParameter]) { arrays[0].append(uuid: key) }
 
-  func precedes(_ a: RowKey, _ b: RowKey) -> Bool { projects.compare(a.name, b.name) < 0 }
+  func lastingHash(_ key: RowKey) -> UInt64? { key.low }
+
+  func precedes(_ a: RowKey, _ b: RowKey) -> Bool { a.high == b.high ? a.low < b.low : a.high < b.high }
 
   func read(_ reader: inout RowReader) -> (key: RowKey, row: ProjectRow) {
-    let key = RowKey(reader.name(projects))
+    let key = reader.uuid()
     return (key, readValues(&reader))
   }
 
@@ -170,7 +139,7 @@ struct ProjectLayout: RowLayout {
     row.org = reader.name(names)
     row.type = reader.name(names)
     row.person = reader.bigint().map(hash(stored:))
-    row.stack = reader.stack(stacks, names)
+    row.stack = reader.stackOfLines(stacks, names)
     row.complexityMillionths = reader.int()
     row.languages = reader.smallint() ?? 0
     row.visibility = reader.sharing() ?? .public
@@ -178,22 +147,21 @@ struct ProjectLayout: RowLayout {
     row.success = reader.bool() ?? false
     row.outcomeMoment = reader.moment()
     row.firstFeedback = reader.timestamptz()
-    let (days, counts) = (reader.ints() ?? [], reader.bigints() ?? [])
-    for (day, count) in zip(days, counts) { row.openings.add(day, count) }
+    row.openings = reader.openings()
     row.predictions = reader.predictions(names)
     row.position = reader.count()
     return row
   }
 
   func write(_ key: RowKey, _ row: ProjectRow, to writer: inout RowWriter) {
-    writer.name(key.name, projects)
+    writer.uuid(key)
     writer.bool(row.isGenerated)
     writer.timestamptz(row.isGenerated ? row.time : nil)
     writer.name(row.team, names)
     writer.name(row.org, names)
     writer.name(row.type, names)
     writer.bigint(row.person.map(storedHash))
-    writer.stack(row.stack, stacks, names)
+    writer.stackAsLines(row.stack, stacks, names)
     writer.int(row.complexityMillionths)
     writer.smallint(row.isGenerated ? row.languages : nil)
     writer.smallint(row.visibilityMoment.isNever ? nil : Int16(row.visibility.rawValue))
@@ -201,17 +169,7 @@ struct ProjectLayout: RowLayout {
     writer.bool(row.outcome)
     writer.moment(row.outcomeMoment)
     writer.timestamptz(row.firstFeedback)
-    if row.openings.dayCount == 0 {
-      writer.null()
-      writer.null()
-    } else {
-      let days = writer.beginArray(.integer, count: row.openings.dayCount)
-      row.openings.eachDay { writer.int($0.day) }
-      writer.endArray(days)
-      let counts = writer.beginArray(.bigint, count: row.openings.dayCount)
-      row.openings.eachDay { writer.bigint($0.count) }
-      writer.endArray(counts)
-    }
+    writer.openings(row.openings)
     writer.predictions(row.predictions, names)
     writer.bigint(row.position)
   }

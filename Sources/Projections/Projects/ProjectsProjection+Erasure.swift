@@ -88,7 +88,7 @@ extension ProjectsProjection {
 
   private mutating func dropPerson(of row: inout RowReader, at position: Int64) {
     var key = row
-    let project = RowKey(key.name(projectNames))
+    let project = key.uuid()
     if ledger.want(project) == nil {
       _ = ledger.takeWantedKeys()
       ledger.absorb(&row)

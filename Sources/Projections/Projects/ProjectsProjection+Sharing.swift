@@ -93,7 +93,7 @@ extension ProjectsProjection {
     if !organisations[row].apply(change, at: moment) { return nil }
     organisations.markDirty(row)
     let new = organisations[row].limit
-    return old == new ? nil : ProjectsOfOrganisation(org: org, old: old, new: new, last: "")
+    return old == new ? nil : ProjectsOfOrganisation(org: org, old: old, new: new, last: RowKey(0))
   }
 
   /// Moves the next projects of an organisation, and, where that fills memory, writes what they changed; nil behind the last.
@@ -103,11 +103,11 @@ extension ProjectsProjection {
     var page = page
     var count = 0
     var isFull = false
-    try store.rows(ProjectLayout.ofOrganisation, [.text(page.org), .text(page.last)]) { reader in
+    try store.rows(ProjectLayout.ofOrganisation, [.text(page.org), .uuid(page.last)]) { reader in
       count += 1
       // The rest of the page is read again.
       if isFull { return }
-      page.last = reader.text() ?? ""
+      page.last = reader.uuid()
       let project = ledger.layout.readValues(&reader)
       move(project, from: min(project.visibility, page.old), to: min(project.visibility, page.new), position)
       isFull = self.isFull

@@ -10,8 +10,6 @@ package struct ProjectsProjection: Projection {
   package static let version = 1
 
   let names = Names()
-  /// Of the project ids alone, which come and go faster than what they bring along.
-  let projectNames = Names()
   let stackTable: StackTable
   let ledger: RowCache<ProjectLayout>
   let organisations: RowCache<OrganisationLayout>
@@ -25,7 +23,7 @@ package struct ProjectsProjection: Projection {
   let calibration: Calibration
 
   var batchNames: BatchNames
-  /// Project ids whose row was not in memory when it was wanted: which organisation they need is known once it is.
+  /// Projects whose row was not in memory when it was wanted: which organisation they need is known once it is.
   private var unresolved: [RowKey] = []
   /// A list's technologies and their categories.
   var listed: [NameID] = []
@@ -41,7 +39,7 @@ package struct ProjectsProjection: Projection {
 
   package init(catalog: TechnologyCatalog, key: HashKey) {
     stackTable = StackTable(names)
-    ledger = RowCache(ProjectLayout(projects: projectNames, names: names, stacks: stackTable))
+    ledger = RowCache(ProjectLayout(names: names, stacks: stackTable))
     organisations = RowCache(OrganisationLayout(names: names))
     memberships = RowCache(MembershipLayout(names: names))
     technologies = Technologies(names: names, stacks: stackTable)
@@ -51,7 +49,7 @@ package struct ProjectsProjection: Projection {
     everybody = Everybody(names: names)
     teams = Teams(names: names, stacks: stackTable)
     calibration = Calibration(names: names)
-    batchNames = BatchNames(names: names, projects: projectNames, catalog: catalog, key: key)
+    batchNames = BatchNames(names: names, catalog: catalog, key: key)
   }
 
   package var tables: [any Table] {
@@ -94,25 +92,19 @@ package struct ProjectsProjection: Projection {
 
   // MARK: - Memory
 
-  package var nameBytes: Int { names.byteCount + stackTable.byteCount + projectNames.byteCount }
+  package var nameBytes: Int { names.byteCount + stackTable.byteCount }
 
-  /// Half of the memory is for rows, a quarter each for project ids and for the other names.
+  /// A quarter of the memory is for names.
   @discardableResult
   package mutating func evict(keeping bytes: Int) -> Bool {
     limitBytes = bytes
-    var dropsAll = true
-    if names.byteCount + stackTable.byteCount > bytes / 4 {
+    let dropsAll = nameBytes > bytes / 4
+    if dropsAll {
       for cache in caches { cache.removeAll() }
-      projectNames.removeAll()
       stackTable.removeAll()
       names.removeAll()
-    } else if projectNames.byteCount > bytes / 4 {
-      ledger.removeAll()
-      projectNames.removeAll()
-    } else {
-      dropsAll = false
     }
-    Projections.evict(caches, keeping: bytes / 2)
+    Projections.evict(caches, keeping: bytes / 4 * 3)
     return dropsAll
   }
 

@@ -152,6 +152,13 @@ extension RowReader {
     return isThere ? stacks.intern(technologies) : .none
   }
 
+  /// The same of a `text`, a line each.
+  mutating func stackOfLines(_ stacks: StackTable, _ names: Names) -> StackID {
+    var technologies: [NameID] = []
+    let isThere = eachLine { technologies.append(names.intern($0)) }
+    return isThere ? stacks.intern(technologies) : .none
+  }
+
   mutating func stackDigest() -> StackTable.Digest {
     guard let field = field(), field.count == 16 else {
       FoldFault.note("a stored stack_id is not 16 bytes")
@@ -175,6 +182,18 @@ extension RowWriter {
     let start = beginArray(.text, count: technologies.count)
     for technology in technologies { name(technology, names) }
     endArray(start)
+  }
+
+  /// The same as `text`, a line each.
+  mutating func stackAsLines(_ stack: StackID, _ stacks: StackTable, _ names: Names) {
+    if stack.isNone { return null() }
+    let start = beginField()
+    var isFirst = true
+    for technology in stacks.technologies(of: stack) {
+      names.withBytes(technology) { line($0, isFirst: isFirst) }
+      isFirst = false
+    }
+    endField(start)
   }
 }
 
