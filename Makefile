@@ -38,7 +38,7 @@ build: needs-swift needs-libraries
 # real Kafka.
 test: needs-swift deps needs-libraries lint
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build
+	Tests/run $(SWIFT) test --skip-build
 	$(MAKE) simulate
 	$(MAKE) fuzz
 
