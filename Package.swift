@@ -96,7 +96,7 @@ let package = Package(
     tests("GeneratorTests", ["Generator", "Events"]),
     tests("ServiceTests", ["Service", "Generator", "Engine", "Projections", "Events"]),
     tests(
-      "SystemTests", ["TestSupport", "Kafka", "Postgres", "Engine", "Projections", "Events"],
+      "SystemTests", ["TestSupport", "Kafka", "Postgres", "Engine", "Projections", "Events", "CLibpq"],
       data: ["Conformance", "Clock"],
       isOptimized: true),
   ],

@@ -162,7 +162,7 @@ extension SystemTests {
         "UPDATE pleat.team_stats SET members = 7", "DELETE FROM pleat.team_stats", "TRUNCATE pleat.team_stats",
         "UPDATE pleat.journal SET topic = 'x'", "DELETE FROM pleat.outbox", "DELETE FROM pleat.team_stats_current",
       ] {
-        #expect(throws: Shell.Failure.self, "\(statement)") { try pleat.sql(statement, user: "pleat_writer") }
+        #expect(throws: PlainSQL.Failure.self, "\(statement)") { try pleat.sql(statement, user: "pleat_writer") }
       }
       for role in ["pleat_reader", "pleat_team_reader", "pleat_operator"] {
         _ = try pleat.sql("GRANT \(role) TO CURRENT_USER")
@@ -176,7 +176,7 @@ extension SystemTests {
         "SELECT * FROM pleat_unmasked.technology_usage", "SELECT * FROM pleat.technology_usage_current",
         "SELECT * FROM pleat.journal",
       ] {
-        #expect(throws: Shell.Failure.self, "\(query)") { try asReader(query) }
+        #expect(throws: PlainSQL.Failure.self, "\(query)") { try asReader(query) }
       }
       #expect(try pleat.sql("SET ROLE pleat_team_reader; SELECT team_id FROM insights.team_stats").hasSuffix("team"))
       #expect(daemon.terminate() == 0)

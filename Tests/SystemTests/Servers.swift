@@ -78,16 +78,28 @@ final class Servers: @unchecked Sendable {
         "KAFKA_HOME is not set: the system tests run on the embedded broker, which has no transactions, no retention and no"
       )
       print("deleted topics: exactly-once delivery, recreated topics and gaps are not tested.")
-      let log = folder.appendingPathComponent("broker.log").path
-      let child = try ChildProcess([program.path, "broker", "--topic", "unused:1"], output: log)
-      var found = ""
-      try waitUntil("the embedded broker says where it is") {
-        let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
-        found = text.split(separator: "\n").first { $0.hasPrefix("bootstrap=") }.map { String($0.dropFirst(10)) } ?? ""
-        return !found.isEmpty
-      }
-      (kafka, broker, bootstrap, isReal) = (nil, child, found, false)
+      let embedded = try Self.embeddedBroker(program, in: folder)
+      (kafka, broker, bootstrap, isReal) = (nil, embedded.process, embedded.bootstrap, false)
     }
+  }
+
+  private static func embeddedBroker(_ program: URL, in folder: URL) throws -> (
+    process: ChildProcess, bootstrap: String
+  ) {
+    let log = folder.appendingPathComponent("broker-\(UUID().uuidString).log").path
+    let process = try ChildProcess([program.path, "broker", "--topic", "unused:1"], output: log)
+    var found = ""
+    try waitUntil("the embedded broker says where it is") {
+      let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
+      found = text.split(separator: "\n").first { $0.hasPrefix("bootstrap=") }.map { String($0.dropFirst(10)) } ?? ""
+      return !found.isEmpty
+    }
+    return (process, found)
+  }
+
+  /// An embedded broker of one's own, beside a real Kafka too; it ends with the process that is returned.
+  func embeddedBroker() throws -> (process: ChildProcess, bootstrap: String) {
+    try Self.embeddedBroker(program, in: folder)
   }
 
   func stop() {
@@ -117,11 +129,8 @@ final class Servers: @unchecked Sendable {
     _ = try sql("CREATE DATABASE \(name)", database: "postgres", user: "postgres")
   }
 
-  /// What psql prints, unaligned, without headers.
   func sql(_ query: String, database: String, user: String) throws -> String {
-    let output = try Shell.output(
-      "psql", ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url(database: database, user: user), "-c", query])
-    return String(decoding: output, as: UTF8.self).trimmingCharacters(in: .newlines)
+    try PlainSQL.run(query, conninfo: url(database: database, user: user))
   }
 
   /// An immediate stop, as after a crash, and a start.
@@ -207,27 +216,43 @@ final class Servers: @unchecked Sendable {
     try producer.flush()
   }
 
+  /// A record as a consumer finds it.
+  struct Record {
+    var key: Data?
+    var value: Data
+    var headers: [String: String] = [:]
+  }
+
   /// The values that a `read_committed` reader finds in a topic of one partition.
-  func consume(_ topic: String) throws -> [Data] {
+  func consume(_ topic: String) throws -> [Data] { try records(of: topic).map(\.value) }
+
+  /// The records that a `read_committed` reader finds in a topic of one partition.
+  func records(of topic: String) throws -> [Record] {
     let source = try KafkaSource(configuration, log: { _, _ in })
     defer { source.close() }
     let partition = TopicPartition(topic, 0)
     let low = try source.watermarks(partition).low
     try source.add(partition, from: low, handle: 1)
-    var values: [Data] = []
+    var records: [Record] = []
     var ended = false
     try waitUntil("\(topic) is read to its end") {
       _ = try source.poll(limit: 1_000) { event in
         switch event {
-        case .record(_, let record):
-          values.append(Data(record.content.value ?? UnsafeRawBufferPointer(start: nil, count: 0)))
+        case .record(_, let found):
+          var record = Record(
+            key: found.key.map { Data($0) },
+            value: Data(found.content.value ?? UnsafeRawBufferPointer(start: nil, count: 0)))
+          for (name, value) in found.content.headers {
+            record.headers[String(decoding: name, as: UTF8.self)] = value.map { String(decoding: $0, as: UTF8.self) }
+          }
+          records.append(record)
         case .endReached: ended = true
         case .offsetOutOfRange, .partitionError: break
         }
       }
       return ended
     }
-    return values
+    return records
   }
 }
 
