@@ -83,9 +83,11 @@ let package = Package(
       swiftSettings: settings),
     .target(name: "CCoroutine", path: "Simulation/CCoroutine"),
 
+    // Whether a value keeps one of schemas/, for the tests of several targets.
+    .target(name: "JSONSchema", path: "Tests/JSONSchema", swiftSettings: settings),
     // A real Kafka for the tests of several targets.
     .target(name: "TestSupport", dependencies: ["Kafka"], path: "Tests/TestSupport", swiftSettings: settings),
-    tests("EventsTests", ["ReferenceDecoder", "Events", "CCrypto"]),
+    tests("EventsTests", ["JSONSchema", "ReferenceDecoder", "Events", "CCrypto"]),
     .testTarget(
       name: "FuzzingTests", dependencies: ["FuzzHarness", "Events"], path: "Fuzzing/Tests", swiftSettings: settings),
     tests("ProjectionsTests", ["Projections", "Events"]),
@@ -96,7 +98,8 @@ let package = Package(
     tests("GeneratorTests", ["Generator", "Events"]),
     tests("ServiceTests", ["Service", "Generator", "Engine", "Projections", "Events"]),
     tests(
-      "SystemTests", ["TestSupport", "Kafka", "Postgres", "Engine", "Projections", "Events", "CLibpq"],
+      "SystemTests",
+      ["TestSupport", "JSONSchema", "Kafka", "Postgres", "Engine", "Projections", "Events", "CLibpq"],
       data: ["Conformance", "Clock"],
       isOptimized: true),
   ],

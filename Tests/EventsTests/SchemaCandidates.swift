@@ -1,3 +1,5 @@
+import JSONSchema
+
 @testable import Events
 @testable import ReferenceDecoder
 

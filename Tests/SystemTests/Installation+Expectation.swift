@@ -14,7 +14,10 @@ extension Installation {
   func whatIsWrong(produced: Data, restored: Bool = false) throws -> [String] {
     let journal = try self.journal()
     // A project that left takes its extremes with it in the slow fold, and not in the views: they are compared elsewhere.
-    return try whatIsWrong(journal, produced) + differences(of: SlowFold(journal).views())
+    let fold = SlowFold(journal)
+    let unmasked = fold.views()
+    return try whatIsWrong(journal, produced) + differences(of: unmasked)
+      + differences(of: fold.masked(unmasked), in: "insights")
       + whatIsWrong(inDerivedEventsOf: SlowRules.events(of: journal), restored)
   }
 
@@ -49,16 +52,16 @@ extension Installation {
     return wrong
   }
 
-  /// The outbox holds what the rules must say, in their order, and each of them is out once.
+  /// The outbox holds what the rules must say, in their order and as the schemas have it, and each of them is out once.
   private func whatIsWrong(inDerivedEventsOf expected: [SlowRules.Event], _ restored: Bool) throws -> [String] {
     var wrong: [String] = []
+    let schemas = try DerivedEventSchemas()
     for projection in ["projects", "models"] {
-      let json = try sql(
-        """
-        SELECT coalesce(json_agg(json::json ORDER BY position, ordinal), '[]') FROM pleat.outbox
-        WHERE projection = '\(projection)'
-        """)
-      let found = try JSONSerialization.jsonObject(with: Data(json.utf8)) as! [[String: Any]]
+      let lines = try sql(
+        "SELECT json FROM pleat.outbox WHERE projection = '\(projection)' ORDER BY position, ordinal"
+      ).split(separator: "\n").map { String($0) }
+      wrong += try lines.compactMap { try schemas.complaint(about: $0) }
+      let found = try lines.map { try JSONSerialization.jsonObject(with: Data($0.utf8)) as! [String: Any] }
       wrong += DerivedEventComparison.differences(
         found: found, expected: expected.filter { $0.source == "/pleat/\(projection)" })
       if !servers.isReal { continue }

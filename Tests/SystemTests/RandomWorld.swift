@@ -63,6 +63,12 @@ struct RandomWorld {
       var data: [String: Any] = [
         "project_id": project, "user_id": id("u", 60), "technologies": technologies(), "project_type": id("d", 4),
       ]
+      // What few people know, and what is known to fewer than the threshold asks for.
+      if project.hasSuffix("7") { data["project_type"] = "small" }
+      if project.hasSuffix("99") {
+        data["project_type"] = "rare"
+        data["technologies"] = ["Rare"] + (data["technologies"] as! [Any])
+      }
       if random.chance(70) { data["team_id"] = id("team", 2) }
       if random.chance(40) { data["org_id"] = id("org", 5) }
       if random.chance(50) { data["complexity"] = Double(random.below(1001)) / 1000 }

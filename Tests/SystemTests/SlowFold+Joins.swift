@@ -26,19 +26,23 @@ extension SlowFold {
     }
   }
 
-  func domainPatterns(_ facts: [Fact]) -> [Row] {
-    Dictionary(grouping: facts, by: \.project.domain).map { (domain: String, all: [Fact]) -> Row in
-      let stacks = Dictionary(grouping: all, by: \.project.technologies).sorted {
-        if $0.value.count != $1.value.count { return $0.value.count > $1.value.count }
-        // Lists by their names' bytes, one after the other.
-        return $0.key.lexicographicallyPrecedes($1.key) {
-          Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8))
+  /// - Parameter leastPeople: of a domain, and of a stack in it.
+  func domainPatterns(_ facts: [Fact], leastPeople: Int = 0) -> [Row] {
+    func people(_ facts: [Fact]) -> Int { Set(facts.map(\.project.user)).count }
+    let domains = Dictionary(grouping: facts, by: \.project.domain).filter { people($0.value) >= leastPeople }
+    return domains.map { (domain: String, all: [Fact]) -> Row in
+      let stacks = Dictionary(grouping: all, by: \.project.technologies).filter { people($0.value) >= leastPeople }
+        .sorted {
+          if $0.value.count != $1.value.count { return $0.value.count > $1.value.count }
+          // Lists by their names' bytes, one after the other.
+          return $0.key.lexicographicallyPrecedes($1.key) {
+            Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8))
+          }
         }
-      }
       let languages = all.map { $0.project.technologies.filter { category($0) == "language" }.count }
       let rate = SuccessRate(all.map(\.outcome)).columns
       return [
-        "domain": domain, "sample_size": all.count, "people": Set(all.map(\.project.user)).count,
+        "domain": domain, "sample_size": all.count, "people": people(all),
         "popular_stacks": stacks.prefix(10).map { (names: [String], projects: [Fact]) -> Row in
           [
             "technologies": names, "usage_count": projects.count,

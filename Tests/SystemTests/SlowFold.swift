@@ -91,7 +91,7 @@ struct SlowFold {
 
   /// Every unmasked view, its rows keyed by the key's columns.
   func views() -> [String: [Row]] {
-    let facts = projects.map { (project: $0, sharing: sharing($0), outcome: outcome($0)) }
+    let facts = facts()
     let everybody = facts.filter { $0.sharing == 3 }
     let teams = facts.filter { $0.sharing > 0 }
     return [
@@ -104,7 +104,25 @@ struct SlowFold {
     ]
   }
 
+  /// What everybody may read of the views that have a threshold.
+  /// - Parameter unmasked: what `views` says.
+  func masked(_ unmasked: [String: [Row]]) -> [String: [Row]] {
+    var masked: [String: [Row]] = [:]
+    for view in ["technology_usage", "technology_trends", "stack_combinations", "technology_pairs"] {
+      masked[view] = unmasked[view]!.filter { $0["people"] as! Int >= Self.threshold }
+    }
+    // Of a domain's stacks the ten are taken that everybody may know of.
+    masked["domain_patterns"] = domainPatterns(facts().filter { $0.sharing == 3 }, leastPeople: Self.threshold)
+    return masked
+  }
+
+  private static let threshold = 10
+
   typealias Fact = (project: Project, sharing: Int, outcome: Bool?)
+
+  private func facts() -> [Fact] {
+    projects.map { (project: $0, sharing: sharing($0), outcome: outcome($0)) }
+  }
 
   func category(_ technology: String) -> String { categories[technology] ?? "other" }
 

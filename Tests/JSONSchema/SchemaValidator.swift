@@ -1,16 +1,16 @@
-import Foundation
+package import Foundation
 
 /// The schemas of the project, and whether a value keeps one: JSON Schema 2020-12, as far as these schemas use it. A
 /// keyword that is not known here is a problem, so that no schema says more than is checked.
-final class SchemaValidator {
+package final class SchemaValidator {
   /// By file name.
-  let files: [String: SchemaJSON]
+  package let files: [String: SchemaJSON]
   private var patterns: [String: Regex<AnyRegexOutput>] = [:]
 
-  static let directory = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+  package static let directory = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().appending(path: "schemas")
 
-  init() throws {
+  package init() throws {
     var files: [String: SchemaJSON] = [:]
     for url in try FileManager.default.contentsOfDirectory(at: Self.directory, includingPropertiesForKeys: nil)
     where url.pathExtension == "json" {
@@ -19,21 +19,23 @@ final class SchemaValidator {
     self.files = files
   }
 
-  func file(_ name: String) throws(SchemaProblem) -> SchemaJSON {
+  package func file(_ name: String) throws(SchemaProblem) -> SchemaJSON {
     guard let file = files[name] else { throw SchemaProblem("there is no schemas/\(name)") }
     return file
   }
 
   /// A schema in its file, which local references mean.
-  struct Place {
-    var schema: SchemaJSON
-    var file: String
+  package struct Place {
+    package var schema: SchemaJSON
+    package var file: String
+
+    package init(schema: SchemaJSON, file: String) { (self.schema, self.file) = (schema, file) }
   }
 
-  func place(_ file: String) throws(SchemaProblem) -> Place { Place(schema: try self.file(file), file: file) }
+  package func place(_ file: String) throws(SchemaProblem) -> Place { Place(schema: try self.file(file), file: file) }
 
   /// Where a `$ref` of the schema leads, and so on; itself without one.
-  func resolved(_ place: Place) throws(SchemaProblem) -> Place {
+  package func resolved(_ place: Place) throws(SchemaProblem) -> Place {
     var place = place
     var steps = 0
     while let reference = place.schema["$ref"]?.stringValue {
@@ -51,14 +53,14 @@ final class SchemaValidator {
     return place
   }
 
-  func accepts(_ value: SchemaJSON, _ place: Place) throws(SchemaProblem) -> Bool {
+  package func accepts(_ value: SchemaJSON, _ place: Place) throws(SchemaProblem) -> Bool {
     for (keyword, argument) in place.schema.members {
       if !(try keeps(value, keyword, argument, place)) { return false }
     }
     return true
   }
 
-  func accepts(_ value: SchemaJSON, file: String) throws(SchemaProblem) -> Bool {
+  package func accepts(_ value: SchemaJSON, file: String) throws(SchemaProblem) -> Bool {
     try accepts(value, try place(file))
   }
 

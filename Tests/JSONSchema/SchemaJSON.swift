@@ -1,5 +1,5 @@
 /// A JSON value, read and written by something that has nothing to do with the decoder. Numbers keep their text.
-indirect enum SchemaJSON: Equatable, Sendable {
+package indirect enum SchemaJSON: Equatable, Sendable {
   case null
   case bool(Bool)
   case number(String)
@@ -7,9 +7,9 @@ indirect enum SchemaJSON: Equatable, Sendable {
   case array([SchemaJSON])
   case object([(name: String, value: SchemaJSON)])
 
-  static func == (a: Self, b: Self) -> Bool { a.text == b.text }
+  package static func == (a: Self, b: Self) -> Bool { a.text == b.text }
 
-  subscript(_ name: String) -> SchemaJSON? {
+  package subscript(_ name: String) -> SchemaJSON? {
     get {
       guard case .object(let members) = self else { return nil }
       return members.first { $0.name == name }?.value
@@ -22,22 +22,22 @@ indirect enum SchemaJSON: Equatable, Sendable {
     }
   }
 
-  var members: [(name: String, value: SchemaJSON)] {
+  package var members: [(name: String, value: SchemaJSON)] {
     if case .object(let members) = self { members } else { [] }
   }
-  var elements: [SchemaJSON] {
+  package var elements: [SchemaJSON] {
     if case .array(let elements) = self { elements } else { [] }
   }
-  var stringValue: String? {
+  package var stringValue: String? {
     if case .string(let string) = self { string } else { nil }
   }
-  var doubleValue: Double? {
+  package var doubleValue: Double? {
     if case .number(let text) = self { Double(text) } else { nil }
   }
 
-  static func strings(_ strings: [String]) -> SchemaJSON { .array(strings.map { .string($0) }) }
+  package static func strings(_ strings: [String]) -> SchemaJSON { .array(strings.map { .string($0) }) }
 
-  var text: String {
+  package var text: String {
     switch self {
     case .null: return "null"
     case .bool(let value): return value ? "true" : "false"
@@ -66,13 +66,13 @@ indirect enum SchemaJSON: Equatable, Sendable {
 }
 
 /// What is wrong with a JSON text or a schema; a test that meets it fails.
-struct SchemaProblem: Error, CustomStringConvertible {
-  var description: String
-  init(_ description: String) { self.description = description }
+package struct SchemaProblem: Error, CustomStringConvertible {
+  package var description: String
+  package init(_ description: String) { self.description = description }
 }
 
 extension SchemaJSON {
-  init(parsing bytes: [UInt8]) throws(SchemaProblem) {
+  package init(parsing bytes: [UInt8]) throws(SchemaProblem) {
     var parser = Parser(bytes: bytes)
     self = try parser.value(depth: 0)
     parser.skipSpace()
@@ -156,7 +156,10 @@ extension SchemaJSON {
           let escape = bytes[at]
           at += 1
           switch escape {
+          case UInt8(ascii: "b"): text.append(0x08)
+          case UInt8(ascii: "f"): text.append(0x0C)
           case UInt8(ascii: "n"): text.append(0x0A)
+          case UInt8(ascii: "r"): text.append(0x0D)
           case UInt8(ascii: "t"): text.append(0x09)
           case UInt8(ascii: "u"):
             guard at + 4 <= bytes.count,
