@@ -47,6 +47,64 @@ extension SystemTests {
       #expect(daemon.terminate() == 0)
     }
 
+    @Test("the journal's old tables go, and what can no longer be told or proved says so")
+    func journal() throws {
+      let pleat = try Installation()
+      let lines = try pleat.lines(events: 600, seed: 9)
+      // Tables have a million positions at least. The next is as long as the one before.
+      _ = try pleat.sql(
+        """
+        SET ROLE pleat_owner; DROP TABLE pleat.journal_1;
+        CREATE TABLE pleat.journal_1 PARTITION OF pleat.journal FOR VALUES FROM (1) TO (300);
+        UPDATE pleat.journal_tables SET until_position = 300; UPDATE pleat.journal_head SET partitioned_until = 300
+        """)
+      try pleat.produce(lines: lines[..<450])
+      let daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      try pleat.produce(lines: lines[450...])
+      try pleat.waitCaughtUp()
+      let days = ["PLEAT_RETENTION_JOURNAL_DAYS": "10"]
+      func retention() throws -> [String: Any] {
+        try JSONSerialization.jsonObject(
+          with: Data(pleat.pleat("retention", "--json", environment: days).utf8)) as! [String: Any]
+      }
+      #expect(try retention()["dropped_tables"] as? [String] == [], "none of it is old")
+      // As if it had been filled ten days ago.
+      _ = try pleat.sql("UPDATE pleat.journal_1 SET appended_at = appended_at - interval '11 days'")
+      let outcome = try retention()
+      #expect(outcome["dropped_tables"] as? [String] == ["journal_1"], "\(outcome)")
+      let first = try #require(outcome["first_position"] as? Int)
+      #expect(try first > 1 && pleat.sql("SELECT min(first_position) FROM pleat.journal") == "\(first)")
+
+      let (status, output, errors) = try Shell.run(
+        pleat.servers.program.path, ["journal", "--from", "1", "--to", "\(first)"], environment: pleat.environment)
+      #expect(status == 0 && String(decoding: output, as: UTF8.self).hasPrefix("{\"position\":\(first),"))
+      #expect(String(decoding: errors, as: UTF8.self).contains("positions before \(first) are not kept any more"))
+      func verify() throws -> [String: Any] {
+        try JSONSerialization.jsonObject(with: Data(pleat.pleat("verify", "--json").utf8)) as! [String: Any]
+      }
+      // Of rows nothing can be proved any more; of what is kept, that nobody touched it.
+      let verified = try verify()
+      #expect(verified["ok"] as? Bool == true && verified["first_position"] as? Int == first, "\(verified)")
+      #expect((verified["projections"] as? [Any])?.isEmpty == true, "\(verified)")
+      let flip = """
+        UPDATE pleat.journal SET payload = set_byte(payload, 40, get_byte(payload, 40) # 1) WHERE first_position = \(first)
+        """
+      _ = try pleat.sql(flip)
+      try pleat.pleat("verify", expecting: 2)
+      _ = try pleat.sql(flip)
+
+      let projects = "SELECT count(*) FROM pleat.projects_current"
+      let before = try pleat.sql(projects)
+      let refused = try Shell.run(
+        pleat.servers.program.path, ["rebuild", "projects"], environment: pleat.environment)
+      #expect(refused.status == 1 && String(decoding: refused.errors, as: UTF8.self).contains("--accept-loss"))
+      #expect(try pleat.sql(projects) == before)
+      try pleat.pleat("rebuild", "projects", "--accept-loss")
+      #expect(try Int(pleat.sql(projects))! < Int(before)!)
+      #expect(daemon.terminate() == 0)
+    }
+
     @Test("top without a terminal prints one status")
     func top() throws {
       let pleat = try Installation()

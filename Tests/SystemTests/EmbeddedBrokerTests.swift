@@ -1,0 +1,28 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension SystemTests {
+  @Suite("On the embedded broker")
+  struct EmbeddedBrokerTests {
+    @Test("run and status say that derived events are delivered at least once")
+    func delivery() throws {
+      let broker = try Servers.shared().embeddedBroker()
+      defer { broker.process.end() }
+      let pleat = try Installation(environment: ["PLEAT_KAFKA_BOOTSTRAP": broker.bootstrap])
+      let daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      func relay() throws -> [String: Any] {
+        let status =
+          try JSONSerialization.jsonObject(with: Data(pleat.pleat("status", "--json").utf8)) as! [String: Any]
+        return status["relay"] as! [String: Any]
+      }
+      try Wait.until("the relay runs\(pleat.logs)") { try relay()["state"] as? String == "running" }
+      #expect(try relay()["delivery"] as? String == "at_least_once")
+      #expect(try pleat.pleat("status").contains("at least once"))
+      #expect(daemon.output.contains("derived events are delivered at least once"))
+      #expect(try pleat.pleat("check").contains("at least once"))
+      #expect(daemon.terminate() == 0)
+    }
+  }
+}
