@@ -49,27 +49,77 @@ extension SystemTests {
       return [usage["projects"], usage["people"], team["members"]].map { $0 as! Int }
     }
 
-    /// Where an id stands in the database's files (WAL apart) or in a dump.
-    private func places(of id: String, in pleat: Installation) throws -> [String] {
+    /// What looks for the person in table files: whatever PostgreSQL would compress stays as it is.
+    private func installed(topics: [String: Int] = ["in": 1], _ environment: [String: String] = [:]) throws
+      -> Installation
+    {
+      let pleat = try Installation(topics: topics, environment: environment)
+      _ = try pleat.sql(
+        """
+        DO $$ DECLARE c record; BEGIN
+          FOR c IN SELECT a.attrelid::regclass AS t, a.attname FROM pg_attribute a JOIN pg_class r ON r.oid = a.attrelid
+            WHERE r.relnamespace = 'pleat'::regnamespace AND r.relkind IN ('r', 'p') AND a.attnum > 0 AND a.attstorage IN ('x', 'm')
+          LOOP EXECUTE format('ALTER TABLE %s ALTER %I SET STORAGE EXTERNAL', c.t, c.attname); END LOOP;
+        END $$
+        """)
+      return pleat
+    }
+
+    /// Segments that hold the person, in the form in which the journal has them: it is compressed, so that the id need not show.
+    private func stored(in pleat: Installation) throws -> [Int: Data] {
+      let holding = Set(
+        try pleat.pleat("journal").split(separator: "\n").filter { $0.contains(Self.id) }.map {
+          try JournalLine(String($0)).position
+        })
+      let segments = try pleat.sql("SELECT first_position, event_count, encode(payload, 'hex') FROM pleat.journal")
+      return Dictionary(
+        uniqueKeysWithValues: segments.split(separator: "\n").compactMap { line in
+          let parts = line.split(separator: "|")
+          let (first, count) = (Int(parts[0])!, Int(parts[1])!)
+          return holding.isDisjoint(with: first..<first + count) ? nil : (first, Data(hexadecimal: parts[2]))
+        })
+    }
+
+    /// Where the id stands in the database's files (WAL apart) or in a dump, or what held it, as it was stored.
+    private func places(_ stored: [Int: Data] = [:], in pleat: Installation) throws -> [String] {
       _ = try pleat.sql("CHECKPOINT")
       let base = try pleat.sql(
         """
         SELECT current_setting('data_directory') || '/base/' || oid FROM pg_database WHERE datname = current_database()
         """)
-      let files = try Shell.output("grep", ["-rlaF", id, base], mayFail: true)
       let dump = try Shell.output("pg_dump", ["-d", pleat.servers.url(database: pleat.name, user: "postgres")])
-      return String(decoding: files, as: UTF8.self).split(separator: "\n").map(String.init)
-        + (String(decoding: dump, as: UTF8.self).contains(id) ? ["the dump"] : [])
+      let id = Data(Self.id.utf8)
+      var places: [String] = []
+      func look(_ content: Data, _ place: String, _ form: (Data) -> Data) {
+        if content.holds(id) || content.holds(form(id)) { places.append("the id: \(place)") }
+        for (position, bytes) in stored where content.holds(form(bytes)) { places.append("\(position): \(place)") }
+      }
+      look(dump, "the dump") { Data($0.hexadecimal.utf8) }
+      for name in try FileManager.default.contentsOfDirectory(atPath: base) {
+        // Who is dropped meanwhile has no file any more.
+        guard let content = FileManager.default.contents(atPath: "\(base)/\(name)") else { continue }
+        look(content, name) { Data($0.prefix(Self.chunkBytes)) }
+      }
+      return places.sorted()
     }
+
+    /// What is longer stands in pieces no shorter than this.
+    private static let chunkBytes = 1_900
 
     @Test("who is forgotten is in no event, dead letter, table file or dump, and counts no more")
     func forget() throws {
-      let pleat = try Installation()
+      let pleat = try installed()
       try pleat.produce(Data(traces.utf8))
       let daemon = try pleat.start()
       try pleat.waitCaughtUp()
       #expect(try numbers(pleat) == [4, 3, 2])
-      #expect(try !places(of: Self.id, in: pleat).isEmpty)
+      // Each is found where it is.
+      let stored = try stored(in: pleat)
+      let found = try places(stored, in: pleat)
+      for what in ["the id"] + stored.keys.map({ "\($0)" }) {
+        #expect(found.filter { $0.hasPrefix("\(what): ") }.count > 1, "\(what): \(found)")
+      }
+      #expect(!stored.isEmpty)
       let before = try pleat.journal().count
 
       let outcome = try json(try pleat.pleat("forget", Self.id, "--json"))
@@ -84,7 +134,7 @@ extension SystemTests {
       #expect(verified["ok"] as? Bool == true && verified["open_erasure_segments"] as? Int == 0, "\(verified)")
       #expect(try !pleat.pleat("journal").contains(Self.id))
       #expect(try pleat.journal().count == before + 1)
-      #expect(try places(of: Self.id, in: pleat) == [])
+      #expect(try places(stored, in: pleat) == [])
 
       // A fold of what was rewritten gives what the fold of what was there gave.
       let views = ["technology_usage", "stack_combinations", "team_stats", "team_activity"]
@@ -135,10 +185,11 @@ extension SystemTests {
 
     @Test("a table that somebody holds is named, not waited for, and written anew by the next call")
     func held() throws {
-      let pleat = try Installation()
+      let pleat = try installed()
       try pleat.produce(Data(traces.utf8))
       let daemon = try pleat.start()
       try pleat.waitCaughtUp()
+      let stored = try stored(in: pleat)
       let holder = try Connection(ConnectionTarget(pleat.servers.url(database: pleat.name, user: "postgres")))
       try holder.execute("BEGIN; LOCK TABLE pleat.journal IN ACCESS SHARE MODE")
       let outcome = try json(try pleat.pleat("forget", Self.id, "--json"))
@@ -147,7 +198,7 @@ extension SystemTests {
       try holder.execute("ROLLBACK")
       let again = try json(try pleat.pleat("forget", Self.id, "--json"))
       #expect(again["not_written_anew"] as? [String] == [], "\(again)")
-      #expect(try places(of: Self.id, in: pleat) == [])
+      #expect(try places(stored, in: pleat) == [])
       #expect(daemon.terminate() == 0)
     }
 
@@ -162,6 +213,8 @@ extension SystemTests {
       let outcome = try json(try pleat.pleat("forget", Self.id, "--json", "--wait", "0", expecting: 75))
       #expect(outcome["state"] as? String == "waiting" && outcome["position"] is NSNull, "\(outcome)")
       try pleat.produce(Data(project(4, Self.id).utf8))
+      // That the command has ended is known to nobody until some time has passed, which need not be waited for here.
+      _ = try pleat.sql("UPDATE pleat.erasures SET busy_until = clock_timestamp()")
       daemon = try pleat.start()
       try pleat.waitCaughtUp()
       try Wait.until("the erasure's event is there") {
@@ -213,7 +266,7 @@ extension SystemTests {
 
     @Test("a kill -9 of forget and of the daemon, wherever, and the next call ends it")
     func kills() throws {
-      let pleat = try Installation(topics: ["in": 2], environment: ["PLEAT_INGEST_FLUSH_EVENTS": "20"])
+      let pleat = try installed(topics: ["in": 2], ["PLEAT_INGEST_FLUSH_EVENTS": "20"])
       let world = try pleat.pleat("generate", "--events", "6000", "--seed", "3", "--days", "5")
       let mine = (10..<40).map { project($0, Self.id, minute: $0) }.joined()
       try pleat.produce(Data((mine + world + mine.replacingOccurrences(of: #""id":"g"#, with: #""id":"h"#)).utf8))
@@ -221,6 +274,8 @@ extension SystemTests {
       try pleat.waitCaughtUp()
       let segments = Int(try pleat.sql("SELECT count(*) FROM pleat.journal"))!
       #expect(segments > 50)
+      let stored = try stored(in: pleat)
+      #expect(stored.count > 1)
       // Killed when it has begun, when some is searched, when all is.
       for condition in [
         "count(*) > 0", "coalesce(max(searched_to), 0) > 1", "coalesce(max(searched_to), 0) >= max(search_until)",
@@ -244,7 +299,7 @@ extension SystemTests {
       #expect(outcome["state"] as? String == "erased", "\(outcome)\(pleat.logs)")
       try pleat.waitCaughtUp()
       #expect(try !pleat.pleat("journal").contains(Self.id))
-      #expect(try places(of: Self.id, in: pleat) == [])
+      #expect(try places(stored, in: pleat) == [])
       #expect(
         try pleat.sql(
           "SELECT count(*) FROM pleat.projects_current WHERE person IS NULL AND generated") != "0"

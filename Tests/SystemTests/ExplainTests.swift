@@ -148,7 +148,7 @@ extension SystemTests {
       try pleat.produce(Data(project(2, "01T08:20").utf8))
       try pleat.waitCaughtUp()
       try lock.execute("COMMIT")
-      #expect(explain.waitForExit(60) && explain.process.terminationStatus == 0, "\(explain.output)")
+      #expect(explain.waitForExit(120) && explain.process.terminationStatus == 0, "\(explain.output)")
       #expect(!explain.output.contains("everything is folded"), "\(explain.output)")
       let line = explain.output.split(separator: "\n").first { $0.hasPrefix("{") } ?? ""
       let report = try JSONSerialization.jsonObject(with: Data(line.utf8)) as! [String: Any]
@@ -228,17 +228,18 @@ extension SystemTests {
       #expect(daemon.terminate() == 0)
     }
 
-    @Test("every row of every view leads to the events that a fold of everything finds", arguments: [17])
-    func everyView(seed: Int) throws {
+    @Test("the fullest row of each view is what the events make it to which it leads: no others have to be folded")
+    func everyView() throws {
       let pleat = try Installation()
-      let lines = try pleat.pleat("generate", "--events", "2500", "--seed", "\(seed)", "--days", "3")
+      let lines = try pleat.pleat("generate", "--events", "2500", "--seed", "17", "--days", "3")
       try pleat.produce(Data(lines.utf8))
       let daemon = try pleat.start()
       try pleat.waitCaughtUp()
-      // A row for each view, by its key; what is looked for there are its newest state's events, counted.
+      // Each view but wizard_now, which has a test of its own: its key, and how many events there are at least.
       let cases = [
         ("technology_usage", "technology, day", "projects + selections"),
         ("technology_trends", "technology_name", "usage_count"),
+        ("stack_combinations", "technologies", "usage_count"),
         ("technology_pairs", "technology_a, technology_b", "together"),
         ("domain_patterns", "domain", "sample_size"), ("team_stats", "team_id", "projects_generated"),
         ("team_activity", "team_id, day", "projects_generated"),
@@ -248,6 +249,12 @@ extension SystemTests {
         ("cache_stats", "cache, day", "hits + misses"), ("errors", "component, severity, hour", "occurrences"),
         ("prediction_calibration", "model_version, decile", "predictions"),
       ]
+      let views = try pleat.sql(
+        """
+        SELECT string_agg(viewname, ' ' ORDER BY viewname) FROM pg_views WHERE schemaname = 'pleat_unmasked'
+          AND viewname NOT IN ('wizard_now', 'freshness', 'technology_catalog')
+        """)
+      #expect(views == cases.map(\.0).sorted().joined(separator: " "))
       for (view, key, count) in cases {
         let row = try pleat.sql(
           "SELECT \(key), \(count) FROM pleat_unmasked.\(view) ORDER BY \(count) DESC, \(key) LIMIT 1")
@@ -256,7 +263,7 @@ extension SystemTests {
           pleat.servers.program.path, ["explain", view] + fields.dropLast() + ["--json"], environment: pleat.environment
         )
         #expect(report.status == 0, "\(view) \(fields): \(String(decoding: report.errors, as: UTF8.self))")
-        // Folding everything is the way out where the events that reach the row do not make it.
+        // A row that these events do not make is said, and everything is folded.
         #expect(!String(decoding: report.errors, as: UTF8.self).contains("everything"), "\(view) \(fields)")
         let object = try JSONSerialization.jsonObject(with: report.output) as! [String: Any]
         let events = (object["rows"] as! [[String: Any]]).flatMap { versions($0).flatMap(\.offsets) }

@@ -8,11 +8,10 @@ enum Shell {
 
   /// What the program writes to standard output; throws if it fails, with what it said.
   static func output(
-    _ program: String, _ arguments: [String], environment: [String: String] = [:], input: Data? = nil,
-    mayFail: Bool = false
+    _ program: String, _ arguments: [String], environment: [String: String] = [:], input: Data? = nil
   ) throws -> Data {
     let (status, out, err) = try run(program, arguments, environment: environment, input: input)
-    guard status == 0 || mayFail else {
+    guard status == 0 else {
       throw Failure(
         description:
           "\(program) \(arguments.joined(separator: " ")) ended with \(status): \(String(decoding: err, as: UTF8.self))"
