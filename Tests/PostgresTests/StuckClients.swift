@@ -36,16 +36,16 @@ struct SentStatement {
     try connection.flush(Deadline(seconds: 10))
   }
 
-  func wait() throws { _ = try connection.finish(seconds: 30) }
+  func wait() throws { _ = try connection.finish(seconds: 120) }
 }
 
 extension TestDatabase {
-  /// Asks again until it holds, for at most 30 seconds.
+  /// Asks again until it holds, for at most two minutes.
   func waitUntil(_ condition: String) throws {
     let connection = try connect()
-    let deadline = Deadline(seconds: 30)
+    let deadline = Deadline(seconds: 120)
     while try connection.query(condition).map({ $0.bool() }).first != true {
-      guard !deadline.hasPassed else { throw TestFailure("not within 30 s: \(condition)") }
+      guard !deadline.hasPassed else { throw TestFailure("not within 120 s: \(condition)") }
     }
   }
 }

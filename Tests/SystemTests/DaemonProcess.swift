@@ -33,7 +33,7 @@ final class DaemonProcess {
   }
 
   /// SIGTERM; its exit code, or nil if it has not ended after `seconds` (and is then killed).
-  func terminate(within seconds: Double = 10) -> Int32? {
+  func terminate(within seconds: Double = 60) -> Int32? {
     signal(SIGTERM)
     if waitForExit(seconds) { return process.terminationStatus }
     killHard()
@@ -56,7 +56,7 @@ final class DaemonProcess {
 enum Wait {
   struct TimedOut: Error, CustomStringConvertible { var description: String }
 
-  static func until(seconds: Double = 30, _ what: String, _ condition: () throws -> Bool) throws {
+  static func until(seconds: Double = 120, _ what: String, _ condition: () throws -> Bool) throws {
     let deadline = Date().addingTimeInterval(seconds)
     while Date() < deadline {
       if try condition() { return }

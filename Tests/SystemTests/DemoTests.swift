@@ -38,11 +38,11 @@ extension SystemTests {
       let demo = try DaemonProcess(
         program: try Servers.shared().program, arguments: ["demo"], environment: ["TMPDIR": folder.path],
         log: logs.appendingPathComponent("log"))
-      try Wait.until(seconds: 60, "PostgreSQL is started") {
+      try Wait.until("PostgreSQL is started") {
         try !processes(of: folder).filter { $0.contains("postgres") }.isEmpty
       }
       demo.signal(SIGINT)
-      #expect(demo.waitForExit(30), "\(demo.output)")
+      #expect(demo.waitForExit(120), "\(demo.output)")
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [])
       #expect(try processes(of: folder) == [])
     }

@@ -58,7 +58,7 @@ extension SystemTests {
       daemon.killHard()
       daemon = try pleat.start()
       try pleat.produce(lines: lines[3_800...])
-      #expect(rebuilder.waitForExit(60))
+      #expect(rebuilder.waitForExit(120))
       #expect(rebuilder.process.terminationStatus == 0, "\(rebuilder.output)")
       // A rebuild that was to be killed may have been faster.
       let generation = try #require(Int(try liveGeneration(pleat)))
@@ -132,7 +132,7 @@ extension SystemTests {
         try pleat.sql("SELECT count(*) FROM pleat.generations WHERE phase = 'making'") == "1"
       }
       rebuilder.signal(SIGTERM)
-      #expect(rebuilder.waitForExit(20))
+      #expect(rebuilder.waitForExit(120))
       #expect(rebuilder.process.terminationStatus == 75, "\(rebuilder.output)")
       try pleat.pleat("rebuild", "projects", "--discard")
       #expect(try pleat.sql("SELECT count(*) FROM pleat.generations WHERE projection = 'projects'") == "1")

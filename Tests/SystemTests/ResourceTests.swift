@@ -6,20 +6,13 @@ import Testing
 extension SystemTests {
   @Suite("Slow servers, broken projections, clocks that step")
   struct ResourceTests {
-    private func world(_ pleat: Installation, events: Int, seed: Int) throws -> Data {
-      Data(
-        try pleat.pleat(
-          "generate", "--events", "\(events)", "--seed", "\(seed)", "--days", "30", "--end", "2026-11-01T00:00:00Z"
-        ).utf8)
-    }
-
     /// `make campaign` with SLOW_SECONDS=600 takes the ten minutes.
     @Test(
       "a slow database, or broker: leases kept, memory bounded, all of it made good afterwards",
       .enabled(if: Servers.hasRealKafka), arguments: [Fault.slowPostgres, .slowBroker])
     func slow(_ fault: Fault) throws {
       let trial = try SlowTrial(fault, on: Servers.shared(), measured: 300)
-      _ = try trial.run(seconds: 8, backlog: 1_000)
+      _ = try trial.run(seconds: 8, backlog: 1_000, days: 12)
     }
 
     private func state(_ pleat: Installation, _ projection: String) throws -> String {
@@ -30,7 +23,9 @@ extension SystemTests {
     @Test("a projection that throws stops alone, shows in freshness and status, and goes on by itself when mended")
     func throwing() throws {
       let pleat = try Installation(topics: ["in": 2], environment: ["PLEAT_RELAY_PUBLISH": "all"])
-      let (first, rest) = (try world(pleat, events: 400, seed: 51), try world(pleat, events: 400, seed: 52))
+      let (first, rest) = (
+        try pleat.world(events: 400, seed: 51, days: 8), try pleat.world(events: 400, seed: 52, days: 8)
+      )
       let daemon = try pleat.start()
       try pleat.produce(first)
       try pleat.waitCaughtUp()
@@ -74,9 +69,11 @@ extension SystemTests {
     /// Of the machine's clocks only that of the day: the other cannot step.
     @Test("a clock that steps, back and forth, by hours and months, does nothing")
     func clockSteps() throws {
-      let pleat = try Installation(topics: ["in": 3], environment: ["PLEAT_RELAY_PUBLISH": "all"])
+      // A lease that a slow machine keeps, too.
+      let pleat = try Installation(
+        topics: ["in": 3], environment: ["PLEAT_RELAY_PUBLISH": "all", "PLEAT_LIMITS_LEASE_SECONDS": "10"])
       let clock = try SteppingClock(in: pleat.folder)
-      let events = try world(pleat, events: 1_200, seed: 53)
+      let events = try pleat.world(events: 1_200, seed: 53, days: 10)
       let lines = events.split(separator: UInt8(ascii: "\n"))
       let one = try pleat.start("one", clock.environment)
       let two = try pleat.start("two")

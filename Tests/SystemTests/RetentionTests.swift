@@ -7,7 +7,7 @@ extension SystemTests {
     @Test("versions are thinned out to the first of each month, and what is kept tells the same")
     func versions() throws {
       let pleat = try Installation()
-      let world = try pleat.pleat("generate", "--events", "1500", "--seed", "9", "--days", "90")
+      let world = try pleat.pleat("generate", "--events", "700", "--seed", "9", "--days", "90")
       try pleat.produce(Data(world.utf8))
       let daemon = try pleat.start()
       try pleat.waitCaughtUp()

@@ -7,7 +7,7 @@ package struct TestSupportError: Error, CustomStringConvertible {
 
 /// Looks at a condition again and again until it holds.
 package func waitUntil(
-  _ what: String, milliseconds: Int = 20_000, _ condition: () throws -> Bool
+  _ what: String, milliseconds: Int = 120_000, _ condition: () throws -> Bool
 ) throws {
   var waited = 0
   let step = 5

@@ -75,7 +75,7 @@ extension Campaign {
   private func stopInstance(_ name: String) throws {
     let daemon = daemons[name]!
     daemon.signal(SIGSTOP)
-    try Wait.until(seconds: 60, "the leases of \(name) are gone") {
+    try Wait.until("the leases of \(name) are gone") {
       try attempt("SELECT count(*) FROM pleat.leases WHERE owner = '\(name)' AND until > clock_timestamp()") == "0"
     }
     pause(upTo: 1)
@@ -99,13 +99,13 @@ extension Campaign {
 
   private func startPostgres() throws {
     // Backends of the one before may still hold its memory for a moment.
-    try Wait.until(seconds: 60, "PostgreSQL starts again") { (try? servers.cluster.start()) != nil }
+    try Wait.until("PostgreSQL starts again") { (try? servers.cluster.start()) != nil }
   }
 
   private func cut(_ cut: CuttingProxy.Cut) throws {
     let before = proxy.cuts
     proxy.arm(cut, afterCommits: Int.random(in: 0...30, using: &random))
-    try Wait.until(seconds: 60, "a connection is cut") { proxy.cuts > before }
+    try Wait.until("a connection is cut") { proxy.cuts > before }
   }
 
   /// Back to the backup, under instances that are running; some are killed while they find out, and read ids back.

@@ -45,10 +45,7 @@ final class Campaign {
   /// Strikes so often, then compares.
   func run(faults: Int) throws {
     let seed = random.next() % 1_000_000
-    let world = Data(
-      try pleat.pleat(
-        "generate", "--events", "\(Self.events)", "--seed", "\(seed)", "--days", "40", "--end", "2026-11-01T00:00:00Z"
-      ).utf8)
+    let world = try pleat.world(events: Self.events, seed: Int(seed), days: 40)
     try start("one")
     try start("two")
     let feeder = Feeder(pleat, world: world, linesAChunk: Self.linesAChunk)
@@ -134,7 +131,7 @@ final class Campaign {
   /// What a query says, once PostgreSQL answers.
   func attempt(_ query: String) throws -> String {
     var answer = ""
-    try Wait.until(seconds: 60, "PostgreSQL answers") {
+    try Wait.until("PostgreSQL answers") {
       guard let text = try? pleat.sql(query) else { return false }
       answer = text
       return true

@@ -21,7 +21,7 @@ extension SystemTests {
     func planted() throws {
       let pleat = try Installation(topics: ["in": 2], environment: ["PLEAT_RELAY_PUBLISH": "all"])
       let lines = try ConformanceSet("rules").events.split(separator: UInt8(ascii: "\n"))
-      let events = Data(lines.prefix(lines.count / 5).joined(separator: [10])) + [10]
+      let events = Data(lines.prefix(lines.count / 8).joined(separator: [10])) + [10]
       try pleat.produce(events)
       let daemon = try pleat.start()
       try pleat.waitCaughtUp()
@@ -31,7 +31,7 @@ extension SystemTests {
 
       // One that has an id, in its envelope.
       let line = try #require(lines.first { String(decoding: $0, as: UTF8.self).contains("\"specversion\"") }) + [10]
-      let others = lines.prefix(lines.count / 5).filter { $0 + [10] != line }
+      let others = lines.prefix(lines.count / 8).filter { $0 + [10] != line }
       #expect(try complaints(pleat, Data(others.joined(separator: [10]))).contains("were not produced"))
       let more = Data(String(decoding: line, as: UTF8.self).replacing(#/"id": ?"/#, with: "\"id\":\"x").utf8)
       #expect(try complaints(pleat, events + more).contains("events are missing in the journal"))

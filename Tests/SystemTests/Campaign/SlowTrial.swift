@@ -51,16 +51,15 @@ final class SlowTrial {
     pleat.stopAll()
   }
 
-  /// - Parameter backlog: events that come in meanwhile.
-  func run(seconds: Int, backlog: Int = 20_000) throws -> Outcome {
-    let world = try pleat.pleat(
-      "generate", "--events", "\(backlog + 2 * measured)", "--seed", "31", "--days", "60", "--end",
-      "2026-11-01T00:00:00Z")
-    lines = world.split(separator: "\n")
+  /// - Parameters:
+  ///   - backlog: events that come in meanwhile.
+  ///   - days: over which all are spread.
+  func run(seconds: Int, backlog: Int = 20_000, days: Int = 60) throws -> Outcome {
+    lines = try pleat.lines(events: backlog + 2 * measured, seed: 31, days: days)
     let url = pleat.environment["PLEAT_POSTGRES_URL"]!
       .replacingOccurrences(of: "port=\(servers.cluster.port)", with: "port=\(proxy.port)")
     let daemons = try ["one", "two"].map { try pleat.start($0, ["PLEAT_POSTGRES_URL": url]) }
-    try Wait.until(seconds: 60, "the partitions are shared\(pleat.logs)") {
+    try Wait.until("the partitions are shared\(pleat.logs)") {
       try pleat.sql(
         "SELECT count(DISTINCT owner) FROM pleat.leases WHERE resource LIKE 'partition/%' AND until > clock_timestamp()"
       )
