@@ -17,7 +17,7 @@ extension SystemTests {
       let environment = Self.environment
       var left = environment["SOAK_FAULTS"].flatMap { Int($0) } ?? Self.defaultFaults
       var seed = environment["SOAK_SEED"].flatMap { UInt64($0) } ?? 1
-      var themes = environment["SOAK_THEME"].flatMap(Theme.init(rawValue:)).map { [$0] } ?? Theme.allCases
+      var themes = try Theme.asked(environment["SOAK_THEME"])
       if !LimitedDisk.isPossible, themes.contains(.disks) {
         say("Without root there is no file system to fill: full disks are left out.")
         themes.removeAll { $0 == .disks }
@@ -43,6 +43,16 @@ extension SystemTests {
       if let file = environment["SOAK_LOG"], FileManager.default.fileExists(atPath: file) {
         say("All of \(file):\n\(try FaultLog.read(file).table)")
       }
+    }
+
+    @Test("a theme that there is not is an error that names all there are")
+    func themes() throws {
+      #expect(try Theme.asked(nil) == Theme.allCases)
+      #expect(try Theme.asked("disks") == [.disks])
+      let error = #expect(throws: UnknownTheme.self) { try Theme.asked("disk") }
+      #expect(
+        error?.description
+          == "SOAK_THEME=disk is none of the themes: rushes, disks, nodes, restores, topics; leave it out for all.")
     }
 
     /// `SOAK_SLOW_SECONDS`: so long each, such as 600.

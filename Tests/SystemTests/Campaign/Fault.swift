@@ -41,6 +41,13 @@ enum Fault: String, CaseIterable {
 enum Theme: String, CaseIterable {
   case rushes, disks, nodes, restores, topics
 
+  /// All of them where none is named.
+  static func asked(_ name: String?) throws(UnknownTheme) -> [Theme] {
+    guard let name else { return allCases }
+    guard let theme = Theme(rawValue: name) else { throw UnknownTheme(name: name) }
+    return [theme]
+  }
+
   var faults: [Fault] {
     switch self {
     case .rushes: [.rush]
@@ -49,5 +56,13 @@ enum Theme: String, CaseIterable {
     case .restores: [.restore, .restoreTwice]
     case .topics: [.truncate, .recreate]
     }
+  }
+}
+
+struct UnknownTheme: Error, Equatable, CustomStringConvertible {
+  var name: String
+  var description: String {
+    let names = Theme.allCases.map(\.rawValue).joined(separator: ", ")
+    return "SOAK_THEME=\(name) is none of the themes: \(names); leave it out for all."
   }
 }
