@@ -4,24 +4,28 @@ import Testing
 extension Installation {
   /// The journal holds what was produced, once each; the views show what a slow fold of the journal shows; every derived event
   /// is out once.
-  /// - Parameter restored: the database went back; what was published before, of a journal in another order, stays out.
-  func expectRight(produced: Data, restored: Bool = false, sourceLocation: SourceLocation = #_sourceLocation) throws {
-    let wrong = try whatIsWrong(produced: produced, restored: restored)
+  /// - Parameters:
+  ///   - restored: the database went back; what was published before, of a journal in another order, stays out.
+  ///   - twice: what two incarnations have read, as `source NUL id`: once each.
+  func expectRight(
+    produced: Data, restored: Bool = false, twice: Set<String> = [], sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    let wrong = try whatIsWrong(produced: produced, restored: restored, twice: twice)
     #expect(wrong.isEmpty, "\(wrong.joined(separator: "\n"))\(logs)", sourceLocation: sourceLocation)
   }
 
   /// In words; nothing where all is right.
-  func whatIsWrong(produced: Data, restored: Bool = false) throws -> [String] {
+  func whatIsWrong(produced: Data, restored: Bool = false, twice: Set<String> = []) throws -> [String] {
     let journal = try self.journal()
     // A project that left takes its extremes with it in the slow fold, and not in the views: they are compared elsewhere.
     let fold = SlowFold(journal)
     let unmasked = fold.views()
-    return try whatIsWrong(journal, produced) + differences(of: unmasked)
+    return try whatIsWrong(journal, produced, twice) + differences(of: unmasked)
       + differences(of: fold.masked(unmasked), in: "insights")
       + whatIsWrong(inDerivedEventsOf: SlowRules.events(of: journal), restored)
   }
 
-  private func whatIsWrong(_ journal: [JournalLine], _ produced: Data) throws -> [String] {
+  private func whatIsWrong(_ journal: [JournalLine], _ produced: Data, _ twice: Set<String>) throws -> [String] {
     var wrong: [String] = []
     if journal.map(\.position) != Array(1...max(journal.count, 1)).prefix(journal.count).map({ $0 }) {
       wrong.append("positions have gaps")
@@ -41,7 +45,12 @@ extension Installation {
       })
     produced.remove("bare\u{0}")
     let journaled = journal.filter { $0.id != nil }.map { "\($0.source)\u{0}\($0.id!)" }
-    if journaled.count != Set(journaled).count { wrong.append("an event is in the journal twice") }
+    let times = Dictionary(journaled.map { ($0, 1) }, uniquingKeysWith: +)
+    let repeated = Set(times.filter { $0.value > 1 }.keys)
+    if repeated != twice || journaled.count != times.count + twice.count {
+      wrong.append(
+        "an event is in the journal twice" + (twice.isEmpty ? "" : ", or only once that two incarnations have read"))
+    }
     let (missing, more) = (produced.subtracting(journaled), Set(journaled).subtracting(produced))
     if !missing.isEmpty { wrong.append("\(missing.count) events are missing in the journal") }
     if !more.isEmpty { wrong.append("\(more.count) events are in the journal, and were not produced") }

@@ -68,7 +68,7 @@ final class Campaign {
     }
     try feeder.finish(within: Int(Self.recoverySeconds))
     try recover()
-    try pleat.expectRight(produced: world + side.produced, restored: theme == .restores)
+    try pleat.expectRight(produced: world + side.produced, restored: theme == .restores, twice: side.readTwice)
     try pleat.pleat("verify")
     for (name, daemon) in daemons { #expect(daemon.terminate() == 0, "\(name) did not end in order\(pleat.logs)") }
   }

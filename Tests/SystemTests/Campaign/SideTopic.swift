@@ -6,7 +6,11 @@ struct SideTopic {
   private(set) var produced = Data()
   /// The next record's, in the topic as it is.
   private(set) var offset = 0
+  /// What was read of a new topic, behind the place in the old one, before that was noticed: from its beginning it is read again.
+  private(set) var readTwice: Set<String> = []
   private var number = 0
+
+  private static let source = "side"
 
   /// Late events of nothing in particular, each with an id of its own.
   mutating func lines(_ count: Int) -> [Data] {
@@ -14,7 +18,7 @@ struct SideTopic {
       number += 1
       let data = #"{"project_id":"side","user_id":"nobody"}"#
       return Data(
-        ("k\t" + #"{"specversion":"1.0","id":"side-\#(number)","source":"side","type":"project_opened","#
+        ("k\t" + #"{"specversion":"1.0","id":"side-\#(number)","source":"\#(Self.source)","type":"project_opened","#
           + #""time":"2026-09-25T00:00:00Z","data":\#(data)}"# + "\n").utf8)
     }
   }
@@ -25,6 +29,13 @@ struct SideTopic {
   }
 
   mutating func isMadeAnew() { offset = 0 }
+
+  mutating func isReadAgain(_ lines: some Sequence<Data>) throws {
+    for line in lines {
+      let json = try JSONSerialization.jsonObject(with: line.dropFirst(2)) as? [String: Any]
+      readTwice.insert("\(Self.source)\u{0}\(json?["id"] as? String ?? "")")
+    }
+  }
 }
 
 extension Campaign {
@@ -72,8 +83,12 @@ extension Campaign {
     try servers.deleteTopic(sideTopic)
     try servers.createTopic(sideTopic, partitions: 1)
     side.isMadeAnew()
-    try produceSide(side.lines(reached + Int.random(in: 1...20, using: &random)))
+    let lines = side.lines(reached + Int.random(in: 1...20, using: &random))
+    try produceSide(lines)
     try alarm("alarm")
+    // The incarnation that ends here went on in the new topic until that was noticed: what it read there counts for itself.
+    let read = Int(try attempt("SELECT next_offset FROM pleat.partitions WHERE topic = '\(sideTopic)'")) ?? 0
+    try side.isReadAgain(lines[reached..<min(max(reached, read), lines.count)])
     try skip(to: 0)
   }
 }
