@@ -8,8 +8,6 @@ struct Campaign {
 
   /// Failing seeds that are told in full.
   private static let toldFailures = 5
-  /// Worlds have stacks of their own; what is around them needs little.
-  private static let threadStackBytes = 4 << 20
 
   init(_ options: Options) { self.options = options }
 
@@ -74,7 +72,7 @@ struct Campaign {
   private func runSeeds() -> Outcome {
     let all = Mutex(Outcome())
     let jobs = UInt64(options.jobs)
-    onThreads(options.jobs) { index in
+    Threads.run(options.jobs) { index in
       let stacks = FiberStacks()
       var outcome = Outcome()
       for seed in stride(from: options.first + UInt64(index), to: options.first + options.count, by: Int(jobs)) {
@@ -129,76 +127,16 @@ struct Campaign {
   private func huntMutations() -> Int32 {
     var missed = 0
     for mutation in options.mutation.map({ [$0] }) ?? Mutation.all {
-      mutation.apply()
-      if let (seed, what) = firstSeed(mutation) {
-        print("\(mutation.name): seed \(seed): \(what)")
-      } else if let (schedule, what) = firstSchedule(mutation) {
-        print("\(mutation.name): the schedule \(schedule): \(what)")
+      if let found = MutationHunt(mutation: mutation, options: options).find() {
+        print("\(mutation.name): \(found)")
       } else {
         print("\(mutation.name): not noticed by \(options.count) seeds from \(options.first)")
         missed += 1
       }
       // A hunt is long: each line when it is known.
       fflush(nil)
-      mutation.takeBack()
     }
     return missed == 0 ? 0 : 1
-  }
-
-  private func firstSchedule(_ mutation: Mutation) -> (String, String)? {
-    for schedule in Schedule.all {
-      if let what = schedule.violations(without: mutation.safeguards).first { return (schedule.name, what) }
-    }
-    return nil
-  }
-
-  private func firstSeed(_ mutation: Mutation) -> (UInt64, String)? {
-    struct Hunt {
-      var next: UInt64
-      var found: (seed: UInt64, what: String)?
-    }
-    let hunt = Mutex(Hunt(next: options.first))
-    let end = options.first + options.count
-    onThreads(options.jobs) { _ in
-      let stacks = FiberStacks()
-      while true {
-        let seed = hunt.withLock { hunt -> UInt64? in
-          guard hunt.next < min(end, hunt.found?.seed ?? end) else { return nil }
-          hunt.next += 1
-          return hunt.next - 1
-        }
-        guard let seed else { return }
-        guard let what = world(seed, mutation, stacks).violations.first else { continue }
-        hunt.withLock { if seed < $0.found?.seed ?? .max { $0.found = (seed, what) } }
-      }
-    }
-    return hunt.withLock { $0.found }
-  }
-
-  private func onThreads(_ count: Int, _ body: @escaping (Int) -> Void) {
-    final class Box: @unchecked Sendable {
-      let run: () -> Void
-      init(_ run: @escaping () -> Void) { self.run = run }
-    }
-    var attributes = pthread_attr_t()
-    pthread_attr_init(&attributes)
-    pthread_attr_setstacksize(&attributes, Self.threadStackBytes)
-    var threads: [pthread_t] = []
-    for index in 0..<count {
-      var thread = pthread_t()
-      let box = Unmanaged.passRetained(Box { body(index) })
-      let status = pthread_create(
-        &thread, &attributes,
-        { argument in
-          guard let argument else { return nil }
-          Unmanaged<Box>.fromOpaque(argument).takeRetainedValue().run()
-          return nil
-        }, box.toOpaque())
-      precondition(status == 0, "no thread: \(String(cString: strerror(status)))")
-      threads.append(thread)
-    }
-    for thread in threads { pthread_join(thread, nil) }
-    pthread_attr_destroy(&attributes)
   }
 
   private func monotonicSeconds() -> Double {

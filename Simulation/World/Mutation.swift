@@ -10,11 +10,8 @@ package struct Mutation: Sendable {
   /// Each protection by itself, but for those that stand behind others, and the pairs.
   package static let all: [Mutation] =
     ((Safeguard.allCases.map(\.rawValue) + protections.map(\.rawValue)).filter {
-      !behindOthers.contains($0) && $0 != endsTheProcess
+      !behindOthers.contains($0)
     } + pairs).compactMap { Mutation(named: $0) }
-
-  /// Without it a fold goes on with rows that it does not know, and a precondition ends the hunt with it: seed 3.
-  private static let endsTheProcess = "failureDropsProjection"
 
   /// Missed only where that which they stand behind is missed, too: they are in a pair each.
   private static let behindOthers: Set<String> = [
