@@ -25,6 +25,11 @@ final class PartitionLog {
     /// The event's id, as the producer knows it.
     var id: String?
     var isBad = false
+
+    var fingerprint: RecordFingerprint {
+      RecordFingerprint(
+        offset: offset, digest: recordDigest(timestampMilliseconds: timestamp, key: key, value: value))
+    }
   }
 
   var low: Int64 = 0

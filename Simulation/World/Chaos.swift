@@ -11,12 +11,18 @@ final class Chaos {
 
   /// Backups that a restore may choose from.
   private static let snapshotLimit = 8
+  /// Between two backups of worlds that are restored at a breakpoint at most.
+  private static let backupSeconds = 2.0
+  /// A topic that was read further than that is not filled again.
+  private static let refillLimit: Int64 = 80
 
   init(_ world: World) { self.world = world }
 
   func start() {
     let profile = world.profile
-    every(profile.crash, "crash") { $0.crash() }
+    every(profile.crash, "crash") { chaos in
+      if let instance = chaos.anybody() { chaos.crash(instance) }
+    }
     every(profile.pause, "pause") { $0.pause() }
     every(profile.databaseRestart, "restart") { chaos in
       chaos.world.count(.databaseRestart)
@@ -25,8 +31,10 @@ final class Chaos {
     }
     // Some have a backup of before the first start.
     if profile.restore != nil, world.scheduler.random.chance(0.15) { snapshot() }
-    every(profile.restore.map { $0 / 8 }, "snapshot") { $0.snapshot() }
-    every(profile.restore, "restore") { $0.restore() }
+    every(profile.restore.map { $0 / 8 } ?? (profile.breakpoints > 0 ? Self.backupSeconds : nil), "snapshot") {
+      $0.snapshot()
+    }
+    every(profile.restore, "restore") { $0.goBack() }
     if profile.failover != nil { every(0.2, "standby") { $0.replicate() } }
     every(profile.failover, "failover") { $0.failOver() }
     every(profile.brokerAway, "broker") { chaos in
@@ -47,10 +55,7 @@ final class Chaos {
     every(profile.clockStep, "clocks") { $0.clockStep() }
     every(profile.newcomer, "newcomer") { $0.newcomer() }
     every(profile.namesake, "namesake") { chaos in
-      guard let instance = chaos.anybody() else { return }
-      chaos.world.count(.namesake)
-      chaos.world.trace("-- somebody starts a second \(instance.name)")
-      Instance.start(instance.name, in: chaos.world)
+      if let instance = chaos.anybody() { chaos.startNamesake(of: instance) }
     }
     every(profile.truncate, "truncate") { $0.truncate() }
     every(profile.recreate, "recreate") { $0.recreate() }
@@ -65,11 +70,11 @@ final class Chaos {
     }
     every(profile.discard, "discard") { $0.discard() }
     every(profile.erasure, "erasure") { chaos in
-      chaos.forget()
+      chaos.forget(chaos.anyPerson)
       // Somebody else asks at the same time, maybe for the same person.
       guard chaos.world.scheduler.random.chance(0.3) else { return }
       chaos.world.scheduler.spawn("second erasure", after: chaos.duration(0...0.3)) {
-        if chaos.world.isTroubled, !chaos.world.scheduler.isEnding { chaos.forget() }
+        if chaos.world.isTroubled, !chaos.world.scheduler.isEnding { chaos.forget(chaos.anyPerson) }
       }
     }
     every(profile.retry, "retry") { LetterRetry.start(in: $0.world) }
@@ -98,15 +103,15 @@ final class Chaos {
 
   private func duration(_ seconds: ClosedRange<Double>) -> Int64 { world.scheduler.random.nanoseconds(seconds) }
 
-  private func anybody() -> Instance? {
+  func anybody() -> Instance? {
     let running = world.instances.filter { $0.isRunning && !$0.isStopping }
     return running.isEmpty ? nil : world.scheduler.random.pick(running)
   }
 
   // MARK: Instances
 
-  private func crash() {
-    guard let instance = anybody() else { return }
+  /// Most of them are started again.
+  func crash(_ instance: Instance) {
     instance.crash()
     let name = instance.name
     guard world.scheduler.random.chance(0.9) else { return }
@@ -118,7 +123,13 @@ final class Chaos {
 
   private func pause() { anybody()?.pause(for: duration(0.2...Double(world.profile.leaseSeconds) * 3)) }
 
-  private func newcomer() {
+  func startNamesake(of instance: Instance) {
+    world.count(.namesake)
+    world.trace("-- somebody starts a second \(instance.name)")
+    Instance.start(instance.name, in: world)
+  }
+
+  func newcomer() {
     let running = world.instances.filter { $0.isRunning && !$0.isStopping }
     if running.count > 1, world.scheduler.random.chance(0.6) {
       let leaving = world.scheduler.random.pick(running)
@@ -182,7 +193,7 @@ final class Chaos {
     world.database.restart(awayFor: duration(0.01...2), with: state)
   }
 
-  private func restore() {
+  func goBack() {
     guard !snapshots.isEmpty else { return }
     world.count(.restore)
     let state = snapshots[world.scheduler.random.int(0...snapshots.count - 1)]
@@ -190,7 +201,7 @@ final class Chaos {
     world.database.restart(awayFor: duration(0.01...2), with: state)
   }
 
-  private func discard() {
+  func discard() {
     let projection = world.scheduler.random.pick(World.projections)
     let session = world.database.open(for: "operator")
     defer { session.terminate() }
@@ -206,14 +217,16 @@ final class Chaos {
 
   // MARK: Commands and versions
 
-  private func forget() {
+  private var anyPerson: String { world.scheduler.random.pick(World.people) }
+
+  func forget(_ person: String) {
     let command = world.commands.count
-    Forgetting.start(world.scheduler.random.pick(World.people), in: world)
+    Forgetting.start(person, in: world)
     haunt(world.commands[command], killed: .forgetGone, paused: nil)
   }
 
   /// Where instances were upgraded, some commands are still of the version before.
-  private func rebuild(_ projection: String) {
+  func rebuild(_ projection: String) {
     let isOld = world.version > 1 && world.scheduler.random.chance(0.3)
     let rebuilder = Rebuilder.start(projection, version: isOld ? 1 : nil, in: world)
     haunt(rebuilder.process, killed: .rebuilderGone, paused: .rebuilderPause) { [world] in
@@ -280,9 +293,10 @@ final class Chaos {
     world.broker.truncate(partition, at: log.high - lost)
   }
 
-  private func recreate() {
+  func recreate() {
     let partition = world.scheduler.random.pick(world.inputs)
     guard world.broker.log(partition) != nil else { return }
+    let read = world.database.state.partitions[partition]?.nextOffset ?? 0
     world.count(.recreate)
     world.trace("-- \(partition) is deleted")
     world.disturb(partition, replaced: true)
@@ -290,6 +304,9 @@ final class Chaos {
     world.scheduler.spawn("recreation", after: duration(0...2)) { [world] in
       world.trace("-- \(partition) is made anew")
       world.broker.recreate(partition)
+      guard read <= Self.refillLimit, world.isTroubled, world.scheduler.random.chance(0.5) else { return }
+      world.count(.refill)
+      world.write(Int(read) + world.scheduler.random.int(1...10), to: partition, secondsApart: 0)
     }
   }
 

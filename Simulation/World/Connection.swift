@@ -40,20 +40,26 @@ final class Connection {
     let session = try open(needsSession: needsSession)
     if needsSession, !session.isInTransaction { throw .unavailable("the transaction is gone") }
     // First, so that it may say what is to become of the call.
-    world.onCall?(process, what)
+    world.reach(process, what)
     try requireProcess()
     let fate = world.fate(.database)
+    // Now, as others may be next before this call is.
+    let (delay, until) = fate == .answered ? (nil, nil) : (world.nextDelay.take(), world.nextUntil.take())
     if fate != .answered { world.trace("\(name): \(what) is \(fate)") }
     let isCommit = what == "commit" || what == "append"
     switch fate {
     case .answered, .replySlow:
       if let delay = world.latency() {
         world.scheduler.sleep(delay)
-        if process.isDead, world.scheduler.random.chance(0.5) { executeLate(what, session, body) }
+        if process.isDead, world.scheduler.random.chance(0.5) { executeLate(what, session, nil, nil, body) }
         try requireProcess()
       }
       let result = try execute(session, body)
-      if let delay = fate == .replySlow ? slowness() : world.latency() {
+      if let delay = fate == .replySlow ? slowness(delay) : world.latency() {
+        if until != nil {
+          let fiber = world.scheduler.current
+          world.breakpoints?.hold(until: until) { [world] in world.scheduler.wake(fiber, at: world.scheduler.now) }
+        }
         world.scheduler.sleep(delay)
         try requireProcess()
         if fate == .replySlow { world.slowReplies += 1 }
@@ -71,15 +77,15 @@ final class Connection {
     case .late:
       world.count(isCommit ? .commitLate : .databaseLate)
       self.session = nil
-      executeLate(what, session, body)
+      executeLate(what, session, delay, until, body)
     }
     world.scheduler.sleep(world.scheduler.random.nanoseconds(Self.noticeSeconds))
     throw .unavailable("the connection broke")
   }
 
-  private func slowness() -> Int64? {
+  private func slowness(_ given: Int64?) -> Int64? {
     world.count(.databaseReplySlow)
-    return world.nextDelay.take() ?? world.scheduler.random.nanoseconds(Self.slowSeconds)
+    return given ?? world.scheduler.random.nanoseconds(Self.slowSeconds)
   }
 
   private func execute<R>(
@@ -95,11 +101,12 @@ final class Connection {
 
   /// What the server has got of a client that is gone.
   private func executeLate<R>(
-    _ what: String, _ session: Session, _ body: @escaping (Session) throws(StoreError) -> R
+    _ what: String, _ session: Session, _ delay: Int64?, _ until: String?,
+    _ body: @escaping (Session) throws(StoreError) -> R
   ) {
     let name = name
-    world.scheduler.spawn(
-      "\(name) late", after: world.nextDelay.take() ?? world.scheduler.random.nanoseconds(Self.lateSeconds)
+    let fiber = world.scheduler.spawn(
+      "\(name) late", after: delay ?? world.scheduler.random.nanoseconds(Self.lateSeconds)
     ) { [world] in
       do throws(StoreError) {
         _ = try session.execute(body)
@@ -108,6 +115,9 @@ final class Connection {
         world.trace("\(name): \(what) failed late: \(error.message)")
       }
       session.terminate()
+    }
+    if until != nil {
+      world.breakpoints?.hold(until: until) { [world] in world.scheduler.wake(fiber, at: world.scheduler.now) }
     }
   }
 
@@ -171,8 +181,12 @@ final class Job<R> {
     }
   }
 
-  /// Until it is over, whatever came of it.
+  /// Until it is over. What has failed is in doubt already, and nobody waits for its result.
   func settle(_ process: Process) {
-    do throws(StoreError) { _ = try wait(process) } catch {}
+    do throws(StoreError) {
+      _ = try wait(process)
+    } catch {
+      world.trace("\(process.name): what was under way has failed: \(error.message)")
+    }
   }
 }

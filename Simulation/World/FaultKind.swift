@@ -3,6 +3,9 @@ package enum FaultKind: Int, CaseIterable, CustomStringConvertible, Sendable {
   // Of instances and commands.
   case crash, pause, zombie, arrival, departure, namesake, instanceClock, upgrade
 
+  // At a call that the seed names.
+  case breakpoint, breakpointMet
+
   // Of the network and the database.
   case databaseRequestLost, databaseReplyLost, databaseReplySlow, databaseLate, commitReplyLost, commitLate,
     databaseUnreachable
@@ -11,7 +14,7 @@ package enum FaultKind: Int, CaseIterable, CustomStringConvertible, Sendable {
 
   // Of the broker.
   case brokerLost, brokerReplyLost, relayCommitLost, relayCommitLate, brokerAway, brokerUnreachable, fenced
-  case abortedTransaction, hangingTransaction, timedOutTransaction, foreignTransaction, truncate, recreate
+  case abortedTransaction, hangingTransaction, timedOutTransaction, foreignTransaction, truncate, recreate, refill
   case retention, compaction, leap, resend, badRecord, alarm, skip
 
   // Rebuilds.
@@ -30,6 +33,8 @@ package enum FaultKind: Int, CaseIterable, CustomStringConvertible, Sendable {
     case .namesake: "an instance is started a second time under its name"
     case .instanceClock: "an instance's clock steps"
     case .upgrade: "instances of a higher version replace the others"
+    case .breakpoint: "something happens just before a call that the seed names"
+    case .breakpointMet: "… which goes on when another such call is made"
     case .databaseRequestLost: "a statement never arrives"
     case .databaseReplyLost: "the reply to a statement is lost"
     case .databaseReplySlow: "the reply to a statement is long on its way"
@@ -60,6 +65,7 @@ package enum FaultKind: Int, CaseIterable, CustomStringConvertible, Sendable {
     case .foreignTransaction: "somebody has a transaction open over a topic that the relay reads"
     case .truncate: "a partition loses its end"
     case .recreate: "a partition is deleted and made anew"
+    case .refill: "… and filled past where it was read to"
     case .retention: "retention drops records"
     case .compaction: "the cursor topic is compacted"
     case .leap: "offsets that nobody sees"

@@ -240,7 +240,21 @@ final class Process {
   /// A transaction is open, or a statement under way.
   var isAtWork: Bool { sessions.contains { !$0.isTerminated && ($0.isInTransaction || $0.isExecuting) } }
 
+  /// The projection it rebuilds, the person it forgets.
+  var subject: String?
+
   init(_ name: String) { self.name = name }
+
+  /// Its subject, if it is one of these.
+  func subject(in all: [String]) -> String? { subject.flatMap { all.contains($0) ? $0 : nil } }
+
+  /// SIGCONT, before the time.
+  func goOn(_ scheduler: Scheduler) {
+    if isDead || pausedUntil <= scheduler.now { return }
+    let was = pausedUntil
+    pausedUntil = 0
+    for fiber in fibers where fiber.wakeAt == was { scheduler.wake(fiber, at: scheduler.now) }
+  }
 
   func die(_ scheduler: Scheduler) {
     isDead = true

@@ -23,6 +23,7 @@ final class Forgetting {
   private init(_ person: String, _ world: World) {
     (self.world, self.person) = (world, person)
     process = world.nextCommand("forget")
+    process.subject = person
     store = SimulatedErasureStore(world, process, isIngests: false)
     connection = Connection(world, process, "forget")
   }

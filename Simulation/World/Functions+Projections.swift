@@ -31,6 +31,9 @@ extension Session {
       $0.generations[key] = taken
     }
     try claimLease(LeaseResource.projection(projection), me)
+    afterCommit { [world] in
+      if taken.phase != .live { world.violation("generation \(number) of \(projection) is taken over, and not live") }
+    }
     return ProjectionCursor(generation: number, epoch: taken.epoch, place: taken.place)
   }
 

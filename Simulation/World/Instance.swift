@@ -15,6 +15,8 @@ final class Instance {
   private(set) var isStopping = false
   private var workersLeft = 0
   private var isDone = false
+  /// Another one of its name was running at the same time.
+  private var hasNamesake = false
 
   /// A stage steps at least this often.
   private static let longestWait: Int64 = 1_000_000_000
@@ -25,6 +27,9 @@ final class Instance {
   static func start(_ name: String, in world: World) -> Instance {
     let instance = Instance(name, world)
     world.instances.removeAll { !$0.isRunning }
+    for other in world.instances where other.name == name {
+      (other.hasNamesake, instance.hasNamesake) = (true, true)
+    }
     world.instances.append(instance)
     world.trace("\(name) starts, version \(instance.version)")
     instance.run()
@@ -110,6 +115,7 @@ final class Instance {
       if leases.isSuperseded, !isStopping {
         // The daemon says so and exits, and the unit does not start it again.
         world.trace("\(name): superseded, exits")
+        if !hasNamesake { world.violation("\(name) finds its name taken, and nobody else has it") }
         stop()
         continue
       }

@@ -53,6 +53,13 @@ package struct Profile: Sendable {
   package var leaps = 0.02
   /// Of events that name a person.
   package var people = 0.3
+  /// Calls at which something happens, and what they are about.
+  var breakpoints = 0
+  var subject = Breakpoint.Subject.ingest
+  /// Records of one fetch; nil: few, and drawn.
+  package var fetchRecords: Int?
+  /// Memory of rebuilds for rows; nil for as much as folds have.
+  package var rebuildBytes: Int?
 
   package init() {}
 
@@ -62,6 +69,9 @@ package struct Profile: Sendable {
     return cacheBytes == 1
       ? ProjectionSettings(cacheBytes: 1, dirtyBytes: 2_000) : ProjectionSettings(cacheBytes: cacheBytes)
   }
+
+  /// What a rebuild has may be more.
+  var rebuilding: ProjectionSettings { rebuildBytes.map { ProjectionSettings(cacheBytes: $0) } ?? folding }
 
   package init(_ random: inout Random) {
     instances = random.pick([1, 2, 2, 2, 3])
@@ -107,5 +117,19 @@ package struct Profile: Sendable {
     retry = some(0.3, [1, 3])
     upgradeAt = random.chance(0.2) ? Double(random.int(1...8)) : nil
     people = random.pick([0.1, 0.4])
+    drawBreakpoints(&random)
+  }
+
+  private mutating func drawBreakpoints(_ random: inout Random) {
+    breakpoints = random.pick([0, 0, 1, 2, 3, 4])
+    // More of those that take several processes.
+    subject = random.pick(Breakpoint.Subject.allCases + [.rebuilds, .rebuilds, .erasures])
+    guard breakpoints > 0 else { return }
+    if subject == .erasures { (people, bad) = (0.4, max(bad, 0.05)) }
+    guard subject == .rebuilds || subject == .folds, random.chance(0.2) else { return }
+    // Long segments, in whose middle a fold flushes where memory is full; who rebuilds has more, and need not.
+    (partitions, flushEvents, fetchRecords) = (1, 200, 200)
+    (cacheBytes, dirtyBytes, rebuildBytes) = (1, 1, 1 << 20)
+    slow = max(slow, 0.05)
   }
 }

@@ -15,7 +15,7 @@ final class Rebuilder {
   static func start(
     _ projection: String, version: Int? = nil, folding: ProjectionSettings? = nil, in world: World
   ) -> Rebuilder {
-    let rebuilder = Rebuilder(projection, version ?? world.version, folding ?? world.profile.folding, world)
+    let rebuilder = Rebuilder(projection, version ?? world.version, folding ?? world.profile.rebuilding, world)
     world.trace("\(rebuilder.process.name): rebuild \(projection)")
     world.scheduler.spawn(rebuilder.process.name, rebuilder.process) { rebuilder.live() }
     return rebuilder
@@ -24,6 +24,7 @@ final class Rebuilder {
   private init(_ projection: String, _ version: Int, _ folding: ProjectionSettings, _ world: World) {
     self.world = world
     process = world.nextCommand("rebuild")
+    process.subject = projection
     rebuild = Rebuild(
       name: projection, store: SimulatedProjectionStore(world, process, projection, version: version, role: " rebuild"),
       settings: Rebuild.Settings(

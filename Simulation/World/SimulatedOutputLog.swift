@@ -116,7 +116,7 @@ final class SimulatedOutputLog: OutputLog {
   func commitTransaction() throws(PublishError) {
     guard let epoch else { throw .inDoubt("the producer is closed") }
     if !queued.isEmpty { try produce(request()) }
-    world.onCall?(process, "relay commit")
+    world.reach(process, "relay commit")
     let fate = try request()
     let id = Self.transactionalID
     if fate == .replyLost { world.count(.relayCommitLost) }
@@ -179,7 +179,7 @@ final class SimulatedOutputLog: OutputLog {
     _ topic: RelayTopic, partition: Int32, from low: Int64, to high: Int64, _ body: (RelayRecord) -> Bool
   ) throws(PublishError) {
     let partition = Self.partition(topic, number: partition)
-    world.onCall?(process, "read back of \(partition.topic)")
+    world.reach(process, "read back of \(partition.topic)")
     try reply(request())
     let deadline = world.scheduler.now + Self.patienceNanoseconds
     while let log = world.broker.log(partition), log.lastStable < high {

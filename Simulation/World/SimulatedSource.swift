@@ -77,7 +77,7 @@ final class SimulatedSource: Source {
     let from = log.index(from: state.offset)
     var index = from
     /// Records of one fetch.
-    let limit = world.fetchRecords ?? world.scheduler.random.int(1...12)
+    let limit = world.fetchRecords ?? world.profile.fetchRecords ?? world.scheduler.random.int(1...12)
     while index < log.entries.count, log.entries[index].offset < end, index - from < limit {
       let entry = log.entries[index]
       if !entry.isMarker, world.broker.ending(of: entry.transaction) == .committed { state.fetched.append(entry) }
@@ -151,7 +151,7 @@ final class SimulatedSource: Source {
     guard index < log.entries.count, log.entries[index].offset == offset, !log.entries[index].isMarker else {
       return nil
     }
-    return Self.fingerprint(log.entries[index])
+    return log.entries[index].fingerprint
   }
   func lastFingerprint(_ partition: TopicPartition, before end: Int64) throws(SourceError) -> RecordFingerprint? {
     let log = try log(partition)
@@ -159,12 +159,7 @@ final class SimulatedSource: Source {
     let lookBack: Int64 = 16
     let last = log.entries[..<log.index(from: end)].last { !$0.isMarker }
     guard let last, last.offset >= end - lookBack else { return nil }
-    return Self.fingerprint(last)
-  }
-  private static func fingerprint(_ entry: PartitionLog.Entry) -> RecordFingerprint {
-    RecordFingerprint(
-      offset: entry.offset,
-      digest: recordDigest(timestampMilliseconds: entry.timestamp, key: entry.key, value: entry.value))
+    return last.fingerprint
   }
 
   /// Everything that is committed, to the end as it is now; nothing where there is no such topic.

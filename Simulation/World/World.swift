@@ -52,12 +52,17 @@ package final class World {
   var nextFate: Connection.Fate?
   /// How much later happens what is late next, or how long the next slow reply takes: for schedules that are written out.
   var nextDelay: Int64?
+  /// What is late or slow next goes on earlier, when somebody makes this call.
+  var nextUntil: String?
+  private(set) var breakpoints: Breakpoints?
   /// Records of one fetch, where it is not drawn: for schedules that are written out.
   var fetchRecords: Int?
   /// Slow replies that have come.
   var slowReplies = 0
-  /// Told of every call that a process makes, before it happens: for schedules that are written out.
+  /// Told of every call that a process makes, before it happens.
   var onCall: ((Process, String) -> Void)?
+  /// Every call goes into the trace as well.
+  private var tellsCalls = false
 
   /// - Parameter log: takes the trace's lines.
   package init(
@@ -126,7 +131,7 @@ package final class World {
 
   func fate(_ service: Service) -> Connection.Fate {
     guard isTroubled else { return .answered }
-    if service == .database, let fate = nextFate {
+    if let fate = nextFate {
       nextFate = nil
       return fate
     }
@@ -183,7 +188,13 @@ package final class World {
   }
 
   /// Every call to the database goes into the trace as well.
-  package func tellCalls() { onCall = { [unowned self] process, what in trace("\(process.name) calls: \(what)") } }
+  package func tellCalls() { tellsCalls = true }
+
+  /// A process is about to make a call.
+  @inline(__always) func reach(_ process: Process, _ call: String) {
+    if tellsCalls { trace("\(process.name) calls: \(call)") }
+    onCall?(process, call)
+  }
 
   func trace(_ message: @autoclosure () -> String) {
     guard let log else { return }
@@ -198,7 +209,22 @@ package final class World {
     if replaced { replacedAt[partition, default: []].append(scheduler.now) }
   }
 
-  func noteCheck(_ partition: TopicPartition, begunAt moment: Int64) { checkedAt[partition] = moment }
+  /// A check has found nothing: no other record may stand where one was read or seen last.
+  func noteCheck(_ partition: TopicPartition, begunAt moment: Int64) {
+    checkedAt[partition] = moment
+    guard replacedAt[partition] != nil, database.restoredAt < moment, let log = broker.log(partition),
+      let row = database.state.partitions[partition]
+    else { return }
+    for known in [row.journaled, row.checked].compactMap({ $0 }) {
+      let index = log.index(from: known.offset)
+      guard index < log.entries.count else { continue }
+      let entry = log.entries[index]
+      // What has come since the check began may be another one again.
+      let isOlder = entry.timestamp < moment / 1_000_000
+      guard entry.offset == known.offset, !entry.isMarker, isOlder, entry.fingerprint != known else { continue }
+      violation("\(partition) is another one at \(known.offset), and is read on")
+    }
+  }
 
   func noteAlarm(_ partition: TopicPartition, _ reason: String) {
     alarms += 1
@@ -276,6 +302,10 @@ package final class World {
     count(.swap)
     if isHigher { count(.higherSwap) }
     trace("-- generation \(new.number) takes the place of \(old.number) of \(projection)")
+    let places = [old, new].map { database.state.generations[$0]?.place.position ?? 0 }
+    if places[1] < places[0] {
+      violation("with the switch of \(projection) readers go back from \(places[0]) to \(places[1])")
+    }
     let checks = Checks(self)
     checks.checkGeneration(old, evenOld: true)
     checks.checkGeneration(new)
@@ -302,7 +332,15 @@ package final class World {
   /// Lives through the seed's bad luck, waits until everything has caught up, and checks.
   package func run() {
     begin()
-    Chaos(self).start()
+    let chaos = Chaos(self)
+    chaos.start()
+    if profile.breakpoints > 0 {
+      let breakpoints = Breakpoints(
+        (0..<profile.breakpoints).map { _ in Breakpoint(profile.subject, in: self) }, chaos, in: self)
+      self.breakpoints = breakpoints
+      breakpoints.begin()
+      onCall = { process, call in breakpoints.reach(process, call) }
+    }
     scheduler.run(until: Int64(profile.seconds * 1e9))
     finish()
   }
@@ -353,7 +391,7 @@ package final class World {
     for command in commands { command.die(scheduler) }
     scheduler.end()
     // They hold the world, as it holds them.
-    (instances, commands, onCall) = ([], [], nil)
+    (instances, commands, onCall, breakpoints) = ([], [], nil, nil)
     for (resource, _) in database.state.leases { database.state.leases[resource]?.backend = nil }
   }
 
@@ -361,18 +399,19 @@ package final class World {
   private func heal() {
     trace("-- nothing goes wrong any more")
     isTroubled = false
+    (nextFate, nextDelay, nextUntil, nextSlowness) = (nil, nil, nil, nil)
     database.awayUntil = 0
     database.diskFullUntil = 0
     database.slowUntil = 0
     broker.awayUntil = 0
     for partition in inputs { broker.recreate(partition) }
     for instance in instances {
-      instance.process.pausedUntil = 0
+      instance.process.goOn(scheduler)
       instance.process.databaseAwayUntil = 0
       instance.process.brokerAwayUntil = 0
       instance.wakeAll()
     }
-    for command in commands { command.pausedUntil = 0 }
+    for command in commands { command.goOn(scheduler) }
     // Somebody of the version that is to be, also where the last one finds later that its name is taken. Under a name of its own: who
     // starts under a taken one may register before the one it is to replace does.
     scheduler.spawn("supervisor") { [self] in
