@@ -122,6 +122,7 @@ struct Breakpoint {
         + all(
           [
             "known erasures", "begin of an erasure", "erasable segments", "erasable segments", "rewriting", "rewriting",
+            "rewriting",
             "letters", "emptying of letters", "rewritten segments", "lags", "append of an erasure",
             "append of an erasure", "append of an erasure",
           ], .forget) + all(["begin of a retry", "end of a retry", "end of a retry"], .retry)

@@ -123,7 +123,7 @@ final class Breakpoints {
       let person = subject(of: process) ?? world.scheduler.random.pick(World.people)
       if world.scheduler.random.chance(0.8) { write(of: person) }
       // Some of that is read before.
-      if world.scheduler.random.chance(0.6) { world.scheduler.sleep(world.scheduler.random.nanoseconds(0...0.5)) }
+      if world.scheduler.random.chance(0.7) { world.scheduler.sleep(world.scheduler.random.nanoseconds(0...0.8)) }
       if world.isTroubled, !world.scheduler.isEnding { chaos.forget(person) }
     case .retry:
       // What they have written badly is to be a letter first.

@@ -53,7 +53,7 @@ final class Checks {
       let relayed = state.relayPlaces[projection] ?? .beginning
       // What a higher version says of positions that a lower one was relayed to is not published.
       let isPast = last.map { (relayed.position, relayed.ordinal) > ($0.position, $0.ordinal) } ?? false
-      if isPast, !overtakings(projection).isEmpty { continue }
+      if isPast, !overtakings(projection).isEmpty || world.lostReigns[projection] != nil { continue }
       if let last, (relayed.position, relayed.ordinal) != (last.position, last.ordinal) {
         return { "\(projection) is relayed to \(relayed.position) of \(last.position)" }
       }
@@ -136,21 +136,29 @@ final class Checks {
 
   /// Before the database went back this position was relayed, as another version had derived it.
   private func isOvertaken(_ entry: OutboxEntry) -> Bool {
-    overtakings(entry.projection).contains { $0.since < entry.position && entry.position <= $0.relayed }
+    if overtakings(entry.projection).contains(where: { $0.since < entry.position && entry.position <= $0.relayed }) {
+      return true
+    }
+    let version = state.reigns[entry.projection]?.last { $0.since < entry.position }?.version
+    return (world.lostReigns[entry.projection] ?? []).contains {
+      $0.since < entry.position && entry.position <= $0.end && $0.version != version
+    }
   }
 
-  /// What a lower version derived behind such a place, and the higher one at a later place: both may be out there, with one id.
+  /// What another version derived behind such a place, and the one that is live at a later place: both may be out there, with one id.
   private func mayRepeat() -> Set<String> {
     var ids: Set<String> = []
     for projection in World.projections {
       guard let live = live(projection)?.place else { continue }
       var last: [String: (Int64, Int32)] = [:]
       for entry in state.outbox[projection]?.entries ?? [] { last[entry.id] = (entry.position, entry.ordinal) }
-      for (since, lower, _) in overtakings(projection) {
+      let others =
+        overtakings(projection).map { ($0.since, Int64.max, $0.lower) } + (world.lostReigns[projection] ?? [])
+      for (since, end, other) in others {
         var place: (position: Int64, ordinal: Int32) = (0, 0)
-        for (position, event) in plainFold(projection, version: lower, to: live.position).outbox {
+        for (position, event) in plainFold(projection, version: other, to: live.position).outbox {
           place = position == place.position ? (position, place.ordinal + 1) : (position, 0)
-          if position > since, place < last[event.id] ?? (0, 0) { ids.insert(event.id) }
+          if position > since, position <= end, place < last[event.id] ?? (0, 0) { ids.insert(event.id) }
         }
       }
     }

@@ -123,7 +123,7 @@ package struct Profile: Sendable {
   private mutating func drawBreakpoints(_ random: inout Random) {
     breakpoints = random.pick([0, 0, 1, 2, 3, 4])
     // More of those that take several processes.
-    subject = random.pick(Breakpoint.Subject.allCases + [.rebuilds, .rebuilds, .erasures])
+    subject = random.pick(Breakpoint.Subject.allCases + [.rebuilds, .erasures, .erasures])
     guard breakpoints > 0 else { return }
     if subject == .erasures { (people, bad) = (0.4, max(bad, 0.05)) }
     guard subject == .rebuilds || subject == .folds, random.chance(0.2) else { return }

@@ -214,7 +214,7 @@ final class Database {
     for session in sessions { session.terminate() }
     awayUntil = world.scheduler.now + nanoseconds
     guard let restored else { return }
-    world.noteRestore()
+    world.noteRestore(of: restored)
     state = restored
     restores += 1
     restoredAt = world.scheduler.now

@@ -28,6 +28,8 @@ package final class World {
   var version = 1
   /// How far each projection was relayed when the database went back.
   private(set) var relayedBefore: [String: Int64] = [:]
+  /// What versions were live for, and was relayed, in databases that went back to before they were.
+  private(set) var lostReigns: [String: [(since: Int64, end: Int64, version: Int)]] = [:]
   private var commandCount = 0
   /// Erasures in the cursor topic, in their order, with the ids that only the producers know, and since when.
   private(set) var recorded: [RecordedErasure] = []
@@ -233,7 +235,18 @@ package final class World {
   }
 
   /// The database goes back: what was relayed by then may have been derived by another version than what follows now.
-  func noteRestore() {
+  func noteRestore(of restored: DatabaseState) {
+    for (projection, reigns) in database.state.reigns {
+      let kept = zip(reigns, restored.reigns[projection] ?? []).prefix {
+        $0.since == $1.since && $0.version == $1.version
+      }
+      let relayed = relayedTo(projection)
+      for index in reigns.indices.dropFirst(kept.count) {
+        let end = index + 1 < reigns.count ? min(reigns[index + 1].since, relayed) : relayed
+        guard reigns[index].since < end else { continue }
+        lostReigns[projection, default: []].append((reigns[index].since, end, reigns[index].version))
+      }
+    }
     for entry in broker.committed(SimulatedOutputLog.cursorTopic) {
       let place = entry.value.withUnsafeBytes { CursorRecord.read($0) }
       guard let place else { continue }
