@@ -79,7 +79,7 @@ struct Breakpoint {
     let isFirst = luck.chance(0.2)
     (since, caller) = isFirst ? (0, nil) : (luck.nanoseconds(0...world.profile.seconds * Self.share), step.caller)
     left = luck.pick([1, 1, 1, 2, 2, 3])
-    action = luck.pick(Action.allCases + [.stop, .stop, .hold, .hold, .late, .late])
+    action = luck.pick(Action.allCases + [.stop, .stop, .hold, .hold, .late, .late, .replySlow])
     nanoseconds = luck.nanoseconds(luck.pick(Self.seconds))
     let lease = Double(world.profile.leaseSeconds)
     func soon() -> Int64 { luck.chance(0.6) ? 0 : luck.nanoseconds(0...lease * 1.5) }
@@ -136,8 +136,9 @@ struct Breakpoint {
   private static func company(of subject: Subject) -> [Company] {
     switch subject {
     case .names: [.restart, .namesake, .newcomer, .silence, .restore, .events]
-    case .ingest: [.restart, .silence, .events, .forget, .retry, .restore, .recreate, .recreate]
-    case .folds: [.restart, .silence, .events, .rebuild, .rebuild, .restore, .forget]
+    case .ingest:
+      [.restart, .newcomer, .silence, .events, .forget, .retry, .restore, .restore, .restore, .recreate, .recreate]
+    case .folds: [.restart, .newcomer, .silence, .events, .rebuild, .restore, .restore, .forget]
     case .rebuilds: [.rebuild, .silence, .silence, .events, .restart, .discard, .restore]
     case .erasures: [.forget, .retry, .silence, .silence, .restart, .restore]
     case .relay: [.restart, .namesake, .newcomer, .silence, .events, .restore]

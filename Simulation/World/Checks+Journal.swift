@@ -148,6 +148,21 @@ extension Checks {
 
   // MARK: Erasures
 
+  /// As its event is appended: up to where the database knows.
+  func checkErased(_ id: String) {
+    guard let record = state.erasures[id]?.record,
+      let person = world.recorded.first(where: { $0.record.hash == record.hash })?.person
+    else { return }
+    checkErased(RecordedErasure(record: record, person: person, at: world.scheduler.now))
+  }
+
+  private func checkErased(_ erasure: RecordedErasure) {
+    for segment in state.journal where segment.draft.partition != World.ownTopic {
+      guard let batch = try? segment.events(), let offset = erasure.standsIn(batch, of: segment) else { continue }
+      world.violation("\(erasure.person) is erased, and stands at \(segment.draft.partition)@\(offset)")
+    }
+  }
+
   /// Who is erased is nowhere below the ends, and what was rewritten is listed by an event of the journal.
   func checkErasures() {
     var listed: [Int64: ErasedSegment] = [:]
@@ -164,10 +179,7 @@ extension Checks {
       }
     }
     for erasure in world.newestErasures where state.erasure(knownAs: erasure.record.id)?.position != nil {
-      for segment in state.journal where segment.draft.partition != World.ownTopic {
-        guard let batch = try? segment.events(), let offset = erasure.standsIn(batch, of: segment) else { continue }
-        world.violation("\(erasure.person) is erased, and stands at \(segment.draft.partition)@\(offset)")
-      }
+      checkErased(erasure)
       let id = Array(erasure.person.utf8)
       for letter in state.letters.values {
         guard let end = erasure.end(letter.partition, incarnation: letter.incarnation), letter.offset < end,

@@ -172,7 +172,10 @@ extension Session {
       $0.erasures[id]?.position = at
       $0.erasures[id]?.segments = []
     }
-    afterCommit { [world] in world.count(.erased) }
+    afterCommit { [world] in
+      world.count(.erased)
+      Checks(world).checkErased(id)
+    }
     return position
   }
 

@@ -121,12 +121,12 @@ package struct Profile: Sendable {
   }
 
   private mutating func drawBreakpoints(_ random: inout Random) {
-    breakpoints = random.pick([0, 0, 1, 2, 3, 4])
+    breakpoints = random.pick([0, 0, 2, 3, 4, 6])
     // More of those that take several processes.
-    subject = random.pick(Breakpoint.Subject.allCases + [.rebuilds, .erasures, .erasures])
+    subject = random.pick(Breakpoint.Subject.allCases + [.ingest, .rebuilds, .rebuilds, .erasures, .erasures])
     guard breakpoints > 0 else { return }
     if subject == .erasures { (people, bad) = (0.4, max(bad, 0.05)) }
-    guard subject == .rebuilds || subject == .folds, random.chance(0.2) else { return }
+    guard subject == .rebuilds || subject == .folds, random.chance(0.25) else { return }
     // Long segments, in whose middle a fold flushes where memory is full; who rebuilds has more, and need not.
     (partitions, flushEvents, fetchRecords) = (1, 200, 200)
     (cacheBytes, dirtyBytes, rebuildBytes) = (1, 1, 1 << 20)
