@@ -6,7 +6,7 @@
 # DSN names a migrated database that is used for nothing else, as a superuser; `fill` first fills it (Benchmarks/reading.sql: some
 # 75 million rows, 16 GB). Prints milliseconds, the best of RUNS (3), planning and binary output into nothing included: now, and as
 # of the middle of the 50 turns; of every view, or of those whose name holds VIEW. What is above its mark (100 ms; 2 s for what is
-# whole) has a star. CPU=1 prints the backend's CPU time instead, for a machine that others use.
+# whole) has a star. CPU=1 prints the backend's CPU time instead, for a machine that others use; it then has no workers beside it.
 set -euo pipefail
 dsn=$1
 shift
@@ -21,7 +21,8 @@ best() {
   for ((i = 0; i < ${RUNS:-3}; i++)); do
     if [ -n "${CPU:-}" ]; then
       psql -X -q -A -t -d "$dsn" -v ON_ERROR_STOP=1 \
-        -c "SET pleat.as_of = '$1'; SET log_statement_stats = on; SET client_min_messages = log" \
+        -c "SET pleat.as_of = '$1'; SET max_parallel_workers_per_gather = 0" \
+        -c "SET log_statement_stats = on; SET client_min_messages = log" \
         -c "COPY ($2) TO '/dev/null' (FORMAT binary)" 2>&1 |
         awk '/ elapsed$/ { sub("!", ""); cpu = ($1 + $3) * 1000 } END { print cpu }'
     else

@@ -21,7 +21,8 @@ SELECT 1, '2026-11-21'::date - d, 50000, 20000, 10000, 5000, 0, greatest((50 - d
 INSERT INTO pleat.project_days (generation, day, projects, successes, failures, people, people_taken_out, position)
 SELECT 1, day, 50000, 20000, 10000, 5000, 0, (position / 200000 + 1) * 200000 FROM pleat.project_days_current WHERE position < 9900000;
 
--- technology_trends: 100,000 technologies; each used on 5 of the last 55 days by 5 people a day.
+-- technology_trends: 100,000 technologies; each used on 5 of the last 55 days by 5 other people a day, 2 or 3 of
+-- them in a window.
 INSERT INTO pleat.technologies_current (
   generation, technology, category, projects, selections, first_seen, last_seen, position)
 SELECT 1, 'technology ' || lpad(i::text, 6, '0'), 'other', 50, 50, '2026-01-01Z', '2026-11-20Z', 10000001 + i
@@ -41,7 +42,7 @@ FROM pleat.technology_usage_current WHERE position < 9900000 ORDER BY position;
 INSERT INTO pleat.technology_people_current (generation, technology, day, hashes, counts, estimate, position)
 SELECT 1, technology, day, (
     SELECT array_agg(h ORDER BY h) FROM (
-      SELECT hashint8extended(hashtext(u.technology)::bigint * 100 + k + extract(day FROM day)::integer % 3 * 10, 7) AS h
+      SELECT hashint8extended(hashtext(u.technology)::bigint * 100 + k + (day - '2026-01-01') % 7 * 10, 7) AS h
       FROM generate_series(1, 5) k) x
   ), '{1,1,1,1,1}', false, position
 FROM pleat.technology_usage_current u;
@@ -63,18 +64,18 @@ INSERT INTO pleat.technology_usage (
 SELECT 1, 'much used ' || lpad(i::text, 6, '0'), '2025-11-21'::date - d, v, 1, 20, 10, 30, 0, v * 200000
 FROM generate_series(1, 50) v, generate_series(1, 2000) i, generate_series(1, 50) d;
 
--- stack_combinations: 100,000 stacks of two technologies, on 3 days each. One in twenty has people enough to be shown.
+-- stack_combinations: 100,000 stacks of two technologies, on 3 days each.
 INSERT INTO pleat.stack_combinations_current (
   generation, stack_id, technologies, usage_count, successes, failures, complexity_sum_millionths, complexity_count, first_seen,
-  last_seen, people, people_taken_out, position)
+  last_seen, people, people_taken_out, position, public_turns)
 SELECT 1, substring(sha256(convert_to('["A' || i % 1000 || '","B' || i / 1000 || '"]', 'UTF8')) FOR 16), ARRAY['A' || i % 1000, 'B' || i / 1000], 50, 20, 10, 25000000, 50, '2026-01-01Z',
-  '2026-11-20Z', CASE WHEN i % 20 = 0 THEN 30 ELSE 5 END, 0, 10000001 + i
+  '2026-11-20Z', 30, 0, 10000001 + i, '{200000}'
 FROM generate_series(1, 100000) i;
 INSERT INTO pleat.stack_combinations (
   generation, stack_id, technologies, usage_count, successes, failures, complexity_sum_millionths, complexity_count, first_seen,
   last_seen, people, people_taken_out, position)
 SELECT 1, substring(sha256(convert_to('["A' || i % 1000 || '","B' || i / 1000 || '"]', 'UTF8')) FOR 16), ARRAY['A' || i % 1000, 'B' || i / 1000], v, 20, 10, 25000000, 50, '2026-01-01Z',
-  '2026-11-20Z', CASE WHEN i % 20 = 0 THEN 30 ELSE 5 END, 0, v * 200000
+  '2026-11-20Z', 30, 0, v * 200000
 FROM generate_series(1, 50) v, generate_series(1, 100000) i;
 INSERT INTO pleat.stack_days_current (generation, stack_id, day, usage_count, position)
 SELECT 1, substring(sha256(convert_to('["A' || i % 1000 || '","B' || i / 1000 || '"]', 'UTF8')) FOR 16), '2026-11-21'::date - (d * 18 + i % 18), 5,

@@ -317,6 +317,13 @@ GRANT SELECT, INSERT, UPDATE ON pleat.everybody_current TO pleat_writer;
 
 -- stack_combinations --------------------------------------------------------------------------------------------------
 
+-- A list of names as readers see it. to_jsonb is not immutable, since some types are written by the session's settings; text is not.
+CREATE FUNCTION pleat.names_json(names text[]) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $function$ BEGIN RETURN to_jsonb(names); END $function$;
+COMMENT ON FUNCTION pleat.names_json IS 'A list of names as an array of JSON.';
+REVOKE EXECUTE ON FUNCTION pleat.names_json FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pleat.names_json TO pleat_writer;
+
 CREATE TABLE pleat.stack_combinations_current (
   generation                integer NOT NULL,
   stack_id                  bytea NOT NULL,
@@ -334,8 +341,10 @@ CREATE TABLE pleat.stack_combinations_current (
   position                  bigint NOT NULL,
   watched                   boolean GENERATED ALWAYS AS (
     people - people_taken_out >= 10 AND cardinality(technologies) >= 2 OR trending_seen_at IS NOT NULL) STORED,
-  was_public                boolean,
-  ever_public               boolean GENERATED ALWAYS AS (was_public IS TRUE OR people - people_taken_out >= 10) STORED,
+  technologies_json         jsonb GENERATED ALWAYS AS (pleat.names_json(technologies)) STORED,
+  public_turns              bigint[],
+  ever_public               boolean GENERATED ALWAYS AS (
+    public_turns IS NOT NULL OR people - people_taken_out >= 10) STORED,
   PRIMARY KEY (generation, stack_id)
 ) WITH (fillfactor = 80);
 CREATE INDEX stack_combinations_watched ON pleat.stack_combinations_current (generation, stack_id) WHERE watched;
@@ -370,8 +379,10 @@ COMMENT ON COLUMN pleat.stack_combinations_current.people_taken_out IS
 COMMENT ON COLUMN pleat.stack_combinations_current.trending_seen_at IS
   'Marked as trending: the watermark when its direction was last seen up; NULL: not marked.';
 COMMENT ON COLUMN pleat.stack_combinations_current.watched IS 'It may begin to trend at any turn, or is marked.';
-COMMENT ON COLUMN pleat.stack_combinations_current.was_public IS
-  'It had people enough at a turn of the day, so that a version of it may be shown; else NULL.';
+COMMENT ON COLUMN pleat.stack_combinations_current.technologies_json IS
+  'technologies as readers see them: made when the row is, not for each that asks.';
+COMMENT ON COLUMN pleat.stack_combinations_current.public_turns IS
+  'Positions of the turns of the day at which it began to be shown to everybody (the first, the third, …) or ended to be; NULL: never shown at one.';
 COMMENT ON COLUMN pleat.stack_combinations_current.ever_public IS
   'It has people enough to be shown, or had at a turn of the day: what insights need look at, now and as of any time.';
 COMMENT ON TABLE pleat.stack_combinations IS 'Combinations of technologies over all time: versions.';

@@ -333,13 +333,14 @@ WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
 COMMENT ON VIEW pleat.technologies_window IS 'technologies as the setting pleat.as_of shows it, for one key.';
 
 CREATE VIEW pleat.stack_combinations_window AS
-SELECT c.stack_id, c.technologies, c.usage_count, c.successes, c.failures, c.complexity_sum_millionths, c.complexity_count,
-  c.first_seen, c.last_seen, c.people, c.people_taken_out, c.ever_public, c.position
+SELECT c.stack_id, c.technologies_json AS technologies, cardinality(c.technologies)::bigint AS size, c.usage_count, c.successes,
+  c.failures, c.complexity_sum_millionths, c.complexity_count, c.first_seen, c.last_seen, c.people, c.people_taken_out, c.position
 FROM pleat.stack_combinations_current c
 WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
   AND (SELECT s.turn FROM pleat.seen('projects') s) IS NULL
 UNION ALL
-SELECT c.stack_id, c.technologies, CASE WHEN v.position IS NULL THEN c.usage_count ELSE v.usage_count END,
+SELECT c.stack_id, c.technologies_json, cardinality(c.technologies)::bigint,
+  CASE WHEN v.position IS NULL THEN c.usage_count ELSE v.usage_count END,
   CASE WHEN v.position IS NULL THEN c.successes ELSE v.successes END,
   CASE WHEN v.position IS NULL THEN c.failures ELSE v.failures END,
   CASE WHEN v.position IS NULL THEN c.complexity_sum_millionths ELSE v.complexity_sum_millionths END,
@@ -347,7 +348,7 @@ SELECT c.stack_id, c.technologies, CASE WHEN v.position IS NULL THEN c.usage_cou
   CASE WHEN v.position IS NULL THEN c.first_seen ELSE v.first_seen END,
   CASE WHEN v.position IS NULL THEN c.last_seen ELSE v.last_seen END,
   CASE WHEN v.position IS NULL THEN c.people ELSE v.people END,
-  CASE WHEN v.position IS NULL THEN c.people_taken_out ELSE v.people_taken_out END, c.ever_public,
+  CASE WHEN v.position IS NULL THEN c.people_taken_out ELSE v.people_taken_out END,
   coalesce(v.position, c.position)
 FROM pleat.stack_combinations_current c
 LEFT JOIN LATERAL (
@@ -362,6 +363,52 @@ WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
   AND (c.position < (SELECT s.turn FROM pleat.seen('projects') s) OR v.position IS NOT NULL);
 COMMENT ON VIEW pleat.stack_combinations_window IS
   'stack_combinations as the setting pleat.as_of shows it. No index has the order of its readers'' key.';
+
+-- The stacks that everybody may see, and nothing of the others: now, and at the turn seen, which the row itself says (see public_turns).
+-- Each is a barrier, so that a condition of a reader on what stands here is applied to these rows alone; and it is applied here, before
+-- anything is looked up for them. What stands for the past is the newest state: only names are used of it as it is.
+
+CREATE VIEW pleat.public_stacks_now WITH (security_barrier) AS
+SELECT c.stack_id, c.technologies_json AS technologies, cardinality(c.technologies)::bigint AS size, c.usage_count, c.successes,
+  c.failures, c.complexity_sum_millionths, c.complexity_count, c.first_seen, c.last_seen, c.people
+FROM pleat.stack_combinations_current c
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
+  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NULL
+  AND c.ever_public AND c.usage_count > 0 AND c.people - c.people_taken_out >= 10;
+COMMENT ON VIEW pleat.public_stacks_now IS 'The rows of stack_combinations_current with people enough; none for the past.';
+
+CREATE VIEW pleat.public_stacks_past WITH (security_barrier) AS
+SELECT c.generation, c.stack_id, c.technologies_json AS technologies, cardinality(c.technologies)::bigint AS size, c.usage_count,
+  c.successes, c.failures, c.complexity_sum_millionths, c.complexity_count, c.first_seen, c.last_seen, c.people, c.position
+FROM pleat.stack_combinations_current c
+WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
+  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NOT NULL
+  AND c.ever_public AND width_bucket((SELECT s.turn FROM pleat.seen('projects') s), c.public_turns) % 2 = 1;
+COMMENT ON VIEW pleat.public_stacks_past IS
+  'The newest states of those that had people enough at the turn that the setting pleat.as_of shows; none for now.';
+
+CREATE VIEW pleat.public_stacks AS
+SELECT c.stack_id, c.technologies, c.size, c.usage_count, c.successes, c.failures, c.complexity_sum_millionths,
+  c.complexity_count, c.first_seen, c.last_seen, c.people
+FROM pleat.public_stacks_now c
+UNION ALL
+SELECT c.stack_id, c.technologies, c.size, CASE WHEN v.position IS NULL THEN c.usage_count ELSE v.usage_count END,
+  CASE WHEN v.position IS NULL THEN c.successes ELSE v.successes END,
+  CASE WHEN v.position IS NULL THEN c.failures ELSE v.failures END,
+  CASE WHEN v.position IS NULL THEN c.complexity_sum_millionths ELSE v.complexity_sum_millionths END,
+  CASE WHEN v.position IS NULL THEN c.complexity_count ELSE v.complexity_count END,
+  CASE WHEN v.position IS NULL THEN c.first_seen ELSE v.first_seen END,
+  CASE WHEN v.position IS NULL THEN c.last_seen ELSE v.last_seen END,
+  CASE WHEN v.position IS NULL THEN c.people ELSE v.people END
+FROM pleat.public_stacks_past c
+LEFT JOIN LATERAL (
+  SELECT * FROM pleat.stack_combinations v
+  WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+    AND v.generation = c.generation AND v.stack_id = c.stack_id
+    AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
+  ORDER BY v.position DESC LIMIT 1
+) v ON v.position > 0 OR clock_timestamp() IS NULL;
+COMMENT ON VIEW pleat.public_stacks IS 'stack_combinations as the setting pleat.as_of shows it, of the stacks that everybody may see.';
 
 CREATE VIEW pleat.team_activity_window AS
 SELECT c.team_id, c.day, c.events, c.projects_generated, c.projects_opened, c.wizard_steps, c.active_members, c.successes,
@@ -558,7 +605,7 @@ COMMENT ON VIEW pleat.technology_trends_rows IS 'insights.technology_trends with
 -- Stacks -----------------------------------------------------------------------------------------------------------------------
 
 CREATE VIEW pleat.stack_combinations_rows AS
-SELECT stack_id, to_jsonb(technologies) AS technologies, cardinality(technologies)::bigint AS size, usage_count, people, outcomes,
+SELECT stack_id, technologies, size, usage_count, people, outcomes,
   pleat.share(successes, outcomes) AS avg_success_rate,
   pleat.wilson_low(successes, outcomes) AS success_rate_low,
   pleat.wilson_high(successes, outcomes) AS success_rate_high,
@@ -569,11 +616,11 @@ SELECT stack_id, to_jsonb(technologies) AS technologies, cardinality(technologie
   pleat.trend_percentage(current_usage_count, whole, previous_usage_count, previous_whole) AS trend_percentage,
   pleat.trend_z(current_usage_count, whole, previous_usage_count, previous_whole) AS trend_z,
   pleat.trend_direction(current_usage_count, whole, previous_usage_count, previous_whole) AS trend_direction,
-  people_taken_out, ever_public
+  people_taken_out
 FROM (
-  SELECT s.stack_id, s.technologies, s.usage_count, s.people, s.people_taken_out, s.ever_public, s.successes, s.successes + s.failures AS outcomes,
-    s.complexity_sum_millionths, s.complexity_count, s.first_seen, s.last_seen, w.whole, w.previous_whole,
-    d.current_usage_count, d.previous_usage_count
+  SELECT s.stack_id, s.technologies, s.size, s.usage_count, s.people, s.people_taken_out, s.successes,
+    s.successes + s.failures AS outcomes, s.complexity_sum_millionths, s.complexity_count, s.first_seen, s.last_seen,
+    w.whole, w.previous_whole, d.current_usage_count, d.previous_usage_count
   FROM pleat.projects_now n
   CROSS JOIN pleat.project_windows w
   CROSS JOIN pleat.stack_combinations_window s
@@ -593,6 +640,42 @@ FROM (
   WHERE s.usage_count > 0
 ) r;
 COMMENT ON VIEW pleat.stack_combinations_rows IS 'insights.stack_combinations without the threshold, and what it needs.';
+
+-- The same of what everybody may see.
+CREATE VIEW pleat.public_stack_rows AS
+SELECT technologies, size, usage_count, people, outcomes,
+  pleat.share(successes, outcomes) AS avg_success_rate,
+  pleat.wilson_low(successes, outcomes) AS success_rate_low,
+  pleat.wilson_high(successes, outcomes) AS success_rate_high,
+  pleat.share(complexity_sum_millionths, complexity_count * 1000000) AS avg_complexity,
+  first_seen, last_seen, current_usage_count, previous_usage_count,
+  pleat.share(current_usage_count, whole) AS share,
+  pleat.share(previous_usage_count, previous_whole) AS previous_share,
+  pleat.trend_percentage(current_usage_count, whole, previous_usage_count, previous_whole) AS trend_percentage,
+  pleat.trend_z(current_usage_count, whole, previous_usage_count, previous_whole) AS trend_z,
+  pleat.trend_direction(current_usage_count, whole, previous_usage_count, previous_whole) AS trend_direction
+FROM (
+  SELECT s.technologies, s.size, s.usage_count, s.people, s.successes,
+    s.successes + s.failures AS outcomes, s.complexity_sum_millionths, s.complexity_count, s.first_seen, s.last_seen,
+    w.whole, w.previous_whole, d.current_usage_count, d.previous_usage_count
+  FROM pleat.projects_now n
+  CROSS JOIN pleat.project_windows w
+  CROSS JOIN pleat.public_stacks s
+  CROSS JOIN LATERAL (
+    SELECT pleat.total(d.usage_count) FILTER (WHERE d.day > n.today - 30) AS current_usage_count,
+      pleat.total(d.usage_count) FILTER (WHERE d.day <= n.today - 30) AS previous_usage_count
+    FROM (
+      SELECT d.day, CASE WHEN (d.v).position IS NULL THEN d.usage_count ELSE (d.v).usage_count END AS usage_count
+      FROM (
+        SELECT * FROM pleat.stack_days_versioned d
+        WHERE d.stack_id = s.stack_id AND d.day > n.today - 60 AND d.day <= n.today
+        OFFSET 0
+      ) d
+      WHERE d.position < (SELECT s.before FROM pleat.seen('projects') s) OR (d.v).position IS NOT NULL
+    ) d
+  ) d
+) r;
+COMMENT ON VIEW pleat.public_stack_rows IS 'insights.stack_combinations.';
 
 -- Pairs ------------------------------------------------------------------------------------------------------------------------
 
@@ -663,12 +746,21 @@ SELECT technology_name, category, usage_count, people, outcomes, success_rate, s
 FROM pleat.technology_trends_rows
 WHERE pleat.as_of_is_readable();
 
+-- Equality of jsonb is not leakproof, so `technologies = …` stops at a barrier; here it must not, or all of the view is made for one
+-- row. The barriers that keep what is hidden are those of public_stacks_now and public_stacks_past: all else is looked up for a row
+-- that came through one. This one holds nothing, and the planner dissolves it, since it is a union of all; its other half is empty.
 CREATE VIEW insights.stack_combinations WITH (security_barrier) AS
 SELECT technologies, size, usage_count, people, outcomes, avg_success_rate, success_rate_low, success_rate_high,
   avg_complexity, first_seen, last_seen, current_usage_count, previous_usage_count, share, previous_share,
   trend_percentage, trend_z, trend_direction
-FROM pleat.stack_combinations_rows
-WHERE ever_public AND people - people_taken_out >= 10 AND pleat.as_of_is_readable();
+FROM pleat.public_stack_rows
+WHERE pleat.as_of_is_readable()
+UNION ALL
+SELECT technologies, size, usage_count, people, outcomes, avg_success_rate, success_rate_low, success_rate_high,
+  avg_complexity, first_seen, last_seen, current_usage_count, previous_usage_count, share, previous_share,
+  trend_percentage, trend_z, trend_direction
+FROM pleat.public_stack_rows
+WHERE false;
 
 CREATE VIEW pleat_unmasked.stack_combinations AS
 SELECT technologies, size, usage_count, people, outcomes, avg_success_rate, success_rate_low, success_rate_high,

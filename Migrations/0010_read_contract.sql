@@ -299,8 +299,7 @@ $at$;
 
 -- One stack -------------------------------------------------------------------------------------------------------------------
 
--- A condition `technologies = …` of a reader is not let through the security barrier, since equality of jsonb is not leakproof, and
--- so every stack that may be shown is computed for it. This finds the one by its id: see 0002.
+-- A condition `technologies = …` of a reader looks at the names of every stack that may be shown. This finds the one by its id: see 0002.
 CREATE FUNCTION insights.stack_combination(technologies jsonb) RETURNS SETOF insights.stack_combinations
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC

@@ -79,9 +79,9 @@ struct ReadingDatabase {
       0 AS people_taken_out, 50 AS position) d;
     INSERT INTO pleat.stack_combinations_current (
       generation, stack_id, technologies, usage_count, successes, failures, complexity_sum_millionths, complexity_count,
-      people, people_taken_out, position)
+      people, people_taken_out, position, public_turns)
     SELECT 1, substring(sha256(convert_to(to_jsonb(ARRAY[key])::text, 'UTF8')) FOR 16), ARRAY[key], n, 1, 1, 0, 0, people, 0,
-      position
+      position, CASE WHEN key <> 'hidden' THEN ARRAY[100::bigint] END
     FROM public.state;
     INSERT INTO pleat.stack_combinations (
       generation, stack_id, technologies, usage_count, successes, failures, complexity_sum_millionths, complexity_count,

@@ -127,6 +127,55 @@ struct ReadingTests {
     }
   }
 
+  @Test("a stack that everybody saw once reaches no function of a reader when it is hidden")
+  func shownOnce() throws {
+    let reading = try ReadingDatabase.shared.get()
+    let seen = NoticeList()
+    let reader = try reading.connect(as: "postgres") { seen.append($0) }
+    // Nobody else sees it.
+    try reader.execute(
+      """
+      BEGIN;
+      UPDATE pleat.stack_combinations_current SET public_turns = '{100,200}' WHERE technologies = '{hidden}';
+      UPDATE pleat.stack_combinations SET people = 12 WHERE technologies = '{hidden}' AND position = 100;
+      CREATE FUNCTION public.spy_once(text) RETURNS boolean LANGUAGE plpgsql COST 0.0000001 AS
+        $$ BEGIN RAISE NOTICE 'saw %', $1; RETURN true; END $$;
+      SET LOCAL ROLE pleat_reader
+      """)
+    for (setting, isShown) in [("", false), ("200", false), ("100", true), ("99", false)] {
+      for column in ["v", "v.technologies", "v.size", "v.usage_count", "v.trend_z", "concat(v.technologies, v.share)"] {
+        try reader.execute("SET LOCAL pleat.as_of = '\(setting)'")
+        seen.removeAll()
+        let sql =
+          "SELECT v.technologies ->> 0 FROM insights.stack_combinations v WHERE public.spy_once(\(column)::text)"
+        let shown = try texts(reader, sql)
+        #expect(shown.contains("hidden") == isShown, "\(setting), \(column)")
+        #expect(seen.count == shown.count, "\(setting), \(column)")
+        #expect(isShown || !seen.contains("hidden"), "\(setting), \(column)")
+      }
+    }
+    try reader.execute("ROLLBACK")
+  }
+
+  @Test("a condition on a stack's names is applied before anything is looked up for it")
+  func stacksByName() throws {
+    let reading = try ReadingDatabase.shared.get()
+    let reader = try reading.connect(as: "postgres")
+    let query = "SELECT * FROM insights.stack_combinations WHERE technologies = '[\"1\"]'"
+    for setting in ["", "200"] {
+      try reader.execute("SET pleat.as_of = '\(setting)'")
+      let plan = try texts(reader, "EXPLAIN (COSTS OFF) \(query)")
+      let filters = plan.indices.filter { plan[$0].contains("technologies = '") }
+      // Now and the past, each where it comes out of its barrier.
+      #expect(filters.count == 2, "\(plan)")
+      for line in filters {
+        #expect(plan[line - 1].contains("Subquery Scan on c"), "\(plan[line - 1])")
+        let below = plan[(line + 1)...].first { $0.contains(" Scan") && !$0.contains("Function Scan") } ?? ""
+        #expect(below.contains("stack_combinations_current"), "\(below)")
+      }
+    }
+  }
+
   @Test("a list inside a row has the threshold of its own")
   func lists() throws {
     let reading = try ReadingDatabase.shared.get()

@@ -28,25 +28,32 @@ extension SystemTests {
         try pleat.produce(Data((events.joined(separator: "\n") + "\n").utf8))
         try pleat.waitCaughtUp()
       }
-      func expect(now: Int, asOfTheTurn: Int, sourceLocation: SourceLocation = #_sourceLocation) throws {
+      func expect(now: Int, asOf past: [Int: Int], sourceLocation: SourceLocation = #_sourceLocation) throws {
         for view in Self.views {
           let people = "SELECT coalesce(min(people), 0) FROM insights.\(view)"
           #expect(try pleat.sql(people) == "\(now)", "\(view)", sourceLocation: sourceLocation)
-          #expect(try pleat.sql("\(people)_at(11)") == "\(asOfTheTurn)", "\(view)", sourceLocation: sourceLocation)
+          for (turn, expected) in past {
+            let seen = try pleat.sql("\(people)_at(\(turn))")
+            #expect(seen == "\(expected)", "\(view) at \(turn)", sourceLocation: sourceLocation)
+          }
         }
+      }
+      func share(_ level: String, _ time: String) -> String {
+        let settings = #"{"org_id":"o","data_sharing_level":"\#(level)"}"#
+        return "o\t" + #"{"type":"org_settings_changed","timestamp":"\#(time)","data":\#(settings)}"#
       }
       // The eleventh event turns the day.
       try produce((0..<10).map(project) + [step("2026-10-02T00:10:00Z")])
-      try expect(now: 10, asOfTheTurn: 10)
-      let settings = #"{"org_id":"o","data_sharing_level":"none"}"#
-      try produce([
-        "o\t" + #"{"type":"org_settings_changed","timestamp":"2026-10-02T01:00:00Z","data":\#(settings)}"#
-      ])
-      try expect(now: 0, asOfTheTurn: 10)
+      try expect(now: 10, asOf: [11: 10])
+      try produce([share("none", "2026-10-02T01:00:00Z")])
+      try expect(now: 0, asOf: [11: 10])
       try produce([step("2026-10-03T00:10:00Z")])
-      try expect(now: 0, asOfTheTurn: 10)
+      try expect(now: 0, asOf: [11: 10, 13: 0])
+      try produce([share("public", "2026-10-03T01:00:00Z"), step("2026-10-04T00:10:00Z")])
+      try expect(now: 10, asOf: [11: 10, 13: 0, 15: 10])
+      #expect(try pleat.sql("SELECT public_turns FROM pleat.stack_combinations_current") == "{11,13,15}")
       try pleat.pleat("rebuild", "projects")
-      try expect(now: 0, asOfTheTurn: 10)
+      try expect(now: 10, asOf: [11: 10, 13: 0, 15: 10])
       try pleat.pleat("verify")
       #expect(daemon.terminate() == 0)
     }
@@ -66,7 +73,7 @@ extension SystemTests {
       try pleat.waitCaughtUp()
       try pleat.pleat("verify")
       let explained = try pleat.pleat("explain", "stack_combinations", #"["Kafka","Swift"]"#)
-      #expect(explained.contains("usage_count") && !explained.contains("was_public"))
+      #expect(explained.contains("usage_count") && !explained.contains("public_turns"))
       #expect(daemon.terminate() == 0)
     }
   }

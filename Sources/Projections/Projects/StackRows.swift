@@ -71,8 +71,8 @@ struct StackLayout: PeopledLayout {
       """,
     update: """
       UPDATE pleat.stack_combinations_current AS c
-      SET technologies = s.technologies, usage_count = s.usage_count, successes = s.successes,
-        failures = s.failures, complexity_sum_millionths = s.complexity_sum_millionths,
+      SET usage_count = s.usage_count, successes = s.successes, failures = s.failures,
+        complexity_sum_millionths = s.complexity_sum_millionths,
         complexity_count = s.complexity_count, first_seen = s.first_seen, last_seen = s.last_seen,
         people = s.people, people_taken_out = s.people_taken_out, trending_seen_at = s.trending_seen_at,
         position = s.position
@@ -81,8 +81,9 @@ struct StackLayout: PeopledLayout {
       """,
     version: """
       WITH shown AS (
-        UPDATE pleat.stack_combinations_current SET was_public = true
-        WHERE generation = $1 AND position >= $2 AND ever_public AND was_public IS NULL)
+        UPDATE pleat.stack_combinations_current SET public_turns = public_turns || $3::bigint
+        WHERE generation = $1 AND position >= $2 AND ever_public
+          AND (usage_count > 0 AND people - people_taken_out >= 10) <> (coalesce(cardinality(public_turns), 0) % 2 = 1))
       INSERT INTO pleat.stack_combinations (
         generation, stack_id, technologies, usage_count, successes, failures, complexity_sum_millionths,
         complexity_count, first_seen, last_seen, people, people_taken_out, trending_seen_at, position)
