@@ -45,18 +45,8 @@ struct CopiedRows {
     return joined
   }
 
-  /// The elements of a field that is an array of one dimension, in PostgreSQL's binary form: each with its length.
-  func elements(_ column: Int) -> [ArraySlice<UInt8>] {
-    guard let array = value(column) else { return [] }
-    func number(_ at: Int) -> Int { array[at..<at + 4].reduce(0) { $0 << 8 | Int($1) } }
-    guard number(array.startIndex) == 1 else { return [] }
-    var at = array.startIndex + 20
-    return (0..<number(array.startIndex + 12)).map { _ in
-      let begin = at
-      at += 4 + number(at)
-      return array[begin..<at]
-    }
-  }
+  /// The elements of a field that is a list: each with its length.
+  func elements(_ column: Int) -> [ArraySlice<UInt8>] { value(column).map { BinaryList($0).elements } ?? [] }
 
   var rowBytes: [UInt8] { Array(bytes[row]) }
 }

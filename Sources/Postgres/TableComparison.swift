@@ -34,6 +34,8 @@ package final class TableComparison {
 
   private let projection: String
   private let generation: Int32
+  /// Of tables whose rows are several of their view's: a difference in the lists is one of a member.
+  private let members: [String: ListMember]
   private let live: StoreConnection
   private let temporary: StoreConnection
   /// Folds through the position; returns where it stands.
@@ -43,10 +45,10 @@ package final class TableComparison {
   package private(set) var rowCount: Int64 = 0
 
   package init(
-    _ target: ConnectionTarget, projection: String, generation: Int32, with store: TemporaryFoldStore,
-    follow: @escaping (Int64) throws -> Void
+    _ target: ConnectionTarget, projection: String, generation: Int32, members: [String: ListMember] = [:],
+    with store: TemporaryFoldStore, follow: @escaping (Int64) throws -> Void
   ) {
-    (self.projection, self.generation, self.follow) = (projection, generation, follow)
+    (self.projection, self.generation, self.members, self.follow) = (projection, generation, members, follow)
     live = StoreConnection(target, profile: .fold, onNotice: { _ in })
     temporary = store.connection
   }
@@ -163,43 +165,120 @@ package final class TableComparison {
     var (left, right) = (0, 0)
     while left < found.count || right < expected.count {
       if left < found.count, right < expected.count, keyBytes(found[left]) == keyBytes(expected[right]) {
-        for index in table.columns.indices where found[left][index] != expected[right][index] {
+        if let index = table.columns.indices.first(where: { found[left][$0] != expected[right][$0] }) {
+          if let difference = try memberDifference(table, at: index, found: found[left], expected: expected[right]) {
+            return difference
+          }
           return RowDifference(
             table: table.name, key: try shownKey(expected[right], table), column: table.columns[index].name,
-            position: position(expected[right]), expected: try shown(expected[right][index], table.columns[index]),
-            found: try shown(found[left][index], table.columns[index]))
+            position: position(expected[right]), expected: try shown(expected[right][index], table.columns[index].type),
+            found: try shown(found[left][index], table.columns[index].type))
         }
         (left, right) = (left + 1, right + 1)
       } else if left < found.count, !expectedKeys.contains(keyBytes(found[left])) {
         return RowDifference(
-          table: table.name, key: try shownKey(found[left], table), column: nil, position: position(found[left]),
-          expected: nil, found: "a row")
+          table: table.name, key: try shownKey(found[left], table) + firstMember(of: found[left], table), column: nil,
+          position: position(found[left]), expected: nil, found: "a row")
       } else {
         let missing = expected[right]
         return RowDifference(
-          table: table.name, key: try shownKey(missing, table), column: nil, position: position(missing),
-          expected: "a row", found: nil)
+          table: table.name, key: try shownKey(missing, table) + firstMember(of: missing, table), column: nil,
+          position: position(missing), expected: "a row", found: nil)
       }
     }
     return nil
   }
+
+  // MARK: - Members
+
+  /// The lists of a row: of each the values, its names first. Each value with its length.
+  private func lists(of row: Row, _ member: ListMember, _ table: ComparedTable) -> [(
+    type: UInt32, values: [ArraySlice<UInt8>]
+  )] {
+    member.lists.map { list in
+      guard let index = table.columns.firstIndex(where: { $0.name == list.column }), let bytes = row[index] else {
+        return (0, [])
+      }
+      let list = BinaryList(bytes[...])
+      return (list.elementType, list.elements)
+    }
+  }
+
+  /// What differs first in two rows' lists, as the view shows it: a member in the order of the expected ones and what it holds, then
+  /// one that should not be there. nil where the column is no list, or only the members' order differs.
+  private func memberDifference(_ table: ComparedTable, at column: Int, found: Row, expected: Row) throws(StoreError)
+    -> RowDifference?
+  {
+    guard let member = members[table.name],
+      member.lists.contains(where: { $0.column == table.columns[column].name })
+    else { return nil }
+    let (left, right) = (lists(of: found, member, table), lists(of: expected, member, table))
+    let (type, names) = right[0]
+    func difference(
+      _ name: ArraySlice<UInt8>, _ column: String?, expected shownExpected: String?, found shownFound: String?
+    ) throws(StoreError) -> RowDifference {
+      RowDifference(
+        table: table.name, key: try shownKey(expected, table) + [try pair(name, type, member)], column: column,
+        position: position(expected, table), expected: shownExpected, found: shownFound)
+    }
+    let places = Dictionary(
+      left[0].values.indices.map { (left[0].values[$0], $0) }, uniquingKeysWith: { first, _ in first })
+    for (index, name) in names.enumerated() {
+      guard let other = places[name] else {
+        return try difference(name, nil, expected: "a row", found: nil)
+      }
+      for (list, (there, here)) in zip(member.values, zip(left.dropFirst(), right.dropFirst())) {
+        let (value, otherValue) = (
+          index < here.values.count ? here.values[index] : nil, other < there.values.count ? there.values[other] : nil
+        )
+        if value == otherValue { continue }
+        return try difference(
+          name, list.member, expected: try shown(value, here.type), found: try shown(otherValue, there.type))
+      }
+    }
+    let known = Set(names)
+    guard let tooMany = left[0].values.first(where: { !known.contains($0) }) else { return nil }
+    return try difference(tooMany, nil, expected: nil, found: "a row")
+  }
+
+  /// Of a row that is wrong as a whole, its first member's name.
+  private func firstMember(of row: Row, _ table: ComparedTable) throws(StoreError) -> [RowDifference.Pair] {
+    guard let member = members[table.name], let (type, names) = lists(of: row, member, table).first,
+      let name = names.first
+    else { return [] }
+    return [try pair(name, type, member)]
+  }
+
+  private func pair(_ name: ArraySlice<UInt8>, _ type: UInt32, _ member: ListMember) throws(StoreError)
+    -> RowDifference.Pair
+  {
+    RowDifference.Pair(column: member.names.member, value: try shown(name, type) ?? "null")
+  }
+
+  /// An element with its length.
+  private func shown(_ element: ArraySlice<UInt8>?, _ type: UInt32) throws(StoreError) -> String? {
+    guard let element, element.first.map({ $0 & 0x80 == 0 }) ?? false else { return nil }
+    return try shown(Array(element.dropFirst(4)), type)
+  }
+
+  // MARK: - As text
 
   private func shownKey(_ row: Row, _ table: ComparedTable) throws(StoreError) -> [RowDifference.Pair] {
     var pairs: [RowDifference.Pair] = []
     for index in table.keys {
       pairs.append(
         RowDifference.Pair(
-          column: table.columns[index].name, value: try shown(row[index], table.columns[index]) ?? "null"))
+          column: table.columns[index].name, value: try shown(row[index], table.columns[index].type) ?? "null"))
     }
     return pairs
   }
 
   /// A value as PostgreSQL writes it.
-  private func shown(_ bytes: [UInt8]?, _ column: ComparedTable.Column) throws(StoreError) -> String? {
+  private func shown(_ bytes: [UInt8]?, _ type: UInt32) throws(StoreError) -> String? {
     guard let bytes else { return nil }
     // Unprepared: the parameter is of another type each time.
     let result = try live.use { (connection) throws(PostgresError) in
-      try connection.queryUnprepared("SELECT ($1)::text", [SQLValue(oid: column.type, bytes: bytes)])
+      try connection.queryUnprepared("SELECT ($1)::text", [SQLValue(oid: type, bytes: bytes)])
     }
     let text = result.map { $0.text() ?? "" }.first ?? ""
     return text.count > Self.shownCharacters ? text.prefix(Self.shownCharacters) + "…" : text

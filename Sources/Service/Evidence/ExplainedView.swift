@@ -68,6 +68,15 @@ package struct ExplainedView: Sendable {
       tables: [("errors", ["component", "severity", "hour"])]),
   ]
 
+  /// Of tables that keep several of a view's rows in one, with the newest rows and with versions.
+  static let membersByTable: [String: ListMember] = all.reduce(into: [:]) { members, view in
+    guard let member = view.member else { return }
+    for (name, _) in view.tables {
+      members[name] = member
+      members[name + "_current"] = member
+    }
+  }
+
   package static func named(_ name: String) throws(CommandFailure) -> ExplainedView {
     if let view = all.first(where: { $0.name == name }) { return view }
     let nearest = nearestName(to: name, among: all.map(\.name)) ?? ""

@@ -123,7 +123,7 @@ package struct VerifyRun {
     }
     var result = Projection(name: entry.name, generation: live.generation, position: live.position)
     let comparison = TableComparison(
-      target, projection: entry.name, generation: live.generation, with: store,
+      target, projection: entry.name, generation: live.generation, members: ExplainedView.membersByTable, with: store,
       follow: { try folding.fold(through: $0) { _ in } })
     var compared: [(kind: String, table: ComparedTable)] = try tables.map { name in
       (name.hasSuffix("_current") ? "row" : "version", try comparison.rows(name))
