@@ -359,6 +359,17 @@ package final class FoldRun {
     try finishFlush()
   }
 
+  /// Writes what has changed in the tables of these names, into the transaction that is open from here on, and waits for it; what has
+  /// changed in others stays in memory until a flush. No event that fans out is under way.
+  package func write(tables names: Set<String>) throws {
+    guard fanOut == nil else { throw StoreError.refused("a write in the middle of an event that fans out") }
+    let changed = projection.tables.filter { $0.dirtyCount > 0 && names.contains($0.statements.name) }
+    if changed.isEmpty { return }
+    try finishFlush()
+    if opened?.position != place.position { try open(to: place) }
+    try store.write(takeChanges(of: changed))
+  }
+
   // MARK: Turns and fan-out
 
   /// The cursor as the store has it, the open transaction included.

@@ -23,6 +23,34 @@ struct CopiedTable {
     var isNew: Bool
   }
 
+  /// Keys in no order, and in theirs once somebody asks for a page: its further pages find the order made.
+  private struct Keys {
+    private var keys: Set<[UInt8]> = []
+    private var sorted: [[UInt8]]?
+
+    mutating func insert(_ key: [UInt8]) {
+      if keys.insert(key).inserted { sorted = nil }
+    }
+
+    mutating func remove(_ key: [UInt8]) {
+      if keys.remove(key) != nil { sorted = nil }
+    }
+
+    /// Up to `limit` keys behind `last`. A key is one value, behind its length.
+    mutating func page(behind last: [UInt8], limit: Int) -> ArraySlice<[UInt8]> {
+      let start = 4
+      let all =
+        sorted ?? keys.sorted { $0[start...].lexicographicallyPrecedes($1[start...]) }
+      sorted = all
+      var (low, high) = (0, all.count)
+      while low < high {
+        let middle = (low + high) / 2
+        if last.lexicographicallyPrecedes(all[middle][start...]) { high = middle } else { low = middle + 1 }
+      }
+      return all[low...].prefix(limit)
+    }
+  }
+
   /// About what a row takes besides its bytes: two arrays, and its place in the dictionary.
   private static let rowBytes = 128
 
@@ -30,7 +58,7 @@ struct CopiedTable {
   private let query: (query: PageQuery, column: Int)?
   private var rows: [[UInt8]: Row] = [:]
   /// For the query: the keys of the rows, by the bytes of its column.
-  private var keysByValue: [[UInt8]: Set<[UInt8]>] = [:]
+  private var keysByValue: [[UInt8]: Keys] = [:]
   private(set) var byteCount = 0
 
   init(_ columns: CopiedColumns, _ query: PageQuery?) {
@@ -54,20 +82,23 @@ struct CopiedTable {
       let key = reader.joined(columns.keys)
       let row = Row(bytes: reader.rowBytes, isNew: isNew)
       byteCount += row.bytes.count
-      if let old = rows.updateValue(row, forKey: key) {
+      let old = rows.updateValue(row, forKey: key)
+      if let old {
         byteCount -= old.bytes.count
         if old.isNew { rows[key]?.isNew = true }
-        if let query { index(key, value(old.bytes, query.column), isThere: false) }
       } else {
         byteCount += key.count + Self.rowBytes
       }
-      if let query { index(key, value(row.bytes, query.column), isThere: true) }
+      if let query {
+        index(key, from: old.flatMap { value($0.bytes, query.column) }, to: value(row.bytes, query.column))
+      }
     }
   }
 
-  private mutating func index(_ key: [UInt8], _ value: [UInt8]?, isThere: Bool) {
-    guard let value else { return }
-    if isThere { keysByValue[value, default: []].insert(key) } else { keysByValue[value]?.remove(key) }
+  private mutating func index(_ key: [UInt8], from old: [UInt8]?, to new: [UInt8]?) {
+    if old == new { return }
+    if let old { keysByValue[old]?.remove(key) }
+    if let new { keysByValue[new, default: Keys()].insert(key) }
   }
 
   private func value(_ row: [UInt8], _ column: Int) -> [UInt8]? {
@@ -82,17 +113,14 @@ struct CopiedTable {
   }
 
   /// The rows of a page of its query; nil where this is another one.
-  func page(_ sql: String, _ parameters: [Parameter]) -> [[UInt8]]? {
+  mutating func page(_ sql: String, _ parameters: [Parameter]) -> [[UInt8]]? {
     guard let query, query.query.sql == sql, case .text(let value)? = parameters.first,
       case .uuid(let last)? = parameters.last
     else { return nil }
-    // A key is one uuid, behind its length.
-    let (start, behind) = (4, withUnsafeBytes(of: (last.high.bigEndian, last.low.bigEndian)) { Array($0) })
-    let keys = (keysByValue[Array(value.utf8)] ?? []).filter { behind.lexicographicallyPrecedes($0[start...]) }
-    return keys.sorted { $0[start...].lexicographicallyPrecedes($1[start...]) }.prefix(query.query.limit).compactMap {
-      // Without the generation.
-      rows[$0].map { Array($0.bytes[8...]) }
-    }
+    let behind = withUnsafeBytes(of: (last.high.bigEndian, last.low.bigEndian)) { Array($0) }
+    let keys = keysByValue[Array(value.utf8)]?.page(behind: behind, limit: query.query.limit) ?? []
+    // Without the generation.
+    return keys.compactMap { key in rows[key].map { Array($0.bytes[8...]) } }
   }
 
   /// Everything, to be written; nothing is left.

@@ -12,6 +12,7 @@ package final class MemoryFoldStore: FoldStore {
   private let source: PostgresProjectionStore
   private let live: LiveGeneration
   private let capacity: Int
+  private let queries: [PageQuery]
   private var tables: [String: CopiedTable] = [:]
   private var temporary: TemporaryFoldStore?
   private var isInTransaction = false
@@ -32,7 +33,7 @@ package final class MemoryFoldStore: FoldStore {
     _ target: ConnectionTarget, _ source: PostgresProjectionStore, live: LiveGeneration, columns: [CopiedColumns],
     queries: [PageQuery], capacity: Int
   ) {
-    (self.target, self.source, self.live, self.capacity) = (target, source, live, capacity)
+    (self.target, self.source, self.live, self.capacity, self.queries) = (target, source, live, capacity, queries)
     for columns in columns {
       let name = columns.statements.name
       tables[name] = CopiedTable(columns, queries.first { $0.table == name })
@@ -107,17 +108,16 @@ package final class MemoryFoldStore: FoldStore {
   }
 
   package func rows(_ sql: String, _ parameters: [Parameter], _ body: (inout RowReader) throws -> Void) throws {
-    if temporary == nil {
-      for table in tables.values {
-        guard let page = table.page(sql, parameters) else { continue }
-        for row in page {
-          try row.withUnsafeBytes { bytes in
-            var reader = RowReader(bytes)
-            try body(&reader)
-          }
+    if temporary == nil, let query = queries.first(where: { $0.sql == sql }),
+      let page = tables[query.table]?.page(sql, parameters)
+    {
+      for row in page {
+        try row.withUnsafeBytes { bytes in
+          var reader = RowReader(bytes)
+          try body(&reader)
         }
-        return
       }
+      return
     }
     let store = try disk()
     try writeOut(Array(tables.keys), store)

@@ -46,6 +46,9 @@ package struct ExplainRun {
   package static let greatestVersionLimit = 100_000
   /// Events shown at once.
   static let touchLimit = 100_000
+  /// So many events are folded between two flushes; only the tables looked at are written for each. What nobody looks at is dropped at a
+  /// flush: of one event, up to 2,016 pairs.
+  private static let flushedTogether = 64
 
   private let context: EvidenceContext
   private let view: ExplainedView
@@ -205,7 +208,8 @@ package struct ExplainRun {
     let last = shown.last
     var reach = reach
     if reach != nil, try !learn(&reach!, through: last) { return nil }
-    let projection = NarrowProjection(context.make(entry), lookingAt: Set(shown.watched.map(\.table)))
+    let looked = Set(shown.watched.map(\.table))
+    let projection = NarrowProjection(context.make(entry), lookingAt: looked)
     let store = MemoryFoldStore(
       target, context.store(entry, for: "explain"), live: shown.live,
       columns: try projection.tables.map { table throws(StoreError) in try history.copiedColumns(table.statements) },
@@ -221,6 +225,7 @@ package struct ExplainRun {
     defer { store.onChanges = nil }
     let journal = context.journal(for: "explain")
     var found = FoundTouches(shown.excerpt.rows)
+    var unwritten = 0
     var line = ProgressLine()
     defer { line.end() }
     let began = SystemClock.monotonicNanoseconds()
@@ -237,7 +242,12 @@ package struct ExplainRun {
         if position <= begin { continue }
         if position > end { break }
         try fold(batch, through: position, run)
-        try run.flush()
+        try run.write(tables: looked)
+        unwritten += 1
+        if unwritten == Self.flushedTogether {
+          try run.flush()
+          unwritten = 0
+        }
         for index in watched.indices where !changed[index].isEmpty {
           for key in changed[index] {
             let name = { () throws(StoreError) in
