@@ -49,7 +49,9 @@ extension SystemTests {
       try expect(now: 0, asOf: [11: 10])
       try produce([step("2026-10-03T00:10:00Z")])
       try expect(now: 0, asOf: [11: 10, 13: 0])
-      try produce([share("public", "2026-10-03T01:00:00Z"), step("2026-10-04T00:10:00Z")])
+      // One after the other: they have partitions of their own.
+      try produce([share("public", "2026-10-03T01:00:00Z")])
+      try produce([step("2026-10-04T00:10:00Z")])
       try expect(now: 10, asOf: [11: 10, 13: 0, 15: 10])
       #expect(try pleat.sql("SELECT public_turns FROM pleat.stack_combinations_current") == "{11,13,15}")
       try pleat.pleat("rebuild", "projects")
