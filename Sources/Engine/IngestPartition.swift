@@ -33,6 +33,8 @@ final class IngestPartition {
   /// Set after any error of the partition: fingerprints are checked before the next append.
   var mustCheck = false
   var checkAt: Int64 = 0
+  /// No check has found a record, and none was asked for since the first was journaled.
+  private var awaitsFirstRecord = true
   /// The next offset was not there.
   var isOutOfRange = false
   /// Too many bad records: nothing more is read, and the next flush stores it.
@@ -43,6 +45,14 @@ final class IngestPartition {
     self.cursor = cursor
     nextOffset = cursor.nextOffset
     badRecords = BadRecordWindow(stored: cursor.badRecords)
+  }
+
+  /// Something was journaled: where no check has found a record yet, one is due, so that from now on there is something to tell the topic
+  /// by besides the newest record, which may be of another one already.
+  func noteJournaled() {
+    guard awaitsFirstRecord, cursor.journaled != nil else { return }
+    awaitsFirstRecord = false
+    if cursor.checked == nil { mustCheck = true }
   }
 
   /// Whether a flush would change anything.

@@ -280,7 +280,10 @@ package final class IngestStage: Stage {
           partition: segment.partition, events: segment.events, byteCount: segment.events.byteCount)
       }, moreFollows: recordsBehind > settings.flushEvents)
     for (partition, offset) in inFlightOffsets { offsetsToPublish[partition] = offset }
-    for partition in reading.values where partition.isPausing { halt(partition, lookAt: 0) }
+    for partition in reading.values {
+      partition.noteJournaled()
+      if partition.isPausing { halt(partition, lookAt: 0) }
+    }
   }
 
   /// Everything read so far, written: before something that must not come in between.

@@ -166,6 +166,24 @@ struct IngestStageTests {
     #expect(journal.position == 10)
   }
 
+  @Test("a topic made anew under an instance that found it empty is an alarm, though it was read on past the cursor")
+  func recreatedWhileRead() throws {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    source.append(partition, [])
+    let instance = Instance("a", source, journal)
+    instance.hold([partition])
+    instance.steps(20)
+    source.append(partition, (0..<10).map { record("e\($0)") })
+    instance.steps(20)
+    #expect(journal.position == 10)
+    source.topics[partition] = (0, (0..<40).map { record("new\($0)") })
+    // Past the next check.
+    instance.steps(4_000)
+    #expect(journal.position == 40)
+    #expect(journal.cursors[partition]?.state == .alarm)
+    #expect(journal.cursors[partition]?.reason?.contains("offset 9 holds another record than it did") == true)
+  }
+
   @Test(
     "a topic shorter than at the first start is an alarm before anything of it is read, and only then",
     arguments: [(5, 0, PartitionState.alarm), (10, 0, .running), (40, 0, .running), (5, 5, .alarm), (12, 11, .running)])
