@@ -115,7 +115,6 @@ final class Breakpoints {
       }
     case .events: write(of: nil)
     case .rebuild:
-
       let named = process?.subject(in: World.projections) ?? World.projections.first { call.hasSuffix($0) }
       chaos.rebuild(named ?? world.scheduler.random.pick(World.projections))
     case .discard: chaos.discard()

@@ -458,77 +458,10 @@ package final class FoldRun {
   }
 }
 
-/// The stored rows inside a turn's or a fan-out's transaction; a flush writes what the projection has changed so far.
-private struct FlushingRows: RowStream {
-  let store: any FoldStore
-  let tables: [any Table]
-  let generation: Int32
-  let fullBytes: Int
-  /// Called where rows were dropped that only this transaction has.
-  let onShed: () -> Void
-
-  func rows(_ sql: String, _ parameters: [Parameter], _ body: (inout RowReader) throws -> Void) throws {
-    try store.rows(sql, parameters, body)
-  }
-  func flush() throws {
-    if try store.makeWhole(tables, of: tables, generation: generation, limit: fullBytes, open: {}) { onShed() }
-    try store.write(store.takeChanges(of: tables, generation: generation))
-  }
-}
-
-extension [any Table] {
-  /// Those of the same rows.
-  fileprivate func with(rowsOf table: any Table) -> Self { filter { $0.rowsOwner == table.rowsOwner } }
-}
-
 extension Table {
   /// Whether its rows do not change again and again.
   fileprivate var isCold: Bool { changesPerRow < ProjectionSettings.writeAheadChanges }
   fileprivate var isWorthWritingAhead: Bool {
     rowsStay && isCold && dirtyCount >= ProjectionSettings.writeAheadRows
-  }
-}
-
-extension FoldStore {
-  /// Loads the stored form of partial rows. What changed of a row may take a hundredth of it (a sketch of people): where all rows
-  /// take more than `limit` bytes then, those of the table are written into the transaction that `open` makes sure of, and dropped,
-  /// before more are loaded. Returns whether they were.
-  fileprivate func makeWhole(
-    _ tables: [any Table], of all: [any Table], generation: Int32, limit: Int, open: () throws(StoreError) -> Void
-  ) throws(StoreError) -> Bool {
-    var hasDropped = false
-    for table in tables where table.dirtyCount > 0 {
-      while let keys = table.takePartialKeys() {
-        try load(table, keys)
-        if all.reduce(0, { $0 + $1.heldBytes }) <= limit { continue }
-        let owned = all.with(rowsOf: table)
-        try open()
-        for table in owned { table.restrictToWhole() }
-        let changes = try takeChanges(of: owned, generation: generation)
-        for table in owned { table.endRestriction() }
-        try write(changes)
-        for table in owned { table.shed() }
-        hasDropped = true
-      }
-    }
-    return hasDropped
-  }
-
-  fileprivate func load(_ table: any Table, _ keys: KeyColumns) throws(StoreError) {
-    try load(table.statements, keys: keys) { table.absorb(&$0) }
-    table.settle()
-  }
-
-  fileprivate func takeChanges(of tables: [any Table], generation: Int32) throws(StoreError) -> [TableChanges] {
-    var changes: [TableChanges] = []
-    for table in tables where table.dirtyCount > 0 {
-      while let keys = table.takePartialKeys() { try load(table, keys) }
-      var change = TableChanges(statements: table.statements, inserts: RowWriter(), updates: RowWriter())
-      table.writeChanges(generation: generation, inserts: &change.inserts, updates: &change.updates)
-      table.markClean()
-      changes.append(change)
-    }
-    if let fault = FoldFault.take() { throw .refused(fault) }
-    return changes
   }
 }

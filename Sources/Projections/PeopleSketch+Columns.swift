@@ -27,10 +27,10 @@ extension PeopleSketch {
   package func write(to row: inout RowWriter) {
     let hashes = row.beginArray(.bigint, count: people.count)
     for person in people { row.bigint(storedHash(person.hash)) }
-    row.endArray(hashes)
+    row.endField(hashes)
     let counts = row.beginArray(.bigint, count: isEstimate ? 0 : people.count)
     if !isEstimate { for person in people { row.bigint(person.contributions) } }
-    row.endArray(counts)
+    row.endField(counts)
     row.bool(isEstimate)
   }
 

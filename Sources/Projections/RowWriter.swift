@@ -156,7 +156,7 @@ package struct RowWriter: Sendable {
     for value in values { text(value) }
   }
 
-  /// Begins an array without nulls; its elements follow as fields, then `endArray` with what this returns.
+  /// Begins an array without nulls; its elements follow as fields, then `endField` with what this returns.
   package mutating func beginArray(_ element: ArrayParameter.Element, count elements: Int) -> Int {
     let start = bytes.count
     append(Int32(0))
@@ -169,8 +169,6 @@ package struct RowWriter: Sendable {
     }
     return start
   }
-
-  package mutating func endArray(_ start: Int) { endField(start) }
 
   /// Begins a field whose bytes follow piece by piece, then `endField` with what this returns.
   package mutating func beginField() -> Int {

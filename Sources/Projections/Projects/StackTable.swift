@@ -181,7 +181,7 @@ extension RowWriter {
     let technologies = stacks.technologies(of: stack)
     let start = beginArray(.text, count: technologies.count)
     for technology in technologies { name(technology, names) }
-    endArray(start)
+    endField(start)
   }
 
   /// The same as `text`, a line each.

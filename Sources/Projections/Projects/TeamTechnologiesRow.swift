@@ -129,7 +129,7 @@ struct TeamTechnologiesLayout: RowLayout {
     writer.name(key.name, names)
     let technologies = writer.beginArray(.text, count: row.entries.count)
     for entry in row.entries { writer.name(entry.technology, names) }
-    writer.endArray(technologies)
+    writer.endField(technologies)
     writer.ints(row.entries.lazy.map(\.usageCount))
     writer.ints(row.entries.lazy.map(\.successes))
     writer.ints(row.entries.lazy.map(\.failures))
