@@ -61,10 +61,11 @@ package enum CatalogFile {
   ) throws(ConfigurationError) -> String {
     let greatestBytes = 100
     guard case .scalar(let text)? = node?.content, !text.isEmpty, text.utf8.count <= greatestBytes,
-      text.first?.isWhitespace == false, text.last?.isWhitespace == false
+      text.first?.isWhitespace == false, text.last?.isWhitespace == false,
+      !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
     else {
       throw ConfigurationError(
-        "\(file):\(node?.line ?? parent.line): \(what) is a text of 1 to \(greatestBytes) bytes without space around it"
+        "\(file):\(node?.line ?? parent.line): \(what) is a text of 1 to \(greatestBytes) bytes, without control characters and without space around it"
       )
     }
     return text
