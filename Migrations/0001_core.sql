@@ -796,9 +796,17 @@ BEGIN
     RAISE EXCEPTION 'the journal does not have the events up to % that % was folded from', p_to, p_projection
       USING ERRCODE = 'PL001';
   END IF;
+  -- Whoever rebuilds may have heard where the live one stands before the database went back.
+  IF EXISTS (
+    SELECT FROM pleat.live_generations g
+    JOIN pleat.projection_cursors l ON l.projection = g.projection AND l.generation = g.generation
+    WHERE g.projection = p_projection AND g.generation <> p_generation AND l.position < p_to
+  ) THEN
+    RAISE EXCEPTION 'generation % of % is not to pass the live one', p_generation, p_projection USING ERRCODE = 'PL001';
+  END IF;
 END $$;
 COMMENT ON FUNCTION pleat.move_projection IS
-  'The first statement of a flush: compare-and-swap on epoch, position and chain value; the journal must have the new place''s chain value.';
+  'The first statement of a flush: compare-and-swap on epoch, position and chain value; the journal must have the new place''s chain value, and a generation in the making stays behind the live one.';
 
 CREATE FUNCTION pleat.note_projection(p_projection text, p_instance text, p_start bigint, p_state text, p_reason text)
 RETURNS void

@@ -37,9 +37,6 @@ extension Session {
     return ProjectionCursor(generation: number, epoch: taken.epoch, place: taken.place)
   }
 
-  /// Nobody is stopped for longer, with a reply that is slow before it.
-  private static let staleNanoseconds: Int64 = 30_000_000_000
-
   /// `pleat.move_projection`
   func moveProjection(
     _ projection: String, _ cursor: ProjectionCursor, to place: ProjectionPlace, _ newState: ProjectionState
@@ -59,9 +56,10 @@ extension Session {
     guard state.journal.has(place.position, place.chain) || !world.holds(.chainValue) else {
       throw .lost("the journal does not have the events up to \(place.position)")
     }
-    // A rebuild may have asked where the live one stands before the database went back, and hear it only now: it waits for it there.
-    let isSettled = database.restores == 0 || world.scheduler.now > database.restoredAt + Self.staleNanoseconds
-    if row.phase == .making, isSettled, let live = liveGeneration(projection), place.position > live.position {
+    if row.phase == .making, let live = liveGeneration(projection), place.position > live.position {
+      if world.holds(.makingStaysBehind) {
+        throw world.lost("generation \(key.number) of \(projection) is not to pass the live one")
+      }
       world.violation("generation \(key.number) of \(projection) passes the live one, at \(place.position)")
     }
     places[key] = place

@@ -17,6 +17,7 @@ package struct Mutation: Sendable {
   private static let behindOthers: Set<String> = [
     "appendPlace", "projectionPlace", "takeoverWaits", "takeoverRaisesEpoch", "swapLiveEpoch", "swapPlace",
     "rebuildRaisesEpoch", "batchesAreChained", "chainValue", "doubtClearsTail", "relayPlaceChain",
+    "rebuildStaysBehind", "makingStaysBehind",
   ]
 
   /// Protections that stand behind each other: alone, neither is missed.
@@ -24,7 +25,7 @@ package struct Mutation: Sendable {
     "appendEpoch+appendPlace", "projectionEpoch+projectionPlace", "takeoverWaits+appendPlace",
     "takeoverWaits+projectionPlace", "takeoverRaisesEpoch+appendPlace", "takeoverRaisesEpoch+projectionPlace",
     "swapLiveEpoch+swapPlace", "rebuildRaisesEpoch+projectionPlace", "batchesAreChained+chainValue",
-    "doubtClearsTail+takeoverClearsTail", "relayChecksChain+relayPlaceChain",
+    "doubtClearsTail+takeoverClearsTail", "relayChecksChain+relayPlaceChain", "rebuildStaysBehind+makingStaysBehind",
   ]
 
   private static var protections: [Protection] {

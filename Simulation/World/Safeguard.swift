@@ -8,6 +8,8 @@ package enum Safeguard: String, CaseIterable, Sendable {
   case noteEpoch
   /// `pleat.move_projection` compares epochs, places, and requires the new place's chain value.
   case projectionEpoch, projectionPlace, chainValue
+  /// …and lets no generation in the making pass the live one.
+  case makingStaysBehind
   /// `pleat.move_relay` compares epochs, and requires the places' chain values.
   case relayEpoch, relayPlaceChain
   /// A takeover waits for a commit that is still on its way.

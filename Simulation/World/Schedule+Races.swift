@@ -3,7 +3,7 @@ import Engine
 /// What needs two things to happen at once, and hardly does by itself.
 extension Schedule {
   static let races: [Schedule] = [
-    lateReply, lateSwitch, writingRebuilder, halfASegment, overtakingErasure, extendedErasure, lateRequest,
+    lateReply, lateSwitch, writingRebuilder, halfASegment, staleTarget, overtakingErasure, extendedErasure, lateRequest,
     unlistedSegments,
     awaitedLetter,
   ]
@@ -100,6 +100,39 @@ extension Schedule {
     world.wait("it switches") { rebuilder.rebuild.isDone }
     world.expect(world.database.state.reigns[projection]?.last?.since == reached, "it has come as far as the live fold")
     world.wait("everything is folded") { world.isFolded }
+  }
+
+  /// Nobody folds the live generation on meanwhile: an instance of a higher version would not, either.
+  private static let staleTarget = Schedule(
+    "a rebuild that hears late where the live fold stood, in a database that went back", instances: 1
+  ) { world in
+    world.write(10)
+    world.wait("everything is folded") { world.isFolded }
+    var backup = world.database.state
+    var isAhead = false
+    world.before("begin", of: "i0") {
+      (backup, isAhead) = (world.database.state, true)
+      world.kill($0)
+    }
+    world.write(20)
+    world.wait("the journal is ahead of what is folded") { isAhead }
+    world.pass(seconds: 0.2)
+    Instance.start("i0", in: world)
+    world.wait("everything is folded") { world.isFolded }
+    if let instance = world.instance("i0") { world.kill(instance.process) }
+    world.before("live generation", of: "rebuild1") { _ in
+      (world.nextFate, world.nextDelay) = (.replySlow, 1_900_000_000)
+    }
+    let rebuilder = Rebuilder.start("left", in: world)
+    world.pass(seconds: 0.5)
+    world.database.restart(awayFor: 50_000_000, with: backup)
+    world.wait("it switches") { rebuilder.rebuild.isDone }
+    let live = DatabaseState.GenerationKey(projection: "left", number: 1)
+    world.expect(
+      world.database.state.reigns["left"]?.last?.since == backup.generations[live]?.place.position,
+      "it has come as far as the live fold")
+    Instance.start("i0", in: world)
+    world.wait("everything is folded again") { world.isFolded }
   }
 
   private static let overtakingErasure = Schedule(

@@ -150,6 +150,27 @@ struct GenerationTests {
     #expect(try world.database.value("SELECT generation FROM pleat.live_generations") == "\(own.generation)")
   }
 
+  @Test("a generation in the making is not moved past the live one, wherever its rebuilder believes that to be")
+  func staysBehind() throws {
+    let world = try ProjectionStoreTests.World()
+    let admin = try world.database.connect()
+    try admin.execute("SET ROLE pleat_owner")
+    let file = try #require(try MigrationFile.read(directory: TestCluster.migrations).first { $0.number == 6 })
+    try admin.execute(file.sql)
+    try world.store.startFlush(world.cursor, to: world.place(1), state: .live, [])
+    try world.store.finishFlush()
+    let rebuilder = try world.database.projection()
+    let own = try rebuilder.beginRebuild(InstanceID(name: "r", start: 1), seconds: 60, acceptLoss: false)
+    let error = #expect(throws: StoreError.self) { try rebuilder.begin(own, to: world.place(2), state: .catchingUp) }
+    guard case .lost(let text) = error, text.contains("not to pass the live one") else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    rebuilder.reset()
+    try rebuilder.begin(own, to: world.place(1), state: .catchingUp)
+    try rebuilder.commit()
+  }
+
   @Test("of two who begin to rebuild at once, one does, and the other is told")
   func beginTwice() throws {
     let world = try ProjectionStoreTests.World()
