@@ -105,7 +105,10 @@ extension Campaign {
   private func cut(_ cut: CuttingProxy.Cut) throws {
     let before = proxy.cuts
     proxy.arm(cut, afterCommits: Int.random(in: 0...30, using: &random))
-    try Wait.until("a connection is cut") { proxy.cuts > before }
+    try Wait.until("a connection is cut; as this was asked for, \(feeder.progress)\(pleat.logs)") {
+      try feeder.repeatEnd()
+      return proxy.cuts > before
+    }
   }
 
   /// Back to the backup, under instances that are running; some are killed while they find out, and read ids back.

@@ -19,6 +19,7 @@ final class Campaign {
   /// By the fault that is under way.
   var kills = 0
   var side = SideTopic()
+  private(set) var feeder: Feeder!
 
   private static let events = 6_000
   private static let linesAChunk = 15
@@ -48,7 +49,7 @@ final class Campaign {
     let world = try pleat.world(events: Self.events, seed: Int(seed), days: 40)
     try start("one")
     try start("two")
-    let feeder = Feeder(pleat, world: world, linesAChunk: Self.linesAChunk)
+    feeder = Feeder(pleat, world: world, linesAChunk: Self.linesAChunk)
     if theme == .restores { try servers.backUp(as: Self.backup) }
     for _ in 0..<faults {
       let fault = next()

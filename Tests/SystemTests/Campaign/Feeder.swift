@@ -38,15 +38,26 @@ final class Feeder: @unchecked Sendable {
     }
   }
 
+  /// For a failure's message.
+  var progress: String { "\(state.withLock { $0.acknowledged }) of \(chunks.count) chunks are acknowledged" }
+
   /// Whether everything is acknowledged.
   var isDone: Bool { state.withLock { $0.acknowledged == chunks.count } }
+
+  /// Once everything is acknowledged, its end again: duplicates, which change nothing, and still are something to commit.
+  func repeatEnd() throws {
+    guard isDone, let last = chunks.last else { return }
+    try pleat.produce(last)
+  }
 
   /// Waits until everything is acknowledged.
   func finish(within seconds: Int) throws {
     if done.wait(timeout: .now() + .seconds(seconds)) == .timedOut {
-      let (acknowledged, _, failure) = state.withLock { $0 }
-      state.withLock { $0.isStopped = true }
-      throw Wait.TimedOut(description: "\(acknowledged) of \(chunks.count) chunks acknowledged; \(failure)")
+      let failure = state.withLock { state in
+        state.isStopped = true
+        return state.lastFailure
+      }
+      throw Wait.TimedOut(description: "\(progress); \(failure)")
     }
   }
 }
