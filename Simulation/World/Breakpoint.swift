@@ -127,7 +127,7 @@ struct Breakpoint {
             "append of an erasure", "append of an erasure",
           ], .forget) + all(["begin of a retry", "end of a retry", "end of a retry"], .retry)
     case .relay:
-      return all(["takeover of the relay", "publish after", "watermarks", "journal has"], .restart)
+      return all(["takeover of the relay", "publish after", "folded places", "journal has"], .restart)
         + all(["read back of \(SimulatedOutputLog.eventsTopic)"], .restore)
         + all(["entries", "move of the relay", "relay commit", "relay commit"], .events)
     }

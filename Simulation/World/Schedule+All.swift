@@ -114,6 +114,40 @@ extension Schedule {
       }
     },
     Schedule(
+      "a database that goes back twice to one moment, and in between comes past what is out without saying it again",
+      instances: 1, partitions: 2
+    ) { world in
+      world.write(20)
+      world.wait("something is published") { world.isFolded && world.publishedCount > 2 }
+      let (backup, early) = (world.database.state, world.publishedCount)
+      world.write(8, secondsApart: 60)
+      world.write(1)
+      world.wait("more is published") { world.isFolded && world.publishedCount > early }
+      world.write(1, to: world.inputs[1], secondsApart: 5 * 3_600)
+      world.wait("that is folded") { world.isFolded }
+      let published = world.publishedCount
+      func goBack(skipping skipped: TopicPartition) {
+        if let instance = world.instance("i0") { world.kill(instance.process) }
+        world.database.restart(awayFor: 0, with: backup)
+        if let end = world.broker.log(skipped)?.high {
+          let session = world.database.open(for: "operator")
+          do throws(StoreError) {
+            try session.execute { session throws(StoreError) in try session.skip(skipped, to: end, end: end) }
+          } catch { world.violation("the skip fails: \(error.message)") }
+          session.terminate()
+        }
+        Instance.start("i0", in: world)
+      }
+      goBack(skipping: world.inputs[0])
+      world.wait("another branch is folded") { world.isFolded }
+      world.pass(seconds: 2)
+      world.expect(world.publishedCount == published, "nothing new is said")
+      let marks = world.database.state.relayPlaces.values.compactMap(\.checkedUntil)
+      world.expect(marks.isEmpty, "nothing is read back any more")
+      goBack(skipping: world.inputs[1])
+      world.wait("it says again what it said first") { world.isFolded }
+    },
+    Schedule(
       "a database that went back to before its first start, with its events already out, and a fold that comes late",
       instances: 1
     ) { world in

@@ -128,14 +128,14 @@ final class SimulatedOutboxStore: OutboxStore {
   func journalHas(chain: [UInt8], at position: Int64) throws(StoreError) -> Bool {
     try connection.call("journal has") { session throws(StoreError) in session.state.journal.has(position, chain) }
   }
-  func watermarks() throws(StoreError) -> [String: Timestamp?] {
-    try connection.call("watermarks") { session throws(StoreError) in
-      var watermarks: [String: Timestamp?] = [:]
+  func foldedPlaces() throws(StoreError) -> [String: ProjectionPlace] {
+    try connection.call("folded places") { session throws(StoreError) in
+      var places: [String: ProjectionPlace] = [:]
       for (projection, number) in session.state.live {
-        let row = session.state.generations[DatabaseState.GenerationKey(projection: projection, number: number)]
-        watermarks.updateValue(row?.place.greatestTime.map(World.watermark), forKey: projection)
+        places[projection] =
+          session.state.generations[DatabaseState.GenerationKey(projection: projection, number: number)]?.place
       }
-      return watermarks
+      return places
     }
   }
   func move(epoch: Int64, places: [String: RelayPlace], state: String, delivery: String) throws(StoreError) {

@@ -56,8 +56,8 @@ package protocol OutboxStore: AnyObject {
   func entries(_ projection: String, after place: RelayPlace, limit: Int) throws(StoreError) -> [OutboxEntry]
   /// Whether the journal has this chain value at this position (an empty value: yes).
   func journalHas(chain: [UInt8], at position: Int64) throws(StoreError) -> Bool
-  /// Each projection's watermark; nil before its first event.
-  func watermarks() throws(StoreError) -> [String: Timestamp?]
+  /// How far each projection's live generation is folded.
+  func foldedPlaces() throws(StoreError) -> [String: ProjectionPlace]
   /// Moves the copy, by compare-and-swap on the epoch.
   func move(epoch: Int64, places: [String: RelayPlace], state: String, delivery: String) throws(StoreError)
   func reset()

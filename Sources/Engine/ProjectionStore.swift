@@ -14,6 +14,9 @@ package struct ProjectionPlace: Sendable {
   package init(position: Int64, chain: [UInt8], greatestTime: Timestamp?, lastDayTurn: Int64) {
     (self.position, self.chain, self.greatestTime, self.lastDayTurn) = (position, chain, greatestTime, lastDayTurn)
   }
+
+  /// nil before the first event.
+  package var watermark: Timestamp? { greatestTime.map(TurnFinder.watermark) }
 }
 
 package struct ProjectionCursor: Sendable {

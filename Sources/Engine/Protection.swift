@@ -27,6 +27,8 @@ package enum Protection: String, CaseIterable, Sendable {
   case readingBack
   /// Every start reads back until the database has passed what was found.
   case checkedUntil
+  /// Where that is passed, the cursor moves on, so that a database that goes back once more is noticed.
+  case passedMarkMovesCursor
   /// What was asked back is released also where nothing of it was read.
   case askedBackIsReleased
   /// A check compares the partition's row with what is in memory.

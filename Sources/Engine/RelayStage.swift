@@ -183,12 +183,12 @@ package final class RelayStage: Stage {
     let pending = places.values.contains { $0.checkedUntil != nil }
     guard isRestored || pending && holds(.checkedUntil), holds(.readingBack) else { return nil }
     var from = Timestamp(microseconds: .max)
-    let watermarks = try store.watermarks()
+    let folded = try store.foldedPlaces()
     for projection in projections {
       if let first = try store.entries(projection, after: places[projection] ?? .beginning, limit: 1).first {
         from = min(from, first.asOf)
       }
-      let watermark = (watermarks[projection] ?? nil) ?? Timestamp(microseconds: 0)
+      let watermark = folded[projection]?.watermark ?? Timestamp(microseconds: 0)
       let hour = Timestamp(microseconds: Int64(watermark.hour) * Timestamp.microsecondsPerHour)
       from = min(from, hour)
     }
@@ -210,10 +210,9 @@ package final class RelayStage: Stage {
     var moved = run.places
     // Asked before the outbox: what a projection writes on its way past the mark is seen below.
     let checked = projections.filter { run.places[$0]?.checkedUntil != nil }
-    let watermarks = checked.isEmpty ? [:] : try store.watermarks()
-    // In a database that went back to before its first start there may be no row yet of what is folded later; and the beginning is
-    // a place in every journal, which would not tell this one from that of a later backup.
-    let areKnown = checked.allSatisfy { watermarks.keys.contains($0) }
+    let folded = checked.isEmpty ? [:] : try store.foldedPlaces()
+    // In a database that went back to before its first start there may be no row yet of what is folded later.
+    let areKnown = checked.allSatisfy { folded.keys.contains($0) }
     for projection in projections {
       let place = run.places[projection] ?? .beginning
       let start = (place.position, place.ordinal) < (floor.position, floor.ordinal) ? floor : place
@@ -221,10 +220,13 @@ package final class RelayStage: Stage {
       if let last = entries.last {
         moved[projection] = RelayPlace(
           position: last.position, ordinal: last.ordinal, chain: last.chain, checkedUntil: place.checkedUntil)
-      } else if let until = place.checkedUntil, areKnown, !place.chain.isEmpty,
-        watermarks.values.allSatisfy({ ($0 ?? until) > until })
+      } else if let until = place.checkedUntil, areKnown, let reached = folded[projection],
+        reached.position >= place.position, folded.values.allSatisfy({ ($0.watermark ?? until) > until })
       {
-        moved[projection]?.checkedUntil = nil
+        // Not only the mark goes: a database that goes back to before this place lacks it, and so is noticed.
+        let kept = RelayPlace(position: place.position, ordinal: place.ordinal, chain: place.chain)
+        let next = RelayPlace(position: reached.position, ordinal: .max, chain: reached.chain)
+        moved[projection] = holds(.passedMarkMovesCursor) ? next : kept
       }
       batch += entries
     }

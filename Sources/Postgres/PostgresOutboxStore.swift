@@ -61,17 +61,19 @@ package final class PostgresOutboxStore: OutboxStore {
     return answers.map { $0.bool() ?? false }.first ?? false
   }
 
-  package func watermarks() throws(StoreError) -> [String: Timestamp?] {
-    var watermarks: [String: Timestamp?] = [:]
+  package func foldedPlaces() throws(StoreError) -> [String: ProjectionPlace] {
+    var places: [String: ProjectionPlace] = [:]
     let found = try store.query(
-      "SELECT projection, greatest_time FROM pleat.live_generations JOIN pleat.projection_cursors USING (projection, generation)"
-    )
+      """
+      SELECT projection, position, chain, greatest_time, last_day_turn
+      FROM pleat.live_generations JOIN pleat.projection_cursors USING (projection, generation)
+      """)
     found.eachRow { row in
-      let projection = row.text() ?? ""
-      let watermark = row.timestamptz().map { Timestamp(microseconds: $0.microseconds - watermarkLagMicroseconds) }
-      watermarks.updateValue(watermark, forKey: projection)
+      places[row.text() ?? ""] = ProjectionPlace(
+        position: row.bigint() ?? 0, chain: row.bytea() ?? [], greatestTime: row.timestamptz(),
+        lastDayTurn: row.bigint() ?? 0)
     }
-    return watermarks
+    return places
   }
 
   package func move(epoch: Int64, places: [String: RelayPlace], state: String, delivery: String) throws(StoreError) {

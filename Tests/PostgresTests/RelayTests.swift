@@ -84,13 +84,15 @@ struct RelayTests {
     }
     let projection = try database.projection()
     let cursor = try projection.takeOver(instance: instance)
-    #expect(try store.watermarks() == ["p": nil])
+    #expect(try store.foldedPlaces().mapValues(\.position) == ["p": 0])
     let place = ProjectionPlace(
       position: 20, chain: segments[1].chain, greatestTime: Timestamp(microseconds: 1_700_000_300_000_000),
       lastDayTurn: 0)
     try projection.startFlush(cursor, to: place, state: .live, [])
     try projection.finishFlush()
-    #expect(try store.watermarks() == ["p": Timestamp(microseconds: 1_700_000_000_000_000)])
+    let folded = try #require(try store.foldedPlaces()["p"])
+    #expect(folded.position == 20 && folded.chain == segments[1].chain)
+    #expect(folded.watermark == Timestamp(microseconds: 1_700_000_000_000_000))
   }
 
   @Test("an append wakes a listener; a stopped one waits no more")
