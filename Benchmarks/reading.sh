@@ -24,7 +24,7 @@ best() {
         -c "SET pleat.as_of = '$1'; SET max_parallel_workers_per_gather = 0" \
         -c "SET log_statement_stats = on; SET client_min_messages = log" \
         -c "COPY ($2) TO '/dev/null' (FORMAT binary)" 2>&1 |
-        awk '/ elapsed$/ { sub("!", ""); cpu = ($1 + $3) * 1000 } END { print cpu }'
+        awk '/ elapsed$/ { sub("!", ""); cpu = ($1 + $4) * 1000 } END { print cpu }'
     else
       psql -X -q -A -t -d "$dsn" -v ON_ERROR_STOP=1 -c "SET pleat.as_of = '$1'" -c '\timing on' \
         -c "COPY ($2) TO '/dev/null' (FORMAT binary)" | awk '/^Time:/ { print $2 }'

@@ -149,10 +149,14 @@ CREATE AGGREGATE pleat.total(bigint) (
 );
 COMMENT ON AGGREGATE pleat.total(bigint) IS 'The sum, 0 of nothing; an error beyond bigint.';
 
--- 100 × (share / previous share − 1), as one exact fraction until the end.
+-- 100 × (share / previous share − 1), as one exact fraction until the end. Where both of its parts are below 2⁵³, as those of the first
+-- branch are (100 × 9,000,000 × 10,000,000 < 9.007 × 10¹⁵), double precision holds them as they are, and one division rounds once.
 CREATE FUNCTION pleat.trend_percentage(part bigint, whole bigint, previous_part bigint, previous_whole bigint)
 RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE
+  WHEN part BETWEEN 0 AND 9000000 AND previous_part BETWEEN 1 AND 9000000 AND whole BETWEEN 1 AND 10000000
+    AND previous_whole BETWEEN 1 AND 10000000
+  THEN (100 * (part * previous_whole - previous_part * whole))::float8 / (previous_part * whole)::float8
   WHEN whole <> 0 AND previous_whole <> 0 AND previous_part <> 0 THEN
     (100 * (part::numeric * previous_whole::numeric - previous_part::numeric * whole::numeric)
       / (previous_part::numeric * whole::numeric))::float8

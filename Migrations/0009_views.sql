@@ -52,22 +52,24 @@ WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
 COMMENT ON VIEW pleat.technologies_seen IS 'technologies as the setting pleat.as_of shows it.';
 
 CREATE VIEW pleat.technology_usage_seen AS
-SELECT c.technology, c.day, x.projects, x.selections, x.successes, x.failures, x.people, x.people_taken_out, x.position
+SELECT c.technology, c.day, CASE WHEN v.position IS NULL THEN c.projects ELSE v.projects END AS projects,
+  CASE WHEN v.position IS NULL THEN c.selections ELSE v.selections END AS selections,
+  CASE WHEN v.position IS NULL THEN c.successes ELSE v.successes END AS successes,
+  CASE WHEN v.position IS NULL THEN c.failures ELSE v.failures END AS failures,
+  CASE WHEN v.position IS NULL THEN c.people ELSE v.people END AS people,
+  CASE WHEN v.position IS NULL THEN c.people_taken_out ELSE v.people_taken_out END AS people_taken_out,
+  coalesce(v.position, c.position) AS position
 FROM pleat.technology_usage_current c
-CROSS JOIN LATERAL (
-  SELECT c.projects, c.selections, c.successes, c.failures, c.people, c.people_taken_out, c.position
-  WHERE c.position < (SELECT s.before FROM pleat.seen('projects') s)
-  UNION ALL
-  (SELECT v.projects, v.selections, v.successes, v.failures, v.people, v.people_taken_out, v.position
-  FROM pleat.technology_usage v
+LEFT JOIN LATERAL (
+  SELECT * FROM pleat.technology_usage v
   WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
     AND c.day <= (SELECT s.today + 1 FROM pleat.seen('projects') s)
     AND v.generation = c.generation AND v.technology = c.technology AND v.day = c.day
     AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
-  ORDER BY v.position DESC LIMIT 1)
-) x
+  ORDER BY v.position DESC LIMIT 1
+) v ON v.position > 0 OR clock_timestamp() IS NULL
 WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
-  AND (x.position > 0 OR clock_timestamp() IS NULL);
+  AND (c.position < (SELECT s.before FROM pleat.seen('projects') s) OR v.position IS NOT NULL);
 COMMENT ON VIEW pleat.technology_usage_seen IS 'technology_usage as the setting pleat.as_of shows it.';
 
 CREATE VIEW pleat.project_days_seen AS
@@ -513,10 +515,11 @@ LEFT JOIN pleat.technologies_current t
 WHERE u.projects + u.selections > 0;
 COMMENT ON VIEW pleat.technology_usage_rows IS 'insights.technology_usage without the threshold, and what it needs.';
 
--- People of the current window: if they came on one day, that day's. Else few hashes are counted; a technology with more than
--- 256, or with a full sketch (that stands for itself by its 256th hash), is looked at again: where one is an estimate, the
--- smallest of the full sketches' 256th hashes bounds that of the union, and no hash above is read. OFFSET 0 has it done once, not
--- also for the threshold.
+-- People of the current window: if they came on one day, that day's. A day that is an estimate counts 255 people at least: where all
+-- days make fewer, their hashes are counted. Else few hashes are: a technology with more than 256, or with a full sketch (that stands
+-- for itself by its 256th hash), is looked at again: where one is an estimate, the smallest of the full sketches' 256th hashes bounds
+-- that of the union, and no hash above is read. OFFSET 0 has it done once, not also for the threshold, and says whether a day is of the
+-- current window once, not for each sum.
 CREATE VIEW pleat.technology_trends_rows AS
 SELECT technology AS technology_name, category, usage_count, people, outcomes,
   pleat.share(successes, outcomes) AS success_rate,
@@ -531,39 +534,48 @@ SELECT technology AS technology_name, category, usage_count, people, outcomes,
   first_seen, watermark AS aggregated_at, people_taken_out
 FROM (
   SELECT t.technology, t.category, t.first_seen, n.watermark, w.whole, w.previous_whole, u.usage_count,
-    u.previous_usage_count, u.successes, u.successes + u.failures AS outcomes, u.people_taken_out, p.people
+    u.previous_usage_count, u.successes, u.successes + u.failures AS outcomes, u.people_taken_out, u.people
   FROM pleat.projects_now n
   CROSS JOIN pleat.project_windows w
   CROSS JOIN pleat.technologies_seen t
   CROSS JOIN LATERAL (
-    SELECT pleat.total(d.projects) FILTER (WHERE d.in_current) AS usage_count,
-      pleat.total(d.projects) FILTER (WHERE NOT d.in_current) AS previous_usage_count,
-      pleat.total(d.successes) FILTER (WHERE d.in_current) AS successes,
-      pleat.total(d.failures) FILTER (WHERE d.in_current) AS failures,
-      pleat.total(d.people_taken_out) FILTER (WHERE d.in_current) AS people_taken_out,
-      count(*) FILTER (WHERE d.in_current AND d.people > 0) AS days_with_people,
-      coalesce(max(d.people) FILTER (WHERE d.in_current), 0) AS most_people
-    FROM (
-      SELECT d.day > n.today - 30 AS in_current, CASE WHEN (d.v).position IS NULL THEN d.projects ELSE (d.v).projects END AS projects,
-        CASE WHEN (d.v).position IS NULL THEN d.successes ELSE (d.v).successes END AS successes,
-        CASE WHEN (d.v).position IS NULL THEN d.failures ELSE (d.v).failures END AS failures,
-        CASE WHEN (d.v).position IS NULL THEN d.people ELSE (d.v).people END AS people,
-        CASE WHEN (d.v).position IS NULL THEN d.people_taken_out ELSE (d.v).people_taken_out END AS people_taken_out
-      FROM (
-        SELECT * FROM pleat.technology_usage_versioned d
-        WHERE d.technology = t.technology AND d.day > n.today - 60 AND d.day <= n.today
-        OFFSET 0
-      ) d
-      WHERE d.position < (SELECT s.before FROM pleat.seen('projects') s) OR (d.v).position IS NOT NULL
-    ) d
-  ) u
-  CROSS JOIN LATERAL (
-    SELECT CASE WHEN u.days_with_people <= 1 THEN u.most_people ELSE (
-      SELECT CASE WHEN NOT k.has_full AND k.hashes <= 256 THEN k.hashes ELSE (
-          SELECT pleat.people(array_agg(a.hash ORDER BY a.hash), k.has_estimate)
+    SELECT u.usage_count, u.previous_usage_count, u.successes, u.failures, u.people_taken_out,
+      CASE WHEN u.days_with_people <= 1 THEN u.summed_people WHEN u.summed_people < 255 THEN (
+        SELECT count(DISTINCT h.hash)
+        FROM (
+          SELECT unnest(CASE WHEN (d.v).position IS NULL THEN d.hashes ELSE (d.v).hashes END) AS hash
           FROM (
-            SELECT DISTINCT
-              unnest(CASE WHEN k.has_estimate THEN d.hashes[1:width_bucket(k.bound, d.hashes)] ELSE d.hashes END) AS hash
+            SELECT * FROM pleat.technology_people_versioned d
+            WHERE d.technology = t.technology AND d.day > n.today - 30 AND d.day <= n.today
+            OFFSET 0
+          ) d
+          WHERE d.position < (SELECT s.before FROM pleat.seen('projects') s) OR (d.v).position IS NOT NULL
+        ) h
+      ) ELSE (
+        SELECT CASE WHEN NOT k.has_full AND k.hashes <= 256 THEN k.hashes ELSE (
+            SELECT pleat.people(array_agg(a.hash ORDER BY a.hash), k.has_estimate)
+            FROM (
+              SELECT DISTINCT
+                unnest(CASE WHEN k.has_estimate THEN d.hashes[1:width_bucket(k.bound, d.hashes)] ELSE d.hashes END) AS hash
+              FROM (
+                SELECT CASE WHEN (d.v).position IS NULL THEN d.hashes ELSE (d.v).hashes END AS hashes,
+                  CASE WHEN (d.v).position IS NULL THEN d.estimate ELSE (d.v).estimate END AS estimate
+                FROM (
+                  SELECT * FROM pleat.technology_people_versioned d
+                  WHERE d.technology = t.technology AND d.day > n.today - 30 AND d.day <= n.today
+                  OFFSET 0
+                ) d
+                WHERE d.position < (SELECT s.before FROM pleat.seen('projects') s) OR (d.v).position IS NOT NULL
+              ) d
+              ORDER BY hash LIMIT 257
+            ) a
+          ) END
+        FROM (
+          SELECT count(DISTINCT h.hash) AS hashes, bool_or(h.is_full) AS has_full, bool_or(h.estimate) AS has_estimate,
+            min(h.hash) FILTER (WHERE h.is_full) AS bound
+          FROM (
+            SELECT d.estimate, cardinality(d.hashes) >= 256 AS is_full,
+              unnest(CASE WHEN cardinality(d.hashes) < 256 THEN d.hashes ELSE d.hashes[256:256] END) AS hash
             FROM (
               SELECT CASE WHEN (d.v).position IS NULL THEN d.hashes ELSE (d.v).hashes END AS hashes,
                 CASE WHEN (d.v).position IS NULL THEN d.estimate ELSE (d.v).estimate END AS estimate
@@ -574,31 +586,35 @@ FROM (
               ) d
               WHERE d.position < (SELECT s.before FROM pleat.seen('projects') s) OR (d.v).position IS NOT NULL
             ) d
-            ORDER BY hash LIMIT 257
-          ) a
-        ) END
+          ) h
+        ) k
+      ) END AS people
+    FROM (
+      SELECT pleat.total(d.projects) FILTER (WHERE d.in_current) AS usage_count,
+        pleat.total(d.projects) FILTER (WHERE NOT d.in_current) AS previous_usage_count,
+        pleat.total(d.successes) FILTER (WHERE d.in_current) AS successes,
+        pleat.total(d.failures) FILTER (WHERE d.in_current) AS failures,
+        pleat.total(d.people_taken_out) FILTER (WHERE d.in_current) AS people_taken_out,
+        count(*) FILTER (WHERE d.in_current AND d.people > 0) AS days_with_people,
+        pleat.total(d.people) FILTER (WHERE d.in_current) AS summed_people
       FROM (
-        SELECT count(DISTINCT h.hash) AS hashes, bool_or(h.is_full) AS has_full, bool_or(h.estimate) AS has_estimate,
-          min(h.hash) FILTER (WHERE h.is_full) AS bound
+        SELECT d.in_current, CASE WHEN (d.v).position IS NULL THEN d.projects ELSE (d.v).projects END AS projects,
+          CASE WHEN (d.v).position IS NULL THEN d.successes ELSE (d.v).successes END AS successes,
+          CASE WHEN (d.v).position IS NULL THEN d.failures ELSE (d.v).failures END AS failures,
+          CASE WHEN (d.v).position IS NULL THEN d.people ELSE (d.v).people END AS people,
+          CASE WHEN (d.v).position IS NULL THEN d.people_taken_out ELSE (d.v).people_taken_out END AS people_taken_out
         FROM (
-          SELECT d.estimate, cardinality(d.hashes) >= 256 AS is_full,
-            unnest(CASE WHEN cardinality(d.hashes) < 256 THEN d.hashes ELSE d.hashes[256:256] END) AS hash
-          FROM (
-            SELECT CASE WHEN (d.v).position IS NULL THEN d.hashes ELSE (d.v).hashes END AS hashes,
-              CASE WHEN (d.v).position IS NULL THEN d.estimate ELSE (d.v).estimate END AS estimate
-            FROM (
-              SELECT * FROM pleat.technology_people_versioned d
-              WHERE d.technology = t.technology AND d.day > n.today - 30 AND d.day <= n.today
-              OFFSET 0
-            ) d
-            WHERE d.position < (SELECT s.before FROM pleat.seen('projects') s) OR (d.v).position IS NOT NULL
-          ) d
-        ) h
-      ) k
-    ) END AS people
+          SELECT d.*, d.day > n.today - 30 AS in_current
+          FROM pleat.technology_usage_versioned d
+          WHERE d.technology = t.technology AND d.day > n.today - 60 AND d.day <= n.today
+          OFFSET 0
+        ) d
+        WHERE d.position < (SELECT s.before FROM pleat.seen('projects') s) OR (d.v).position IS NOT NULL
+      ) d
+    ) u
     OFFSET 0
-  ) p
-  WHERE t.projects + t.selections > 0 AND (p.people >= 0 OR clock_timestamp() IS NULL)
+  ) u
+  WHERE t.projects + t.selections > 0 AND (u.people >= 0 OR clock_timestamp() IS NULL)
 ) r;
 COMMENT ON VIEW pleat.technology_trends_rows IS 'insights.technology_trends without the threshold, and what it needs.';
 
