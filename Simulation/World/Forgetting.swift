@@ -12,7 +12,7 @@ final class Forgetting {
   private static let keys = ErasureKeys(people: World.hashKey, identities: identityKey(of: World.hashKey))
   private static let attempts = 40
   private static let busySeconds: Int32 = 10
-  private static let pollNanoseconds: Int64 = 100_000_000
+  private static let pollNanoseconds: Int64 = 300_000_000
 
   static func start(_ person: String, in world: World) {
     let forgetting = Forgetting(person, world)

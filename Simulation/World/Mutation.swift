@@ -16,7 +16,7 @@ package struct Mutation: Sendable {
   /// Missed only where that which they stand behind is missed, too: they are in a pair each.
   private static let behindOthers: Set<String> = [
     "appendPlace", "projectionPlace", "takeoverWaits", "takeoverRaisesEpoch", "swapLiveEpoch", "swapPlace",
-    "rebuildRaisesEpoch", "batchesAreChained", "chainValue", "doubtClearsTail", "relayPlaceChain",
+    "rebuildRaisesEpoch", "batchesAreChained", "chainValue", "doubtClearsTail", "takeoverClearsTail", "relayPlaceChain",
     "rebuildStaysBehind", "makingStaysBehind",
   ]
 

@@ -75,9 +75,9 @@ package struct Profile: Sendable {
 
   package init(_ random: inout Random) {
     instances = random.pick([1, 2, 2, 2, 3])
-    partitions = random.int(1...4)
-    events = random.int(30...120)
-    seconds = Double(random.int(6...14))
+    partitions = random.int(1...3)
+    events = random.int(20...70)
+    seconds = Double(random.int(4...8))
     leaseSeconds = random.int(1...3)
     flushEvents = random.pick([3, 8, 20])
     publishAll = random.chance(0.7)
@@ -115,7 +115,7 @@ package struct Profile: Sendable {
     discard = some(0.1, [4])
     erasure = some(0.3, [3, 8])
     retry = some(0.3, [1, 3])
-    upgradeAt = random.chance(0.2) ? Double(random.int(1...8)) : nil
+    upgradeAt = random.chance(0.2) ? Double(random.int(1...6)) : nil
     people = random.pick([0.1, 0.4])
     drawBreakpoints(&random)
   }
