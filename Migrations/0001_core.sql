@@ -336,10 +336,16 @@ CREATE TABLE pleat.relay_places (
   position      bigint NOT NULL,
   ordinal       integer NOT NULL,
   chain         bytea NOT NULL,
-  checked_until timestamptz
+  checked_until timestamptz,
+  passed_position bigint,
+  passed_chain  bytea,
+  CHECK ((passed_position IS NULL) = (passed_chain IS NULL))
 ) WITH (fillfactor = 30);
 COMMENT ON TABLE pleat.relay_places IS 'How far each projection''s outbox is published: a lagging copy of the records in the cursor topic.';
 COMMENT ON COLUMN pleat.relay_places.checked_until IS 'Set while ids are read back after the database went back: the greatest as_of found then.';
+COMMENT ON COLUMN pleat.relay_places.passed_position IS
+  'Where the fold stood when that was passed, until something behind it is relayed: a database that goes back to before it lacks it.';
+COMMENT ON COLUMN pleat.relay_places.passed_chain IS 'The chain value there.';
 
 -- First rows -----------------------------------------------------------------------------------------------------------------
 
@@ -846,7 +852,7 @@ COMMENT ON FUNCTION pleat.take_over_relay IS 'Raises the relay''s epoch if the l
 
 CREATE FUNCTION pleat.move_relay(
   p_epoch bigint, p_state text, p_delivery text, p_projections text[], p_positions bigint[], p_ordinals integer[],
-  p_chains bytea[], p_checked_until timestamptz[]
+  p_chains bytea[], p_checked_until timestamptz[], p_passed_positions bigint[], p_passed_chains bytea[]
 ) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -855,14 +861,18 @@ BEGIN
     RAISE EXCEPTION 'the epoch of the relay is not % any more', p_epoch USING ERRCODE = 'PL001';
   END IF;
   -- In a database that went back an epoch may be somebody else's again: whose places are of another journal is told by their chain.
-  IF EXISTS (SELECT FROM unnest(p_positions, p_chains) p (place, chain) WHERE NOT pleat.journal_has(p.place, p.chain)) THEN
+  IF EXISTS (
+    SELECT FROM unnest(p_positions || p_passed_positions, p_chains || p_passed_chains) p (place, chain)
+    WHERE p.place IS NOT NULL AND NOT pleat.journal_has(p.place, p.chain)
+  ) THEN
     RAISE EXCEPTION 'the journal does not have the events that the relay has published' USING ERRCODE = 'PL001';
   END IF;
-  INSERT INTO pleat.relay_places (projection, position, ordinal, chain, checked_until)
-    SELECT * FROM unnest(p_projections, p_positions, p_ordinals, p_chains, p_checked_until)
+  INSERT INTO pleat.relay_places (projection, position, ordinal, chain, checked_until, passed_position, passed_chain)
+    SELECT * FROM unnest(p_projections, p_positions, p_ordinals, p_chains, p_checked_until, p_passed_positions, p_passed_chains)
     ON CONFLICT (projection) DO UPDATE
       SET position = excluded.position, ordinal = excluded.ordinal, chain = excluded.chain,
-          checked_until = excluded.checked_until;
+          checked_until = excluded.checked_until, passed_position = excluded.passed_position,
+          passed_chain = excluded.passed_chain;
 END $$;
 COMMENT ON FUNCTION pleat.move_relay IS 'Moves the copy of the relay''s places, by compare-and-swap on its epoch; the journal must have their chain values.';
 

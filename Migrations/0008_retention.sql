@@ -71,6 +71,7 @@ BEGIN
     FROM (
       SELECT o.position FROM pleat.outbox o WHERE o.position < until_position
       UNION SELECT r.position FROM pleat.relay_places r WHERE r.position < until_position
+      UNION SELECT r.passed_position FROM pleat.relay_places r WHERE r.passed_position < until_position
       UNION SELECT c.position FROM pleat.projection_cursors c WHERE c.position < until_position
     ) referred
     CROSS JOIN LATERAL (

@@ -539,8 +539,8 @@ FROM (
   CROSS JOIN pleat.project_windows w
   CROSS JOIN pleat.technologies_seen t
   CROSS JOIN LATERAL (
-    SELECT u.usage_count, u.previous_usage_count, u.successes, u.failures, u.people_taken_out,
-      CASE WHEN u.days_with_people <= 1 THEN u.summed_people WHEN u.summed_people < 255 THEN (
+    SELECT sums.usage_count, sums.previous_usage_count, sums.successes, sums.failures, sums.people_taken_out,
+      CASE WHEN sums.days_with_people <= 1 THEN sums.summed_people WHEN sums.summed_people < 255 THEN (
         SELECT count(DISTINCT h.hash)
         FROM (
           SELECT unnest(CASE WHEN (d.v).position IS NULL THEN d.hashes ELSE (d.v).hashes END) AS hash
@@ -611,7 +611,7 @@ FROM (
         ) d
         WHERE d.position < (SELECT s.before FROM pleat.seen('projects') s) OR (d.v).position IS NOT NULL
       ) d
-    ) u
+    ) sums
     OFFSET 0
   ) u
   WHERE t.projects + t.selections > 0 AND (u.people >= 0 OR clock_timestamp() IS NULL)

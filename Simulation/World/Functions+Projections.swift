@@ -84,8 +84,11 @@ extension Session {
     guard state.relayEpoch == epoch || !world.holds(.relayEpoch) else {
       throw world.lost("the epoch of the relay is not \(epoch) any more")
     }
-    guard !world.holds(.relayPlaceChain) || places.values.allSatisfy({ state.journal.has($0.position, $0.chain) })
-    else {
+    func isOfThisJournal(_ place: RelayPlace) -> Bool {
+      state.journal.has(place.position, place.chain)
+        && place.passed.map { state.journal.has($0.position, $0.chain) } ?? true
+    }
+    guard !world.holds(.relayPlaceChain) || places.values.allSatisfy(isOfThisJournal) else {
       throw .lost("the journal does not have the events that the relay has published")
     }
     for (projection, place) in places {
@@ -93,7 +96,7 @@ extension Session {
       if (place.position, place.ordinal) < (kept.position, kept.ordinal) {
         world.violation("the relay's copy of \(projection) goes back from \(kept.position) to \(place.position)")
       }
-      if !state.journal.has(place.position, place.chain) {
+      if !isOfThisJournal(place) {
         world.violation("the relay's copy of \(projection) is of another journal")
       }
     }

@@ -1,11 +1,14 @@
 import Events
 
-/// A cursor record's value: `{"position":12,"ordinal":0,"chain":"0af3…","checked_until":"2026-01-01T10:00:00Z"}`, the
-/// last one only where it is set.
+/// A cursor record's value: `{"position":12,"ordinal":0,"chain":"0af3…","checked_until":"2026-01-01T10:00:00Z"}`, or with
+/// `"passed":{"position":40,"chain":"51bb…"}` at its end; either only where it is set.
 package enum CursorRecord {
   static func write(_ place: RelayPlace) -> String {
     var json = "{\"position\":\(place.position),\"ordinal\":\(place.ordinal),\"chain\":\"\(hex(place.chain))\""
     if let until = place.checkedUntil { json += ",\"checked_until\":\"\(RFC3339.format(until))\"" }
+    if let passed = place.passed {
+      json += ",\"passed\":{\"position\":\(passed.position),\"chain\":\"\(hex(passed.chain))\"}"
+    }
     return json + "}"
   }
 
@@ -19,6 +22,12 @@ package enum CursorRecord {
     if let until = json["checked_until"], until != .null {
       guard let time = until.text.flatMap({ RFC3339.parse($0) }) else { return nil }
       place.checkedUntil = time
+    }
+    if let passed = json["passed"], passed != .null {
+      guard let position = passed["position"]?.integer, position >= 0,
+        let chain = passed["chain"]?.text.flatMap(bytes(hex:))
+      else { return nil }
+      place.passed = RelayPlace.Passed(position: position, chain: chain)
     }
     return place
   }

@@ -1,10 +1,5 @@
 import Projections
 
-extension [any Table] {
-  /// Those of the same rows.
-  func with(rowsOf table: any Table) -> Self { filter { $0.rowsOwner == table.rowsOwner } }
-}
-
 extension FoldStore {
   /// Loads the stored form of partial rows. What changed of a row may take a hundredth of it (a sketch of people): where all rows
   /// take more than `limit` bytes then, those of the table are written into the transaction that `open` makes sure of, and dropped,

@@ -3,14 +3,27 @@ package import Projections
 
 /// How far the relay has come in a projection's outbox.
 package struct RelayPlace: Hashable, Sendable {
+  /// A place of the journal, and the chain value there.
+  package struct Passed: Hashable, Sendable {
+    package var position: Int64
+    package var chain: [UInt8]
+    package init(position: Int64, chain: [UInt8]) { (self.position, self.chain) = (position, chain) }
+  }
+
   package var position: Int64
   package var ordinal: Int32
   /// The chain value at `position`, as the outbox entry has it.
   package var chain: [UInt8]
   /// Set while ids are read back after the database went back: the greatest `as_of` found then.
   package var checkedUntil: Timestamp?
-  package init(position: Int64, ordinal: Int32, chain: [UInt8], checkedUntil: Timestamp? = nil) {
-    (self.position, self.ordinal, self.chain, self.checkedUntil) = (position, ordinal, chain, checkedUntil)
+  /// Where the fold stood when that was passed, until something behind it is relayed: a database that goes back to before it lacks
+  /// it, also where nothing was relayed in between.
+  package var passed: Passed?
+  package init(
+    position: Int64, ordinal: Int32, chain: [UInt8], checkedUntil: Timestamp? = nil, passed: Passed? = nil
+  ) {
+    (self.position, self.ordinal, self.chain) = (position, ordinal, chain)
+    (self.checkedUntil, self.passed) = (checkedUntil, passed)
   }
   package static let beginning = RelayPlace(position: 0, ordinal: -1, chain: [])
 }

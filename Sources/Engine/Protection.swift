@@ -27,8 +27,8 @@ package enum Protection: String, CaseIterable, Sendable {
   case readingBack
   /// Every start reads back until the database has passed what was found.
   case checkedUntil
-  /// Where that is passed, the cursor moves on, so that a database that goes back once more is noticed.
-  case passedMarkMovesCursor
+  /// Where that was passed is kept, so that a database that goes back to before it once more is noticed.
+  case passedIsKept
   /// What was asked back is released also where nothing of it was read.
   case askedBackIsReleased
   /// A check compares the partition's row with what is in memory.

@@ -166,7 +166,7 @@ package final class RelayStage: Stage {
       let place = places[projection] ?? .beginning
       let kept = copy[projection] ?? .beginning
       let what: String
-      if try holds(.relayChecksChain) && !store.journalHas(chain: place.chain, at: place.position) {
+      if try holds(.relayChecksChain) && !journalHas(place) {
         what = "which the journal does not have any more: the database went back"
       } else if (place.position, place.ordinal) < (kept.position, kept.ordinal) {
         what = "and PostgreSQL says \(kept.position): another backup was restored, or the cursor topic lost records"
@@ -195,6 +195,12 @@ package final class RelayStage: Stage {
     return from
   }
 
+  private func journalHas(_ place: RelayPlace) throws(StoreError) -> Bool {
+    guard try store.journalHas(chain: place.chain, at: place.position) else { return false }
+    guard let passed = place.passed else { return true }
+    return try store.journalHas(chain: passed.chain, at: passed.position)
+  }
+
   // MARK: Running
 
   /// Publishes what stands in the outbox; returns whether there was anything.
@@ -219,14 +225,15 @@ package final class RelayStage: Stage {
       let entries = try store.entries(projection, after: start, limit: Self.batchLimit)
       if let last = entries.last {
         moved[projection] = RelayPlace(
-          position: last.position, ordinal: last.ordinal, chain: last.chain, checkedUntil: place.checkedUntil)
+          position: last.position, ordinal: last.ordinal, chain: last.chain, checkedUntil: place.checkedUntil,
+          passed: place.passed.flatMap { $0.position > last.position ? $0 : nil })
       } else if let until = place.checkedUntil, areKnown, let reached = folded[projection],
-        reached.position >= place.position, folded.values.allSatisfy({ ($0.watermark ?? until) > until })
+        folded.values.allSatisfy({ ($0.watermark ?? until) > until })
       {
-        // Not only the mark goes: a database that goes back to before this place lacks it, and so is noticed.
-        let kept = RelayPlace(position: place.position, ordinal: place.ordinal, chain: place.chain)
-        let next = RelayPlace(position: reached.position, ordinal: .max, chain: reached.chain)
-        moved[projection] = holds(.passedMarkMovesCursor) ? next : kept
+        let passed = RelayPlace.Passed(position: reached.position, chain: reached.chain)
+        moved[projection] = RelayPlace(
+          position: place.position, ordinal: place.ordinal, chain: place.chain,
+          passed: holds(.passedIsKept) ? passed : nil)
       }
       batch += entries
     }

@@ -16,12 +16,20 @@ package final class PostgresOutboxStore: OutboxStore {
     ).map { $0.bigint() }
     guard let epoch = epochs.first ?? nil else { throw .refused("a takeover of the relay has no epoch") }
     var places: [String: RelayPlace] = [:]
-    let stored = try store.query("SELECT projection, position, ordinal, chain, checked_until FROM pleat.relay_places")
+    let stored = try store.query(
+      """
+      SELECT projection, position, ordinal, chain, checked_until, passed_position, passed_chain
+      FROM pleat.relay_places
+      """)
     stored.eachRow { row in
       let projection = row.text() ?? ""
-      places[projection] = RelayPlace(
+      var place = RelayPlace(
         position: row.bigint() ?? 0, ordinal: row.int() ?? -1, chain: row.bytea() ?? [],
         checkedUntil: row.timestamptz())
+      if let position = row.bigint(), let chain = row.bytea() {
+        place.passed = RelayPlace.Passed(position: position, chain: chain)
+      }
+      places[projection] = place
     }
     return RelayCursor(epoch: epoch, places: places, publishAfter: try publishAfter())
   }
@@ -82,18 +90,22 @@ package final class PostgresOutboxStore: OutboxStore {
     var ordinals = ArrayBuilder(.integer)
     var chains = ArrayBuilder(.bytea)
     var checkedUntil = ArrayBuilder(.timestamptz)
+    var passedPositions = ArrayBuilder(.bigint)
+    var passedChains = ArrayBuilder(.bytea)
     for (projection, place) in places.sorted(by: { $0.key < $1.key }) {
       projections.append(text: projection)
       positions.append(bigint: place.position)
       ordinals.append(int: place.ordinal)
       chains.append(bytea: place.chain)
       checkedUntil.append(timestamptz: place.checkedUntil)
+      passedPositions.append(bigint: place.passed?.position)
+      passedChains.append(bytea: place.passed?.chain)
     }
     _ = try store.query(
-      "SELECT pleat.move_relay($1, $2, $3, $4, $5, $6, $7, $8)",
+      "SELECT pleat.move_relay($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
       [
         .bigint(epoch), .text(state), .text(delivery), .array(projections), .array(positions), .array(ordinals),
-        .array(chains), .array(checkedUntil),
+        .array(chains), .array(checkedUntil), .array(passedPositions), .array(passedChains),
       ])
   }
 

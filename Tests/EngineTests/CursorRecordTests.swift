@@ -17,6 +17,10 @@ struct CursorRecordTests {
         RelayPlace(position: 7, ordinal: 2, chain: [1], checkedUntil: RFC3339.parse("2026-01-01T10:00:00Z")),
         #"{"position":7,"ordinal":2,"chain":"01","checked_until":"2026-01-01T10:00:00Z"}"#
       ),
+      (
+        RelayPlace(position: 7, ordinal: 2, chain: [1], passed: RelayPlace.Passed(position: 9, chain: [0xAB])),
+        #"{"position":7,"ordinal":2,"chain":"01","passed":{"position":9,"chain":"ab"}}"#
+      ),
     ])
   func roundTrip(place: RelayPlace, json: String) {
     #expect(CursorRecord.write(place) == json)
@@ -37,6 +41,7 @@ struct CursorRecordTests {
       #"{"position":1.5,"ordinal":0,"chain":""}"#, #"{"position":1,"ordinal":3000000000,"chain":""}"#,
       #"{"position":1,"ordinal":0,"chain":"0"}"#, #"{"position":1,"ordinal":0,"chain":"0g"}"#,
       #"{"position":"1","ordinal":0,"chain":""}"#, #"{"position":1,"ordinal":0,"chain":"","checked_until":"soon"}"#,
+      #"{"position":1,"ordinal":0,"chain":"","passed":{"position":2}}"#,
       #"{"position":1,"ordinal":0,"chain":""} x"#, #"{"position":1,"ordinal":0,"chain":"#,
     ])
   func refused(json: String) { #expect(read(json) == nil) }

@@ -13,7 +13,8 @@ struct RelayTests {
     let first = try store.takeOver(instance: instance)
     #expect(first.epoch == 1 && first.places.isEmpty && first.publishAfter == nil)
     let places = [
-      "projects": RelayPlace(position: 5, ordinal: 2, chain: []),
+      "projects": RelayPlace(
+        position: 5, ordinal: .max, chain: [], passed: RelayPlace.Passed(position: 9, chain: [])),
       "models": RelayPlace(position: 7, ordinal: 0, chain: [], checkedUntil: Timestamp(microseconds: 3_600_000_000)),
     ]
     try store.move(epoch: 1, places: places, state: "running", delivery: "exactly once")

@@ -48,6 +48,12 @@ struct TrendTests {
     #expect(trend.direction == each.direction)
   }
 
+  @Test("its percentage is rounded once, as the view's is")
+  func roundedOnce() {
+    #expect(Trend(usage: 4, whole: 1, previousUsage: 3, previousWhole: 1).percentage == 100.0 / 3)
+    #expect(Trend(usage: 7, whole: 10, previousUsage: 9, previousWhole: 11).percentage == -1_300.0 / 90)
+  }
+
   private func isClose(_ a: Double?, _ b: Double?, _ tolerance: Double) -> Bool {
     guard let a, let b else { return a == nil && b == nil }
     return abs(a - b) <= tolerance * max(1, abs(b))

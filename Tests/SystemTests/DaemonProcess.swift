@@ -56,12 +56,14 @@ final class DaemonProcess {
 enum Wait {
   struct TimedOut: Error, CustomStringConvertible { var description: String }
 
-  static func until(seconds: Double = 120, _ what: String, _ condition: () throws -> Bool) throws {
+  static func until(
+    seconds: Double = 120, _ what: @autoclosure () -> String, _ condition: () throws -> Bool
+  ) throws {
     let deadline = Date().addingTimeInterval(seconds)
     while Date() < deadline {
       if try condition() { return }
       usleep(20_000)
     }
-    throw TimedOut(description: "after \(seconds) s still not: \(what)")
+    throw TimedOut(description: "after \(seconds) s still not: \(what())")
   }
 }

@@ -26,8 +26,6 @@ package final class CuttingProxy: @unchecked Sendable {
     var isClosed = false
   }
 
-  /// A server that is started meanwhile must not keep a connection open that is cut.
-  private static let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
   private static let bufferBytes = 1 << 16
   private static let pollMilliseconds: Int32 = 100
   /// How long a late request is held.
@@ -36,7 +34,7 @@ package final class CuttingProxy: @unchecked Sendable {
   /// Listens on a free port.
   package init(target: UInt16) throws {
     self.target = target
-    listener = socket(AF_INET, Self.kind, 0)
+    listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     var address = Self.address(port: 0)
     var size = socklen_t(MemoryLayout<sockaddr_in>.size)
     let made = listener
@@ -79,17 +77,15 @@ package final class CuttingProxy: @unchecked Sendable {
       var ready = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)
       guard poll(&ready, 1, Self.pollMilliseconds) > 0 else { continue }
       let client = accept(listener, nil, nil)
-      guard client >= 0 else { continue }
-      _ = fcntl(client, F_SETFD, FD_CLOEXEC)
-      Thread.detachNewThread { self.serve(client) }
+      if client >= 0 { Thread.detachNewThread { self.serve(client) } }
     }
   }
 
   private func serve(_ client: Int32) {
-    let server = socket(AF_INET, Self.kind, 0)
-    defer { Glibc.close(server) }
+    let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { Self.end(server) }
     var isClientOpen = true
-    defer { if isClientOpen { Glibc.close(client) } }
+    defer { if isClientOpen { Self.end(client) } }
     var address = Self.address(port: target)
     let connected = withUnsafePointer(to: &address) { pointer in
       pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
@@ -125,13 +121,19 @@ package final class CuttingProxy: @unchecked Sendable {
         _ = Self.send(buffer[..<count], to: server)
         return
       case .late:
-        Glibc.close(client)
+        Self.end(client)
         isClientOpen = false
         usleep(Self.holdMicroseconds)
         _ = Self.send(buffer[..<count], to: server)
         return
       }
     }
+  }
+
+  /// Also for a server that was started meanwhile and has inherited it.
+  private static func end(_ connection: Int32) {
+    shutdown(connection, Int32(SHUT_RDWR))
+    Glibc.close(connection)
   }
 
   private func delay() {

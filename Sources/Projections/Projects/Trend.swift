@@ -31,9 +31,13 @@ struct Trend {
     return (Int128(usage) * Int128(previousWhole) - denominator, denominator)
   }
 
-  /// 100 × (share / previous share − 1); nil where the previous share is 0 or has no value.
+  /// 100 × (share / previous share − 1), rounded once where both sides of the fraction fit in 53 bits, as in SQL; nil where the
+  /// previous share is 0 or has no value.
   var percentage: Double? {
-    change.map { 100 * (Double($0.numerator) / Double($0.denominator)) }
+    guard let change else { return nil }
+    let (numerator, overflows) = change.numerator.multipliedReportingOverflow(by: 100)
+    if overflows { return 100 * (Double(change.numerator) / Double(change.denominator)) }
+    return Double(numerator) / Double(change.denominator)
   }
 
   /// Pooled two-proportion z of current against previous; nil where a whole is 0, 0 where the deviation is 0.

@@ -65,7 +65,8 @@ package enum CatalogFile {
       !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
     else {
       throw ConfigurationError(
-        "\(file):\(node?.line ?? parent.line): \(what) is a text of 1 to \(greatestBytes) bytes, without control characters and without space around it"
+        "\(file):\(node?.line ?? parent.line): \(what) is a text of 1 to \(greatestBytes) bytes, "
+          + "without control characters and without space around it"
       )
     }
     return text

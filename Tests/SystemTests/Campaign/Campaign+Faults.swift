@@ -105,8 +105,8 @@ extension Campaign {
   private func cut(_ cut: CuttingProxy.Cut) throws {
     let before = proxy.cuts
     proxy.arm(cut, afterCommits: Int.random(in: 0...30, using: &random))
-    try Wait.until("a connection is cut; as this was asked for, \(feeder.progress)\(pleat.logs)") {
-      try feeder.repeatEnd()
+    try Wait.until("a connection is cut; \(feeder.progress)\(pleat.logs)") {
+      feeder.repeatEnd()
       return proxy.cuts > before
     }
   }

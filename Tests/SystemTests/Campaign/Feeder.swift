@@ -45,9 +45,10 @@ final class Feeder: @unchecked Sendable {
   var isDone: Bool { state.withLock { $0.acknowledged == chunks.count } }
 
   /// Once everything is acknowledged, its end again: duplicates, which change nothing, and still are something to commit.
-  func repeatEnd() throws {
+  func repeatEnd() {
     guard isDone, let last = chunks.last else { return }
-    try pleat.produce(last)
+    do { try pleat.produce(last) } catch { state.withLock { $0.lastFailure = "\(error)" } }
+    usleep(Self.pauseMicroseconds)
   }
 
   /// Waits until everything is acknowledged.
