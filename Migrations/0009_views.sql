@@ -540,7 +540,7 @@ FROM (
   CROSS JOIN pleat.technologies_seen t
   CROSS JOIN LATERAL (
     SELECT sums.usage_count, sums.previous_usage_count, sums.successes, sums.failures, sums.people_taken_out,
-      CASE WHEN sums.days_with_people <= 1 THEN sums.summed_people WHEN sums.summed_people < 255 THEN (
+      CASE WHEN sums.days_with_people <= 1 THEN sums.most_people WHEN sums.summed_people < 255 THEN (
         SELECT count(DISTINCT h.hash)
         FROM (
           SELECT unnest(CASE WHEN (d.v).position IS NULL THEN d.hashes ELSE (d.v).hashes END) AS hash
@@ -596,7 +596,8 @@ FROM (
         pleat.total(d.failures) FILTER (WHERE d.in_current) AS failures,
         pleat.total(d.people_taken_out) FILTER (WHERE d.in_current) AS people_taken_out,
         count(*) FILTER (WHERE d.in_current AND d.people > 0) AS days_with_people,
-        pleat.total(d.people) FILTER (WHERE d.in_current) AS summed_people
+        coalesce(max(d.people) FILTER (WHERE d.in_current), 0) AS most_people,
+        pleat.total(least(d.people, 255)) FILTER (WHERE d.in_current) AS summed_people
       FROM (
         SELECT d.in_current, CASE WHEN (d.v).position IS NULL THEN d.projects ELSE (d.v).projects END AS projects,
           CASE WHEN (d.v).position IS NULL THEN d.successes ELSE (d.v).successes END AS successes,

@@ -22,6 +22,11 @@ struct WindowTests {
       ('estimate alone', 0, 1, 256, true, 50), ('estimate', 0, 1, 256, true, 50), ('estimate', 1, 1, 1, false, 50),
       ('estimates', 0, 1, 256, true, 240), ('estimates', 1, 100, 256, true, 50), ('estimates', 2, 400, 90, false, 50)
     ) d (technology, age, first, n, estimate, position);
+    -- An estimate is a bigint at most, and no sum of it may be more.
+    INSERT INTO days
+    SELECT '2026-01-03'::date, 'as many as can be', true, 50, 256, array_agg(-9223372036854775807 - 1 + k ORDER BY k)
+    FROM generate_series(0, 255) k
+    UNION ALL SELECT '2026-01-02'::date, 'as many as can be', false, 50, 1, ARRAY[5::bigint];
     INSERT INTO pleat.technologies_current (generation, technology, category, projects, selections, position)
     SELECT DISTINCT 1, technology, 'other', 1, 0, 50 FROM days;
     INSERT INTO pleat.technology_people_current (generation, technology, day, hashes, counts, estimate, position)
@@ -66,7 +71,7 @@ struct WindowTests {
       "SELECT count(*)::text FROM pleat_unmasked.technology_trends JOIN (SELECT DISTINCT technology FROM days) d "
         + "ON technology = technology_name"
     ).map { $0.text() }
-    #expect(count == ["13"])
+    #expect(count == ["14"])
     try connection.execute("ROLLBACK")
   }
 
