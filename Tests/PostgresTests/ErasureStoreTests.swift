@@ -9,13 +9,7 @@ struct ErasureStoreTests {
   /// A database with the migrations of both, and a journal of so many segments.
   static func database(segments: Int = 3, count: Int32? = nil) throws -> TestDatabase {
     let database = try TestDatabase()
-    let owner = try database.connect()
-    try owner.execute("SET ROLE pleat_owner")
-    for number in [7, 8] as [Int32] {
-      let file = try #require(
-        try MigrationFile.read(directory: TestCluster.migrations).first { $0.number == number })
-      try owner.execute(file.sql)
-    }
+    try database.migrate(7, 8)
     let journal = try database.journal()
     try journal.begin(try database.instance(holding: ["partition/events/0"]))
     for index in 0..<segments {

@@ -17,10 +17,7 @@ struct MemoryFoldStoreTests {
   func rows(capacity: Int) throws {
     let database = try TestDatabase()
     try database.makeSample()
-    let owner = try database.connect()
-    try owner.execute("SET ROLE pleat_owner")
-    let file = try #require(try MigrationFile.read(directory: TestCluster.migrations).first { $0.number == 6 })
-    try owner.execute(file.sql)
+    let owner = try database.migrate(6)
     try owner.execute("INSERT INTO pleat.projection_tables (projection, table_name) VALUES ('p', 'sample')")
     let instance = try database.instance(holding: ["projection/p"])
     let source = try database.projection()

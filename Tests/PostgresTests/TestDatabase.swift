@@ -65,6 +65,17 @@ struct TestDatabase {
   /// A session of the superuser, or of another user.
   func connect(user: String = "postgres") throws -> Connection { try Connection(try target(user: user)) }
 
+  /// Applies migrations behind the core; returns the owner's session.
+  @discardableResult
+  func migrate(_ numbers: Int32...) throws -> Connection {
+    let owner = try connect()
+    try owner.execute("SET ROLE pleat_owner")
+    for file in try MigrationFile.read(directory: TestCluster.migrations) where numbers.contains(file.number) {
+      try owner.execute(file.sql)
+    }
+    return owner
+  }
+
   /// The one value of a query, as text.
   func value(_ sql: String) throws -> String? {
     let result = try connect().query("SELECT (\(sql))::text")
