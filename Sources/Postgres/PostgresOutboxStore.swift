@@ -1,5 +1,5 @@
 package import Engine
-package import Events
+import Events
 import Projections
 
 /// The outbox and the relay's cursor in PostgreSQL.

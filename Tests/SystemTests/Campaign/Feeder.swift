@@ -48,7 +48,6 @@ final class Feeder: @unchecked Sendable {
   func repeatEnd() {
     guard isDone, let last = chunks.last else { return }
     do { try pleat.produce(last) } catch { state.withLock { $0.lastFailure = "\(error)" } }
-    usleep(Self.pauseMicroseconds)
   }
 
   /// Waits until everything is acknowledged.
