@@ -5,6 +5,9 @@ struct ColumnWriter {
   private var freeText = FormWriter()
   private let texts: [UInt8]
 
+  /// So many rows ahead.
+  private static let prefetched = 8
+
   /// For each symbol the domain in which it was met last, and its number there, in one word.
   private var numbers: [UInt64]
   private var domain: UInt32 = 0
@@ -32,7 +35,10 @@ struct ColumnWriter {
     if rows.isEmpty { return }
     guard rows.contains(where: { !member($0).isNone }) else { return columns.byte(0) }
     columns.byte(1)
-    for row in rows { symbol(member(row)) }
+    for i in rows.indices {
+      prefetch(rows, behind: i, member)
+      symbol(member(rows[i]))
+    }
   }
 
   /// As `symbols`, of a member that every event of its type has.
@@ -40,8 +46,9 @@ struct ColumnWriter {
   mutating func requiredSymbols<Row>(_ rows: [Row], _ member: (Row) -> Symbol) {
     if rows.isEmpty { return }
     columns.byte(1)
-    for row in rows {
-      let symbol = member(row)
+    for i in rows.indices {
+      prefetch(rows, behind: i, member)
+      let symbol = member(rows[i])
       precondition(!symbol.isNone, "a required member is missing")
       self.symbol(symbol)
     }
@@ -64,10 +71,18 @@ struct ColumnWriter {
   /// Strings of their own for each row, not numbered.
   @inline(__always)
   mutating func distinct<Row>(_ rows: [Row], _ member: (Row) -> Symbol) {
-    for row in rows {
-      let symbol = member(row)
+    for i in rows.indices {
+      prefetch(rows, behind: i, member)
+      let symbol = member(rows[i])
       if symbol.isNone { strings.appendNone() } else { strings.append(symbol) }
     }
+  }
+
+  /// Another thread has written the strings, and a column's lie far from each other: waiting for memory would take most of the time.
+  @inline(__always)
+  private func prefetch<Row>(_ rows: [Row], behind i: Int, _ member: (Row) -> Symbol) {
+    let ahead = i &+ Self.prefetched
+    if ahead < rows.count { strings.prefetch(member(rows[ahead])) }
   }
 
   // MARK: - Numbers

@@ -86,6 +86,9 @@ size_t pleat_json_unescape(const uint8_t *raw, size_t length, uint8_t *out);
 
 bool pleat_utf8_is_valid(const void *text, size_t length);
 
+// Brings memory nearer that is read soon; any address will do.
+static inline void pleat_prefetch_read(const void *address) { __builtin_prefetch(address); }
+
 #ifdef __cplusplus
 }
 #endif
