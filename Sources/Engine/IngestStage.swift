@@ -174,7 +174,9 @@ package final class IngestStage: Stage {
     partition.nextOffset = offset + 1
     if pendingSince == nil { pendingSince = now.monotonicNanoseconds }
     do throws(Refusal) {
-      let event = try decoder!.decode(record.content, now: now.wall, into: &partition.batch)
+      let event = try decoder!.decode(record.content, now: now.wall, into: &partition.batch) {
+        partition.window.prefetch($0)
+      }
       partition.badRecords.record(isBad: false)
       if let identity = event.identity {
         if partition.window.contains(identity, before: offset) {

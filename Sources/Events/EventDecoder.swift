@@ -48,13 +48,15 @@ package final class EventDecoder {
     identityBytes.deallocate()
   }
 
-  /// Appends the record's event to the batch. `now` is the clock of the one who ingests.
+  /// Appends the record's event to the batch. `now` is the clock of the one who ingests. `identified` hears the identity of what may
+  /// still be refused, so that whoever looks for it in memory can have it brought nearer meanwhile.
   package func decode(
-    _ record: RecordContent, now: Timestamp, into batch: inout EventBatch
+    _ record: RecordContent, now: Timestamp, into batch: inout EventBatch,
+    identified: (Digest128) -> Void = { _ in }
   ) throws(Refusal) -> DecodedEvent {
     let mark = batch.mark
     do {
-      return try append(record, now: now, mark, to: &batch)
+      return try append(record, now: now, mark, to: &batch, identified)
     } catch {
       batch.rollBack(to: mark)
       throw error
@@ -62,7 +64,8 @@ package final class EventDecoder {
   }
 
   private func append(
-    _ record: RecordContent, now: Timestamp, _ mark: EventBatch.Mark, to batch: inout EventBatch
+    _ record: RecordContent, now: Timestamp, _ mark: EventBatch.Mark, to batch: inout EventBatch,
+    _ identified: (Digest128) -> Void
   ) throws(Refusal) -> DecodedEvent {
     var value = try read(record)
     let isBinary =
@@ -83,11 +86,13 @@ package final class EventDecoder {
       event.attributes = value.keepUnknown(besides: members, &batch)
       value.open(data, for: known.of(event.type))
     }
+    let identity = self.identity(of: event, batch.strings)
+    if let identity { identified(identity) }
     event.row = try value.row(of: event.type, entries: known.technology, &batch)
     event.unknown = value.keepUnknown(besides: known.of(event.type), &batch)
     event.offset = record.offset
     batch.events.append(event)
-    return DecodedEvent(identity: identity(of: event, batch.strings), time: event.time, mark: mark)
+    return DecodedEvent(identity: identity, time: event.time, mark: mark)
   }
 
   /// The value as a whole, and the headers' names.

@@ -79,6 +79,24 @@ struct DecodedBatchTests {
     }
   }
 
+  @Test("an event's identity is told before its data is read, also where that is refused")
+  func identified() throws {
+    let decoder = EventDecoder(identityKey: identityKey)
+    var batch = EventBatch()
+    var heard: [Digest128] = []
+    for (data, isRefused) in [(#"{"project_id":"p","user_id":"u"}"#, false), (#"{"project_id":"p"}"#, true)] {
+      let bytes = event(1, "project_opened", data)
+      bytes.withUnsafeBytes {
+        let event = try? decoder.decode(
+          RecordContent(value: $0, headers: [], offset: 0), now: clock, into: &batch
+        ) { heard.append($0) }
+        #expect((event == nil) == isRefused)
+        #expect(event == nil || event?.identity == heard.last)
+      }
+    }
+    #expect(heard.count == 2 && heard.first == heard.last)
+  }
+
   @Test("equal strings of different events are one symbol, escaped or not")
   func symbols() throws {
     let decoder = EventDecoder(identityKey: identityKey)
