@@ -47,6 +47,25 @@ PLEAT_INLINE const uint8_t *skip_plain(const uint8_t *p) {
 #endif
 }
 
+// Copies a text, and says whether it is ASCII alone.
+PLEAT_INLINE bool copy_ascii(uint8_t *to, const uint8_t *from, size_t length) {
+#if defined(__SSE2__)
+  if (length >= 16) {
+    __m128i any = _mm_setzero_si128();
+    const auto copy16 = [&](size_t at) {
+      const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i *>(from + at));
+      _mm_storeu_si128(reinterpret_cast<__m128i *>(to + at), v);
+      any = _mm_or_si128(any, v);
+    };
+    for (size_t at = 0; at + 16 <= length; at += 16) copy16(at);
+    copy16(length - 16);
+    return _mm_movemask_epi8(any) == 0;
+  }
+#endif
+  if (length > 0) std::memcpy(to, from, length);
+  return std::all_of(to, to + length, [](uint8_t c) { return c < 0x80; });
+}
+
 inline const uint8_t *skip_space(const uint8_t *p) {
   while (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t') p++;
   return p;
@@ -165,6 +184,10 @@ struct Scope {
 
 struct pleat_json_reader {
   Name names[256] = {};
+  // By number; of number 0 none.
+  Name numbered[PLEAT_JSON_MAX_NAMES + 1] = {};
+  // For each known name the one that came behind it last: producers write their members in one order.
+  uint8_t following[PLEAT_JSON_MAX_NAMES + 1] = {};
   uint8_t *text = nullptr;
   uint8_t *scratch = nullptr;
   size_t text_capacity = 0;
@@ -202,6 +225,14 @@ struct pleat_json_reader {
     }
   }
 
+  // Whether this known name stands at `bytes`, and a quote behind it.
+  bool is_at(const uint8_t *bytes, const Name &name) const {
+    if (name.length == 0 || bytes[name.length] != '"' || first_word(bytes, name.length) != name.first) return false;
+    if (name.length <= 8) return true;
+    if (load8(bytes + name.length - 8) != name.last) return false;
+    return name.length <= 16 || std::memcmp(bytes + 8, name.bytes + 8, name.length - 16) == 0;
+  }
+
   void add(const char *bytes, uint32_t length, uint8_t number) {
     char padded[PLEAT_JSON_MAX_NAME_LENGTH + 8] = {};
     std::memcpy(padded, bytes, length);
@@ -214,6 +245,7 @@ struct pleat_json_reader {
     name.length = length;
     name.number = number;
     std::memcpy(name.bytes, padded, PLEAT_JSON_MAX_NAME_LENGTH);
+    numbered[number] = name;
   }
 
   void reserve_text(size_t length) {
@@ -294,7 +326,7 @@ int pleat_json_reader::read(size_t length, pleat_json_document *document) {
   const uint32_t none = UINT32_MAX;
   uint32_t duplicate = none;
   uint32_t key_start = 0, key_length = 0;
-  uint8_t key_name = 0;
+  uint8_t key_name = 0, last_name = 0;
   const auto at = [base](const uint8_t *q) { return static_cast<uint32_t>(q - base); };
 
 value: {
@@ -394,12 +426,20 @@ close: {
 
 member: {
   if (*p != '"') return PLEAT_JSON_MALFORMED;
-  uint8_t flags = 0;
-  const uint8_t *const end = scan_string(p + 1, flags);
-  if (end == nullptr) return PLEAT_JSON_MALFORMED;
   key_start = at(p + 1);
-  key_length = static_cast<uint32_t>(end - p - 1);
-  key_name = flags & PLEAT_JSON_ESCAPED ? find_escaped(p + 1, key_length) : find(p + 1, key_length);
+  const Name &guess = numbered[following[last_name]];
+  if (is_at(p + 1, guess)) {
+    key_length = guess.length;
+    key_name = guess.number;
+  } else {
+    uint8_t flags = 0;
+    const uint8_t *const end = scan_string(p + 1, flags);
+    if (end == nullptr) return PLEAT_JSON_MALFORMED;
+    key_length = static_cast<uint32_t>(end - p - 1);
+    key_name = flags & PLEAT_JSON_ESCAPED ? find_escaped(p + 1, key_length) : find(p + 1, key_length);
+    following[last_name] = key_name;
+  }
+  last_name = key_name;
   Scope &scope = scopes[depth - 1];
   if (key_name == 0) {
     scope.unknown++;
@@ -408,7 +448,7 @@ member: {
     if (scope.seen & bit) duplicate = std::min(duplicate, count);
     scope.seen |= bit;
   }
-  p = skip_space(end + 1);
+  p = skip_space(p + 1 + key_length + 1);
   if (*p != ':') return PLEAT_JSON_MALFORMED;
   p = skip_space(p + 1);
   goto value;
@@ -443,9 +483,9 @@ void pleat_json_reader_destroy(pleat_json_reader *reader) { delete reader; }
 
 int pleat_json_read(pleat_json_reader *reader, const void *bytes, size_t length, pleat_json_document *document) {
   reader->reserve_text(length);
-  if (length > 0) std::memcpy(reader->text, bytes, length);
+  const bool is_ascii = copy_ascii(reader->text, static_cast<const uint8_t *>(bytes), length);
   std::memset(reader->text + length, 0, PLEAT_JSON_PADDING);
-  if (!pleat_utf8_is_valid(reader->text, length)) return PLEAT_JSON_INVALID_UTF8;
+  if (!is_ascii && !pleat_utf8_is_valid(reader->text, length)) return PLEAT_JSON_INVALID_UTF8;
   return reader->read(length, document);
 }
 

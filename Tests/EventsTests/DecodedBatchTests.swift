@@ -79,6 +79,29 @@ struct DecodedBatchTests {
     }
   }
 
+  @Test("a member is told by its whole name, whatever stood in its place in the event before")
+  func namesAreWhole() throws {
+    let decoder = EventDecoder(identityKey: identityKey)
+    var batch = EventBatch()
+    let events = [
+      ("wizard_step_completed", #"{"user_id":"u","session_id":"s","step":1,"step_name":"n"}"#),
+      ("wizard_step_completed", #"{"user_id":"u","session_id":"s","step_name":"n","step":1}"#),
+      ("wizard_step_completed", #"{"user_id":"u","session_id":"s","st\u0065p":1,"step_name" : "n"}"#),
+      ("project_opened", #"{"project_id":"p","user_id":"u"}"#),
+      ("project_opened", #"{"project_ix":"x","user_id":"u","project_id":"p"}"#),
+      ("org_settings_changed", #"{"org_id":"o","data_sharing_level":"team"}"#),
+      ("org_settings_changed", #"{"org_id":"o","data_shaking_level":"team"}"#),
+      ("org_settings_changed", #"{"org_id":"o","data_sharing_lever":"team","learning_enabled":true}"#),
+    ]
+    for (i, (type, data)) in events.enumerated() {
+      let bytes = event(i, type, data)
+      _ = try decode(bytes, with: decoder, into: &batch).get()
+      #expect(
+        .success(batch.plainEvent(at: i))
+          == DecodingReference.decode(value: bytes, headers: [], now: clock.microseconds))
+    }
+  }
+
   @Test("an event's identity is told before its data is read, also where that is refused")
   func identified() throws {
     let decoder = EventDecoder(identityKey: identityKey)
