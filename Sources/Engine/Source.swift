@@ -25,6 +25,7 @@ package struct SourceRecord {
   package var key: UnsafeRawBufferPointer?
   /// Milliseconds since the epoch; −1 where the broker has none.
   package var timestampMilliseconds: Int64
+  @inlinable
   package init(content: RecordContent, key: UnsafeRawBufferPointer?, timestampMilliseconds: Int64) {
     (self.content, self.key, self.timestampMilliseconds) = (content, key, timestampMilliseconds)
   }

@@ -21,7 +21,7 @@ package final class EventDecoder {
   package static let earliestTime = Timestamp(microseconds: 946_684_800_000_000)
 
   private let reader: OpaquePointer
-  private let slots: UnsafeMutablePointer<UInt32>
+  private let slots: UnsafeMutablePointer<ObjectReader.Slot>
   /// For a source, a zero byte and an id.
   private let identityBytes: UnsafeMutablePointer<UInt8>
   private let identityKey: HashKey
@@ -38,7 +38,7 @@ package final class EventDecoder {
     }
     self.reader = reader
     slots = .allocate(capacity: Int(PLEAT_JSON_MAX_NAMES) + 1)
-    slots.initialize(repeating: 0, count: Int(PLEAT_JSON_MAX_NAMES) + 1)
+    slots.initialize(repeating: ObjectReader.Slot(node: 0, hash: 0), count: Int(PLEAT_JSON_MAX_NAMES) + 1)
     identityBytes = .allocate(capacity: 2 * Limits.identifierBytes + 1)
   }
 
@@ -74,7 +74,7 @@ package final class EventDecoder {
     var event: Event
     if isBinary {
       event = try binaryEnvelope(HeaderReader(record.headers), now: now, &batch)
-      value.open(0, for: known.of(event.type))
+      value.open(0, for: known.of(event.type), lookingUp: known.identifiers, in: batch.strings)
     } else {
       value.open(0, for: known.envelope)
       let isStructured = value.isPresent(.specversion)
@@ -84,7 +84,7 @@ package final class EventDecoder {
       let data = try value.requiredObject(.data)
       let members = isStructured ? known.structuredEnvelope : known.bareEnvelope
       event.attributes = value.keepUnknown(besides: members, &batch)
-      value.open(data, for: known.of(event.type))
+      value.open(data, for: known.of(event.type), lookingUp: known.identifiers, in: batch.strings)
     }
     let identity = self.identity(of: event, batch.strings)
     if let identity { identified(identity) }

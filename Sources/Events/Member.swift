@@ -90,6 +90,8 @@ struct KnownMembers {
   let structuredEnvelope: MemberSet = [.specversion, .id, .source, .type, .time, .data]
   let bareEnvelope: MemberSet = [.specversion, .type, .timestamp, .id, .data]
   let technology: MemberSet = [.name, .category]
+  /// Of `data`, and many of them: looked up ahead.
+  let identifiers: MemberSet = [.userID, .sessionID, .projectID, .teamID, .orgID, .templateID]
   private let ofType = EventType.allCases.map(\.members)
 
   /// Those of `data`.

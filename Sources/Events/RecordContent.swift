@@ -5,6 +5,7 @@ package struct RecordContent {
   /// In their order; values may be absent.
   package var headers: [(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?)]
   package var offset: Int64
+  @inlinable
   package init(
     value: UnsafeRawBufferPointer?, headers: [(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?)],
     offset: Int64

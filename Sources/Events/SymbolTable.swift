@@ -46,9 +46,9 @@ package struct SymbolTable: Sendable {
   @inline(__always)
   private func start(_ index: Int) -> Int { index == 0 ? 0 : Int(entries[index - 1].end) }
 
-  /// A hash for this table alone: fast, and without any promise to the outside.
+  /// A hash for these tables alone: fast, and without any promise to the outside; never 0.
   @inline(__always)
-  private static func hash(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt32 {
+  static func hash(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt32 {
     max(UInt32(truncatingIfNeeded: wideHash(bytes) >> 16), 1)
   }
 
@@ -81,9 +81,22 @@ package struct SymbolTable: Sendable {
     return h
   }
 
+  /// Brings nearer where bytes of this hash are looked for.
+  @inline(__always)
+  func prefetch(hash: UInt32) {
+    slots.withUnsafeBufferPointer { slots in
+      if let start = slots.baseAddress { Events.prefetch(start + (Int(hash) & (slots.count &- 1))) }
+    }
+  }
+
   /// The symbol of these bytes, new if they are not there yet.
   package mutating func intern(_ bytes: UnsafeBufferPointer<UInt8>) -> Symbol {
-    let hash = Self.hash(bytes)
+    intern(bytes, hash: Self.hash(bytes))
+  }
+
+  /// As above, where their hash is known.
+  mutating func intern(_ bytes: UnsafeBufferPointer<UInt8>, hash: UInt32) -> Symbol {
+    assert(hash == Self.hash(bytes), "the hash is another string's")
     let mask = slots.count &- 1
     let tag = hash & ~UInt32(truncatingIfNeeded: mask)
     var slot = Int(hash) & mask
