@@ -24,8 +24,8 @@ SELECT 1, day, 50000, 20000, 10000, 5000, 0, (position / 200000 + 1) * 200000 FR
 -- technology_trends: 100,000 technologies; each used on 5 of the last 55 days by 5 other people a day, 2 or 3 of
 -- them in a window.
 INSERT INTO pleat.technologies_current (
-  generation, technology, category, projects, selections, first_seen, last_seen, position)
-SELECT 1, 'technology ' || lpad(i::text, 6, '0'), 'other', 50, 50, '2026-01-01Z', '2026-11-20Z', 10000001 + i
+  generation, technology, category, projects, selections, first_seen, last_seen, position, counted_since, counted_first_seen)
+SELECT 1, 'technology ' || lpad(i::text, 6, '0'), 'other', 50, 50, '2026-01-01Z', '2026-11-20Z', 10000001 + i, 200000, '2026-01-01Z'
 FROM generate_series(1, 100000) i;
 INSERT INTO pleat.technologies (generation, technology, category, projects, selections, first_seen, last_seen, position)
 SELECT 1, 'technology ' || lpad(i::text, 6, '0'), 'other', v, v, '2026-01-01Z', '2026-11-20Z', v * 200000

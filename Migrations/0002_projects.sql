@@ -118,6 +118,8 @@ CREATE TABLE pleat.technologies_current (
   announced_outcomes  bigint,
   position            bigint NOT NULL,
   watched             boolean GENERATED ALWAYS AS (projects >= 10) STORED,
+  counted_since       bigint,
+  counted_first_seen  timestamptz,
   PRIMARY KEY (generation, technology)
 ) WITH (fillfactor = 80);
 CREATE INDEX technologies_watched ON pleat.technologies_current (generation, technology) WHERE watched;
@@ -150,6 +152,9 @@ COMMENT ON COLUMN pleat.technologies_current.last_seen IS
   'Greatest event time of the projects ever counted; NULL if there were none.';
 COMMENT ON COLUMN pleat.technologies_current.announced_direction IS
   'The last direction that the trend rule saw: -1 down, 0 stable, 1 up; NULL before the first.';
+COMMENT ON COLUMN pleat.technologies_current.counted_since IS
+  'Position of the turn of the day since which, up to the last one, something counted at each turn and first_seen was the same; NULL: nothing counted at the last one.';
+COMMENT ON COLUMN pleat.technologies_current.counted_first_seen IS 'first_seen at the last turn of the day.';
 COMMENT ON TABLE pleat.technologies IS 'Technologies over all time: versions.';
 COMMENT ON COLUMN pleat.technologies.category IS
   'The catalogs, else that of the first event that named the technology.';

@@ -34,22 +34,31 @@ COMMENT ON VIEW pleat.activity_now IS 'Where the views of the projection activit
 -- never changes (a technology's category, a stack's names) is T_current's. Of days and hours behind what was journaled by then (the
 -- watermark lags 5 minutes behind that) there is no version to look for.
 
+-- Only what technology_trends needs. That a technology counted at the turn seen, and its first_seen then, the row itself says for all
+-- turns since either changed (see counted_since): a version is looked up for turns before that.
 CREATE VIEW pleat.technologies_seen AS
-SELECT c.technology, c.category, CASE WHEN v.position IS NULL THEN c.projects ELSE v.projects END AS projects,
-  CASE WHEN v.position IS NULL THEN c.selections ELSE v.selections END AS selections,
-  CASE WHEN v.position IS NULL THEN c.first_seen ELSE v.first_seen END AS first_seen,
-  CASE WHEN v.position IS NULL THEN c.last_seen ELSE v.last_seen END AS last_seen, coalesce(v.position, c.position) AS position
+SELECT c.technology, c.category, CASE
+    WHEN c.counted_since <= (SELECT s.turn FROM pleat.seen('projects') s) THEN c.counted_first_seen
+    WHEN v.position IS NULL THEN c.first_seen
+    ELSE v.first_seen
+  END AS first_seen
 FROM pleat.technologies_current c
 LEFT JOIN LATERAL (
   SELECT * FROM pleat.technologies v
   WHERE c.position >= (SELECT s.turn FROM pleat.seen('projects') s)
+    AND (c.counted_since <= (SELECT s.turn FROM pleat.seen('projects') s)) IS NOT TRUE
     AND v.generation = c.generation AND v.technology = c.technology
     AND v.position <= (SELECT s.turn FROM pleat.seen('projects') s)
   ORDER BY v.position DESC LIMIT 1
 ) v ON v.position > 0 OR clock_timestamp() IS NULL
 WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
-  AND (c.position < (SELECT s.before FROM pleat.seen('projects') s) OR v.position IS NOT NULL);
-COMMENT ON VIEW pleat.technologies_seen IS 'technologies as the setting pleat.as_of shows it.';
+  AND CASE
+    WHEN c.counted_since <= (SELECT s.turn FROM pleat.seen('projects') s) THEN true
+    WHEN v.position IS NOT NULL THEN v.projects + v.selections > 0
+    ELSE c.position < (SELECT s.before FROM pleat.seen('projects') s) AND c.projects + c.selections > 0
+  END;
+COMMENT ON VIEW pleat.technologies_seen IS
+  'The technologies that something counts in, and since when, as the setting pleat.as_of shows them.';
 
 CREATE VIEW pleat.technology_usage_seen AS
 SELECT c.technology, c.day, CASE WHEN v.position IS NULL THEN c.projects ELSE v.projects END AS projects,
@@ -615,7 +624,7 @@ FROM (
     ) sums
     OFFSET 0
   ) u
-  WHERE t.projects + t.selections > 0 AND (u.people >= 0 OR clock_timestamp() IS NULL)
+  WHERE u.people >= 0 OR clock_timestamp() IS NULL
 ) r;
 COMMENT ON VIEW pleat.technology_trends_rows IS 'insights.technology_trends without the threshold, and what it needs.';
 

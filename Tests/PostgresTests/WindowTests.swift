@@ -75,6 +75,61 @@ struct WindowTests {
     try connection.execute("ROLLBACK")
   }
 
+  /// What technologies were at the turns 100 and 200, and are, as `projects first_seen` each ('-' where they were not there): with the
+  /// position since which nothing changed, and what the last turn left in the row.
+  private static let technologies = """
+    CREATE TEMP TABLE counted ON COMMIT DROP AS
+    SELECT c.name, c.position, c.since, c.first::timestamptz, s.*, split_part(s.state, ' ', 1) AS projects,
+      nullif(split_part(s.state, ' ', 2), '')::timestamptz AS first_seen
+    FROM (VALUES
+      ('as always', 50, 100, '2026-01-01Z', '3 2026-01-01Z', '3 2026-01-01Z', '3 2026-01-01Z'),
+      ('more of it', 240, 100, '2026-01-01Z', '1 2026-01-01Z', '2 2026-01-01Z', '3 2026-01-01Z'),
+      ('earlier between the turns', 240, 200, '2026-01-01Z', '1 2026-01-02Z', '2 2026-01-01Z', '3 2026-01-01Z'),
+      ('earlier between, then nothing', 150, 200, '2026-01-01Z', '1 2026-01-02Z', '2 2026-01-01Z', '2 2026-01-01Z'),
+      ('earlier since', 240, 100, '2026-01-02Z', '1 2026-01-02Z', '2 2026-01-02Z', '3 2026-01-01Z'),
+      ('hidden between', 240, NULL, '2026-01-01Z', '1 2026-01-01Z', '0 2026-01-01Z', '1 2026-01-01Z'),
+      ('hidden since', 240, 100, '2026-01-01Z', '1 2026-01-01Z', '1 2026-01-01Z', '0 2026-01-01Z'),
+      ('back again', 240, 200, '2026-01-01Z', '0 2026-01-01Z', '1 2026-01-01Z', '2 2026-01-01Z'),
+      ('begun between', 240, 200, '2026-01-01Z', '-', '1 2026-01-01Z', '2 2026-01-01Z'),
+      ('begun since', 240, NULL, NULL, '-', '-', '2 2026-01-01Z'),
+      ('selected', 240, 100, NULL, '1', '2', '3'),
+      ('selected, then used', 240, 200, '2026-01-01Z', '1', '2 2026-01-01Z', '3 2026-01-01Z'),
+      ('never counted', 50, NULL, NULL, '0', '0', '0')
+    ) c (name, position, since, first, at_100, at_200, now)
+    CROSS JOIN LATERAL (VALUES (100, c.at_100), (200, c.at_200), (NULL, c.now)) s (turn, state);
+    INSERT INTO pleat.technologies_current (
+      generation, technology, category, projects, selections, first_seen, position, counted_since, counted_first_seen)
+    SELECT 1, name, 'other', projects::bigint, 0, first_seen, position, since, first FROM counted WHERE turn IS NULL;
+    INSERT INTO pleat.technologies (generation, technology, category, projects, selections, first_seen, position)
+    SELECT 1, name, 'other', projects::bigint, 0, first_seen, turn FROM counted WHERE position > turn - 100 AND projects <> '-';
+    """
+
+  @Test(
+    "a technology is shown where something counted in it at the turn, with its first_seen then",
+    arguments: ["", "100", "200"])
+  func technologies(setting: String) throws {
+    let connection = try ReadingDatabase.shared.get().connect(as: "postgres")
+    try connection.execute("BEGIN")
+    try connection.execute(Self.technologies)
+    try connection.execute("SET LOCAL pleat.as_of = '\(setting)'")
+    let shown = { (rows: String) in
+      try connection.query("SELECT concat_ws(' ', name, first_seen AT TIME ZONE 'UTC') FROM \(rows) ORDER BY 1")
+        .map { $0.text() ?? "" }
+    }
+    let trends =
+      "(SELECT technology_name, first_seen FROM pleat_unmasked.technology_trends) t (name, first_seen)"
+      + " WHERE name IN (SELECT name FROM counted)"
+    let expected = try shown(
+      "counted WHERE turn::text IS NOT DISTINCT FROM nullif('\(setting)', '') AND projects NOT IN ('0', '-')")
+    #expect(expected.count == ["": 11, "100": 9, "200": 10][setting])
+    #expect(try shown(trends) == expected)
+    // Where the row says it, no version is asked.
+    try connection.execute(
+      "DELETE FROM pleat.technologies v USING counted c WHERE v.technology = c.name AND c.since <= v.position")
+    #expect(try shown(trends) == expected)
+    try connection.execute("ROLLBACK")
+  }
+
   @Test("a trend's percentage is one fraction, rounded once, where double precision holds its parts")
   func percentage() throws {
     let connection = try ReadingDatabase.shared.get().connect(as: "postgres")

@@ -77,6 +77,12 @@ struct TechnologyLayout: RowLayout {
       WHERE c.generation = s.generation AND c.technology = s.technology
       """,
     version: """
+      WITH counted AS (
+        UPDATE pleat.technologies_current
+        SET counted_since = CASE WHEN projects + selections > 0 THEN $3::bigint END, counted_first_seen = first_seen
+        WHERE generation = $1 AND position >= $2
+          AND ((projects + selections > 0) <> (counted_since IS NOT NULL)
+            OR first_seen IS DISTINCT FROM counted_first_seen))
       INSERT INTO pleat.technologies (
         generation, technology, category, projects, selections, first_seen, last_seen,
         announced_direction, announced_successes, announced_outcomes, position)
