@@ -732,17 +732,20 @@ COMMENT ON VIEW pleat.technology_pairs_rows IS 'insights.technology_pairs withou
 
 -- Domains ----------------------------------------------------------------------------------------------------------------------
 
--- Without the lists, which are joined where they are shown: each has its threshold, or none.
+-- Without the lists, which are joined where they are shown: each has its threshold, or none. to_jsonb of a row takes less than
+-- jsonb_build_object, which looks at the type of each of its arguments.
 CREATE VIEW pleat.domain_patterns_rows AS
 SELECT d.domain, d.projects AS sample_size, d.people,
   pleat.share(d.languages_sum, d.projects) AS average_languages_count,
-  jsonb_build_object(
-    'success_rate', pleat.share(d.successes, d.successes + d.failures),
-    'low', pleat.wilson_low(d.successes, d.successes + d.failures),
-    'high', pleat.wilson_high(d.successes, d.successes + d.failures),
-    'outcomes', d.successes + d.failures) AS success_metrics,
+  to_jsonb(m) AS success_metrics,
   d.people_taken_out
 FROM pleat.domains_seen d
+CROSS JOIN LATERAL (
+  SELECT pleat.share(d.successes, d.successes + d.failures) AS success_rate,
+    pleat.wilson_low(d.successes, d.successes + d.failures) AS low,
+    pleat.wilson_high(d.successes, d.successes + d.failures) AS high,
+    d.successes + d.failures AS outcomes
+) m
 WHERE d.projects > 0;
 COMMENT ON VIEW pleat.domain_patterns_rows IS 'insights.domain_patterns without its lists and the threshold, and what it needs.';
 
