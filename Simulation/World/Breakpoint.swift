@@ -45,6 +45,8 @@ struct Breakpoint {
     case forget
     case retry
     case restore
+    /// A standby takes over that lacks what the call did.
+    case failover
     case recreate
   }
 
@@ -79,10 +81,19 @@ struct Breakpoint {
     let isFirst = luck.chance(0.2)
     (since, caller) = isFirst ? (0, nil) : (luck.nanoseconds(0...world.profile.seconds * Self.share), step.caller)
     left = luck.pick([1, 1, 1, 2, 2, 3])
-    action = luck.pick(Action.allCases + [.stop, .stop, .hold, .hold, .late, .late, .replySlow])
+    let more: [Action] =
+      switch subject {
+      case .ingest, .relay: [.replySlow, .replySlow, .replySlow]
+      case .rebuilds: [.stop, .stop, .stop]
+      default: []
+      }
+    action = luck.pick(Action.allCases + [.stop, .stop, .hold, .hold, .late, .late, .replySlow] + more)
     nanoseconds = luck.nanoseconds(luck.pick(Self.seconds))
     let lease = Double(world.profile.leaseSeconds)
-    func soon() -> Int64 { luck.chance(0.6) ? 0 : luck.nanoseconds(0...lease * 1.5) }
+    // Just before the call, just after it, or when leases have ended.
+    func soon() -> Int64 {
+      luck.nanoseconds(luck.pick([0...0, 0...0, 0...0, 0...0.1, 0...lease * 1.5, 0...lease * 1.5]))
+    }
     var company: [(kind: Company, after: Int64)] = []
     if luck.chance(0.7) {
       let other = luck.pick(steps)
@@ -128,8 +139,10 @@ struct Breakpoint {
           ], .forget) + all(["begin of a retry", "end of a retry", "end of a retry"], .retry)
     case .relay:
       return all(["takeover of the relay", "publish after", "folded places", "journal has"], .restart)
-        + all(["read back of \(SimulatedOutputLog.eventsTopic)"], .restore)
-        + all(["entries", "move of the relay", "relay commit", "relay commit"], .events)
+        + all(
+          ["read back of \(SimulatedOutputLog.eventsTopic)", "folded places", "relay commit", "move of the relay"],
+          .restore)
+        + all(["append", "append", "entries", "move of the relay", "relay commit", "relay commit"], .events)
     }
   }
 
@@ -137,11 +150,15 @@ struct Breakpoint {
     switch subject {
     case .names: [.restart, .namesake, .newcomer, .silence, .restore, .events]
     case .ingest:
-      [.restart, .newcomer, .silence, .events, .forget, .retry, .restore, .restore, .restore, .recreate, .recreate]
-    case .folds: [.restart, .newcomer, .silence, .events, .rebuild, .restore, .restore, .forget]
-    case .rebuilds: [.rebuild, .silence, .silence, .events, .restart, .discard, .restore]
+      [
+        .restart, .newcomer, .silence, .events, .forget, .retry, .restore, .restore, .failover, .failover, .failover,
+        .failover, .failover, .recreate, .recreate,
+      ]
+    case .folds: [.restart, .newcomer, .silence, .events, .rebuild, .restore, .failover, .forget]
+    case .rebuilds:
+      [.rebuild, .rebuild, .silence, .silence, .silence, .events, .restart, .discard, .restore, .failover]
     case .erasures: [.forget, .retry, .silence, .silence, .restart, .restore]
-    case .relay: [.restart, .namesake, .newcomer, .silence, .events, .restore]
+    case .relay: [.restart, .namesake, .newcomer, .silence, .events, .restore, .restore, .failover]
     }
   }
 }

@@ -7,10 +7,15 @@ final class Breakpoints {
   private var armed: [Breakpoint]
   /// What goes on when somebody comes to a step.
   private var held: [(until: String, goOn: () -> Void)] = []
+  /// The database just before the last of those calls: a standby may have come so far.
+  private var before: DatabaseState?
   /// Who is held or stopped hardly waits for more than these; each ends by itself.
   private static let heldLimit = 16
   private static let wakeSeconds = 0.0...0.002
   private static let silenceSeconds = 0.5...8.0
+  /// What the call does has happened by then.
+  private static let happeningSeconds = 0.001...0.05
+  private static let failoverSeconds = 0.01...0.3
   private static let bursts = 3...20
   /// Enough that memory is looked at twice in one segment.
   private static let longBursts = 130...200
@@ -37,6 +42,7 @@ final class Breakpoints {
     let breakpoint = armed.remove(at: index)
     world.count(.breakpoint)
     world.trace("-- before \(call) of \(process.name): \(breakpoint.action), with \(breakpoint.company.map(\.kind))")
+    before = world.database.state
     for (company, after) in breakpoint.company { start(company, after: after, with: process, at: call) }
     act(breakpoint, on: process)
   }
@@ -131,7 +137,12 @@ final class Breakpoints {
         world.scheduler.sleep(world.scheduler.random.nanoseconds(0...1))
       }
       if world.isTroubled, !world.scheduler.isEnding { LetterRetry.start(in: world) }
-    case .restore: chaos.goBack()
+    case .restore: chaos.goBack(to: world.scheduler.random.chance(0.5) ? before : nil)
+    case .failover:
+      world.scheduler.sleep(world.scheduler.random.nanoseconds(Self.happeningSeconds))
+      if world.isTroubled, !world.scheduler.isEnding, let before {
+        chaos.failOver(to: before, within: Self.failoverSeconds)
+      }
     case .recreate: chaos.recreate()
     }
   }

@@ -35,7 +35,7 @@ final class Chaos {
       $0.snapshot()
     }
     every(profile.restore, "restore") { $0.goBack() }
-    if profile.failover != nil { every(0.2, "standby") { $0.replicate() } }
+    if profile.failover != nil || profile.restoresAtEnd { every(0.2, "standby") { $0.replicate() } }
     every(profile.failover, "failover") { $0.failOver() }
     every(profile.brokerAway, "broker") { chaos in
       chaos.world.count(.brokerAway)
@@ -179,24 +179,34 @@ final class Chaos {
     }
   }
 
+  /// What a standby or a backup has.
+  var recentMoment: DatabaseState? {
+    let moments = standby + snapshots.suffix(1)
+    return moments.isEmpty ? nil : world.scheduler.random.pick(moments)
+  }
+
   private func replicate() {
     standby.append(world.database.state)
     if standby.count > Self.standbyLimit { standby.removeFirst() }
   }
 
   private func failOver() {
-    guard !standby.isEmpty, world.database.awayUntil <= world.scheduler.now else { return }
-    world.count(.failover)
-    let state = world.scheduler.random.pick(standby)
+    if standby.isEmpty { return }
+    failOver(to: world.scheduler.random.pick(standby), within: 0.01...2)
     standby = []
-    world.trace("-- a standby takes over that stands at position \(state.head.position)")
-    world.database.restart(awayFor: duration(0.01...2), with: state)
   }
 
-  func goBack() {
-    guard !snapshots.isEmpty else { return }
+  func failOver(to state: DatabaseState, within seconds: ClosedRange<Double>) {
+    guard world.database.awayUntil <= world.scheduler.now else { return }
+    world.count(.failover)
+    world.trace("-- a standby takes over that stands at position \(state.head.position)")
+    world.database.restart(awayFor: duration(seconds), with: state)
+  }
+
+  /// To a backup, or to another moment.
+  func goBack(to moment: DatabaseState? = nil) {
+    guard let state = moment ?? (snapshots.isEmpty ? nil : world.scheduler.random.pick(snapshots)) else { return }
     world.count(.restore)
-    let state = snapshots[world.scheduler.random.int(0...snapshots.count - 1)]
     world.trace("-- the database goes back to position \(state.head.position)")
     world.database.restart(awayFor: duration(0.01...2), with: state)
   }

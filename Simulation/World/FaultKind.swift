@@ -9,7 +9,8 @@ package enum FaultKind: Int, CaseIterable, CustomStringConvertible, Sendable {
   // Of the network and the database.
   case databaseRequestLost, databaseReplyLost, databaseReplySlow, databaseLate, commitReplyLost, commitLate,
     databaseUnreachable
-  case databaseRestart, restore, failover, diskFull, slowDisk, slowStatement, overlongStatement, databaseClock
+  case databaseRestart, restore, restoreAtEnd, failover, diskFull, slowDisk, slowStatement, overlongStatement,
+    databaseClock
   case blockerEnded, swapRefused
 
   // Of the broker.
@@ -44,6 +45,7 @@ package enum FaultKind: Int, CaseIterable, CustomStringConvertible, Sendable {
     case .databaseUnreachable: "an instance does not reach the database"
     case .databaseRestart: "the database restarts"
     case .restore: "the database goes back to a backup"
+    case .restoreAtEnd: "… when everything has caught up, and once more to the same moment"
     case .failover: "the database goes back a little, as after a failover"
     case .diskFull: "a write finds the disk full"
     case .slowDisk: "the database's disk is slow for a while"

@@ -80,7 +80,7 @@ final class Producers {
     var id = "e\(count)"
     // Some write people into their ids.
     if !fansOut, let person, world.scheduler.random.chance(0.3) { id += "-" + person }
-    if world.scheduler.random.chance(0.5) { time += Int64(world.scheduler.random.int(0...7_000)) }
+    if world.scheduler.random.chance(world.profile.pace) { time += Int64(world.scheduler.random.int(0...7_000)) }
     let event = time - (world.scheduler.random.chance(0.2) ? Int64(world.scheduler.random.int(0...9_000)) : 0)
     var value = json(id, at: event, of: person, fansOut: fansOut)
     sent[partition, default: []].append((id, value))
@@ -91,11 +91,11 @@ final class Producers {
   }
 
   /// One event that is written out in a schedule, so much later than the one before.
-  func write(to partition: TopicPartition, of person: String?, id: String?, secondsLater: Int64) {
+  func write(to partition: TopicPartition, of person: String?, id: String?, secondsLater: Int64, source: Int? = nil) {
     count += 1
     time += secondsLater
     let id = id ?? "e\(count)"
-    let value = json(id, at: time, of: person)
+    let value = json(id, at: time, of: person, source: source)
     sent[partition, default: []].append((id, value))
     world.broker.append(partition, key: [], value: value, id: id)
   }
@@ -118,9 +118,11 @@ final class Producers {
     return id
   }
 
-  private func json(_ id: String, at seconds: Int64, of person: String?, fansOut: Bool = false) -> [UInt8] {
+  private func json(
+    _ id: String, at seconds: Int64, of person: String?, fansOut: Bool = false, source: Int? = nil
+  ) -> [UInt8] {
     let time = RFC3339.format(Timestamp(microseconds: seconds * 1_000_000))
-    let source = world.scheduler.random.int(0...6)
+    let source = source ?? world.scheduler.random.int(0...6)
     var (type, data) = ("x", "{\"n\":1}")
     if fansOut {
       (type, data) = ("org_settings_changed", "{\"org_id\":\"o\",\"learning_enabled\":true}")

@@ -27,6 +27,8 @@ package struct Profile: Sendable {
   package var pause: Double?
   package var databaseRestart: Double?
   package var restore: Double?
+  /// When all has caught up the database goes back, and once more to the same moment.
+  package var restoresAtEnd = false
   package var brokerAway: Double?
   package var partition: Double?
   package var diskFull: Double?
@@ -51,6 +53,8 @@ package struct Profile: Sendable {
   package var repeated = 0.1
   package var transactional = 0.2
   package var leaps = 0.02
+  /// Of events whose time is later than any before: with few, hours hardly turn.
+  package var pace = 0.5
   /// Of events that name a person.
   package var people = 0.3
   /// Calls at which something happens, and what they are about.
@@ -93,6 +97,7 @@ package struct Profile: Sendable {
     pause = some(0.4, [3, 6])
     databaseRestart = some(0.25, [5, 10])
     restore = some(0.3, [4, 8])
+    restoresAtEnd = random.chance(0.15)
     brokerAway = some(0.2, [5, 10])
     partition = some(0.25, [4, 8])
     diskFull = some(0.1, [8])
@@ -108,6 +113,7 @@ package struct Profile: Sendable {
     repeated = random.pick([0, 0.1, 0.3])
     transactional = random.pick([0, 0.2, 0.6])
     leaps = random.pick([0, 0, 0.02, 0.1])
+    pace = random.pick([0.5, 0.5, 0.1])
     compaction = some(0.3, [2, 5])
     failover = some(0.12, [4, 8])
     slowDisk = some(0.15, [5, 10])
@@ -121,9 +127,10 @@ package struct Profile: Sendable {
   }
 
   private mutating func drawBreakpoints(_ random: inout Random) {
-    breakpoints = random.pick([0, 0, 2, 3, 4, 6])
+    breakpoints = random.pick([0, 2, 3, 4, 6])
     // More of those that take several processes.
-    subject = random.pick(Breakpoint.Subject.allCases + [.ingest, .rebuilds, .rebuilds, .erasures, .erasures])
+    let more: [Breakpoint.Subject] = [.ingest, .relay] + [.rebuilds, .erasures].flatMap { [$0, $0, $0] }
+    subject = random.pick(Breakpoint.Subject.allCases + more)
     guard breakpoints > 0 else { return }
     if subject == .erasures { (people, bad) = (0.4, max(bad, 0.05)) }
     guard subject == .rebuilds || subject == .folds, random.chance(0.25) else { return }

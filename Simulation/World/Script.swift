@@ -45,10 +45,10 @@ extension World {
   /// Events of somebody, in order, hours apart so that turns come.
   func write(
     _ count: Int, of person: String? = nil, to partition: TopicPartition? = nil, id: String? = nil,
-    secondsApart: Int64 = 3_600
+    secondsApart: Int64 = 3_600, source: Int? = nil
   ) {
     for _ in 0..<count {
-      producers.write(to: partition ?? inputs[0], of: person, id: id, secondsLater: secondsApart)
+      producers.write(to: partition ?? inputs[0], of: person, id: id, secondsLater: secondsApart, source: source)
     }
   }
 

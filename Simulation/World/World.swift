@@ -73,8 +73,8 @@ package final class World {
   ) {
     self.seed = seed
     var random = Random(seed: seed)
-    let drawn = Profile(&random)
-    self.profile = profile ?? drawn
+    // What seeds draw changes no schedule.
+    self.profile = profile ?? Profile(&random)
     (self.removed, isWhole) = (removed, removed.isEmpty)
     self.log = log
     scheduler = Scheduler(random: random, stacks: stacks)
@@ -355,7 +355,7 @@ package final class World {
       onCall = { process, call in breakpoints.reach(process, call) }
     }
     scheduler.run(until: Int64(profile.seconds * 1e9))
-    finish()
+    finish(goingBackTo: profile.restoresAtEnd ? chaos.recentMoment : nil)
   }
 
   /// The same with a schedule instead of bad luck.
@@ -376,27 +376,33 @@ package final class World {
     Operator(self).start()
   }
 
-  private func finish() {
+  private func finish(goingBackTo moment: DatabaseState? = nil) {
     heal()
-    let checks = Checks(self)
-    let deadline = scheduler.now + Self.quietSeconds * 1_000_000_000
-    var caughtUp = false
-    while !caughtUp, scheduler.now < deadline, violations.isEmpty {
-      if scheduler.switches >= Scheduler.switchLimit { return endRestless() }
-      scheduler.run(until: scheduler.now + 500_000_000)
-      caughtUp = checks.isCaughtUp
+    catchUp()
+    // Twice to one moment: what was said since may be said otherwise, or not at all, and then again.
+    if let moment {
+      for _ in 1...2 where violations.isEmpty {
+        count(.restoreAtEnd)
+        trace("-- the database goes back to position \(moment.head.position)")
+        database.restart(awayFor: 0, with: moment)
+        catchUp()
+      }
     }
-    if !caughtUp, violations.isEmpty {
-      violation("nothing goes wrong any more, and still: \(checks.whatIsBehind)")
-      for instance in instances { trace(instance.whereabouts) }
-    }
-    checks.check(isAtEnd: true)
+    Checks(self).check(isAtEnd: true)
     end()
   }
 
-  private func endRestless() {
-    violation("the stages do not come to rest")
-    end()
+  private func catchUp() {
+    let checks = Checks(self)
+    let deadline = scheduler.now + Self.quietSeconds * 1_000_000_000
+    while scheduler.now < deadline, violations.isEmpty {
+      if scheduler.switches >= Scheduler.switchLimit { return violation("the stages do not come to rest") }
+      scheduler.run(until: scheduler.now + 500_000_000)
+      if checks.isCaughtUp { return }
+    }
+    guard violations.isEmpty else { return }
+    violation("nothing goes wrong any more, and still: \(checks.whatIsBehind)")
+    for instance in instances { trace(instance.whereabouts) }
   }
 
   private func end() {
