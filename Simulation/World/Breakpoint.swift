@@ -45,7 +45,7 @@ struct Breakpoint {
     case forget
     case retry
     case restore
-    /// A standby takes over that lacks what the call did.
+    /// A standby takes over that lacks what happened since the call, and that.
     case failover
     case recreate
   }
@@ -133,8 +133,7 @@ struct Breakpoint {
         + all(
           [
             "known erasures", "begin of an erasure", "erasable segments", "erasable segments", "rewriting", "rewriting",
-            "rewriting",
-            "letters", "emptying of letters", "rewritten segments", "lags", "append of an erasure",
+            "rewriting", "letters", "emptying of letters", "rewritten segments", "lags", "append of an erasure",
             "append of an erasure", "append of an erasure",
           ], .forget) + all(["begin of a retry", "end of a retry", "end of a retry"], .retry)
     case .relay:

@@ -7,13 +7,11 @@ final class Breakpoints {
   private var armed: [Breakpoint]
   /// What goes on when somebody comes to a step.
   private var held: [(until: String, goOn: () -> Void)] = []
-  /// The database just before the last of those calls: a standby may have come so far.
-  private var before: DatabaseState?
   /// Who is held or stopped hardly waits for more than these; each ends by itself.
   private static let heldLimit = 16
   private static let wakeSeconds = 0.0...0.002
   private static let silenceSeconds = 0.5...8.0
-  /// What the call does has happened by then.
+  /// Mostly, what the call does has happened by then.
   private static let happeningSeconds = 0.001...0.05
   private static let failoverSeconds = 0.01...0.3
   private static let bursts = 3...20
@@ -42,14 +40,23 @@ final class Breakpoints {
     let breakpoint = armed.remove(at: index)
     world.count(.breakpoint)
     world.trace("-- before \(call) of \(process.name): \(breakpoint.action), with \(breakpoint.company.map(\.kind))")
-    before = world.database.state
-    for (company, after) in breakpoint.company { start(company, after: after, with: process, at: call) }
+    let before = world.database.state
+    for (company, after) in breakpoint.company {
+      start(company, after: after, with: process, at: call, since: before)
+    }
     act(breakpoint, on: process)
   }
 
-  private func start(_ company: Breakpoint.Company, after: Int64, with process: Process?, at call: String) {
+  /// - Parameter before: the database just before the call.
+  private func start(
+    _ company: Breakpoint.Company, after: Int64, with process: Process?, at call: String,
+    since before: DatabaseState? = nil
+  ) {
+    let restores = world.database.restores
     world.scheduler.spawn("company", after: after) { [self, world] in
-      if world.isTroubled, !world.scheduler.isEnding { start(company, with: process, at: call) }
+      guard world.isTroubled, !world.scheduler.isEnding else { return }
+      // What went back meanwhile is on another branch.
+      start(company, with: process, at: call, since: world.database.restores == restores ? before : nil)
     }
   }
 
@@ -108,7 +115,9 @@ final class Breakpoints {
   }
 
   /// - Parameter call: of the process, if there is one: it may name the projection.
-  private func start(_ company: Breakpoint.Company, with process: Process?, at call: String) {
+  private func start(
+    _ company: Breakpoint.Company, with process: Process?, at call: String, since before: DatabaseState?
+  ) {
     switch company {
     case .restart: if let instance = chaos.anybody() { chaos.crash(instance) }
     case .namesake:

@@ -193,12 +193,12 @@ final class Chaos {
   private func failOver() {
     if standby.isEmpty { return }
     failOver(to: world.scheduler.random.pick(standby), within: 0.01...2)
-    standby = []
   }
 
   func failOver(to state: DatabaseState, within seconds: ClosedRange<Double>) {
     guard world.database.awayUntil <= world.scheduler.now else { return }
     world.count(.failover)
+    standby = []
     world.trace("-- a standby takes over that stands at position \(state.head.position)")
     world.database.restart(awayFor: duration(seconds), with: state)
   }
@@ -207,6 +207,7 @@ final class Chaos {
   func goBack(to moment: DatabaseState? = nil) {
     guard let state = moment ?? (snapshots.isEmpty ? nil : world.scheduler.random.pick(snapshots)) else { return }
     world.count(.restore)
+    standby = []
     world.trace("-- the database goes back to position \(state.head.position)")
     world.database.restart(awayFor: duration(0.01...2), with: state)
   }

@@ -83,8 +83,6 @@ struct DatabaseState {
   struct Reign {
     var since: Int64
     var version: Int
-    /// How far the projection was relayed then: further only where the database had gone back.
-    var relayed: Int64 = 0
   }
 
   struct Outbox {

@@ -180,8 +180,7 @@ extension Session {
     guard state.live[projection] == live.cursor.generation else {
       throw .lost("generation \(live.cursor.generation) of \(projection) is not the live one")
     }
-    let reign = DatabaseState.Reign(
-      since: own.place.position, version: new.version, relayed: world.relayedTo(projection))
+    let reign = DatabaseState.Reign(since: own.place.position, version: new.version)
     change {
       $0.generations[liveKey]?.phase = .old
       $0.generations[liveKey]?.epoch += 1

@@ -28,7 +28,6 @@ extension Schedule {
   ) { world in
     let partition = world.inputs[0]
     let empty = world.database.state
-    world.expect(empty.isPublishing == nil, "nothing was started yet")
     Instance.start("i0", in: world)
     world.write(40)
     world.wait("everything is folded") { world.isFolded }

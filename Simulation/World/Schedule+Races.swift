@@ -3,9 +3,8 @@ import Engine
 /// What needs two things to happen at once, and hardly does by itself.
 extension Schedule {
   static let races: [Schedule] = [
-    lateReply, lateSwitch, writingRebuilder, halfASegment, staleTarget, overtakingErasure, extendedErasure, lateRequest,
-    unlistedSegments,
-    awaitedLetter,
+    lateReply, lateSwitch, writingRebuilder, halfASegment, staleTarget, higherVersion, overtakingErasure,
+    extendedErasure, lateRequest, unlistedSegments, awaitedLetter,
   ]
 
   /// Of the instance that ingests and folds; the other one appends to the same positions meanwhile.
@@ -133,6 +132,27 @@ extension Schedule {
       "it has come as far as the live fold")
     Instance.start("i0", in: world)
     world.wait("everything is folded again") { world.isFolded }
+  }
+
+  /// All of it is in the backup's journal, and some of it not folded: what the lower version said of that is out.
+  private static let higherVersion = Schedule(
+    "a higher version that takes the place in a database that went back to before what is out", instances: 1
+  ) { world in
+    world.write(20)
+    world.wait("everything is folded") { world.isFolded }
+    for nth in 1...2 { world.before("begin", of: "i0", nth: nth) { _ in world.nextSlowness = 500_000_000 } }
+    world.write(40)
+    world.wait("all of it is journaled") { world.database.state.head.position == 60 }
+    let backup = world.database.state
+    world.expect(!world.isFolded, "it is not folded yet")
+    let early = world.publishedCount
+    world.wait("all is published") { world.isFolded && world.publishedCount > early }
+    if let instance = world.instance("i0") { world.kill(instance.process) }
+    world.database.restart(awayFor: 0, with: backup)
+    world.version = 2
+    Instance.start("i0", in: world)
+    world.wait("it takes the place") { World.projections.allSatisfy { world.database.state.live[$0] == 2 } }
+    world.wait("everything is folded, and published") { world.isFolded }
   }
 
   private static let overtakingErasure = Schedule(

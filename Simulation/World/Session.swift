@@ -214,7 +214,6 @@ final class Database {
     for session in sessions { session.terminate() }
     awayUntil = world.scheduler.now + nanoseconds
     guard let restored else { return }
-    world.noteRestore(of: restored)
     state = restored
     restores += 1
     restoredAt = world.scheduler.now

@@ -26,10 +26,6 @@ package final class World {
   var commands: [Process] = []
   /// Of instances and commands that start now.
   var version = 1
-  /// How far each projection was relayed when the database went back.
-  private(set) var relayedBefore: [String: Int64] = [:]
-  /// What versions were live for, and was relayed, in databases that went back to before they were.
-  private(set) var lostReigns: [String: [(since: Int64, end: Int64, version: Int)]] = [:]
   private var commandCount = 0
   /// Erasures in the cursor topic, in their order, with the ids that only the producers know, and since when.
   private(set) var recorded: [RecordedErasure] = []
@@ -234,37 +230,6 @@ package final class World {
     if disturbed[partition] == nil { violation("an alarm for nothing: \(partition): \(reason)") }
   }
 
-  /// The database goes back: what was relayed by then may have been derived by another version than what follows now.
-  func noteRestore(of restored: DatabaseState) {
-    for (projection, reigns) in database.state.reigns {
-      let kept = zip(reigns, restored.reigns[projection] ?? []).prefix {
-        $0.since == $1.since && $0.version == $1.version
-      }
-      let relayed = relayedTo(projection)
-      for index in reigns.indices.dropFirst(kept.count) {
-        let end = index + 1 < reigns.count ? min(reigns[index + 1].since, relayed) : relayed
-        guard reigns[index].since < end else { continue }
-        lostReigns[projection, default: []].append((reigns[index].since, end, reigns[index].version))
-      }
-    }
-    for entry in broker.committed(SimulatedOutputLog.cursorTopic) {
-      let place = entry.value.withUnsafeBytes { CursorRecord.read($0) }
-      guard let place else { continue }
-      let projection = String(decoding: entry.key, as: UTF8.self)
-      relayedBefore[projection] = max(relayedBefore[projection] ?? 0, place.position)
-    }
-  }
-
-  /// What may be relayed already: also what stands in a transaction that is still open.
-  func relayedTo(_ projection: String) -> Int64 {
-    let entries = broker.log(SimulatedOutputLog.cursorTopic)?.entries ?? []
-    return entries.reduce(0) { greatest, entry in
-      guard !entry.isMarker, broker.ending(of: entry.transaction) != .aborted, entry.key == Array(projection.utf8)
-      else { return greatest }
-      return max(greatest, entry.value.withUnsafeBytes { CursorRecord.read($0) }?.position ?? 0)
-    }
-  }
-
   func nextCommand(_ name: String) -> Process {
     commandCount += 1
     let process = Process("\(name)\(commandCount)")
@@ -381,7 +346,9 @@ package final class World {
     catchUp()
     // Twice to one moment: what was said since may be said otherwise, or not at all, and then again.
     if let moment {
-      for _ in 1...2 where violations.isEmpty {
+      for _ in 1...2 {
+        Checks(self).check(isAtEnd: true)
+        if !violations.isEmpty { break }
         count(.restoreAtEnd)
         trace("-- the database goes back to position \(moment.head.position)")
         database.restart(awayFor: 0, with: moment)

@@ -37,6 +37,8 @@ package enum Protection: String, CaseIterable, Sendable {
   case initializesAgain
   /// The journal's chain value tells the relay that the database went back.
   case relayChecksChain
+  /// A cursor before PostgreSQL's copy tells it, too, where the journal has all of that.
+  case cursorAheadIsNoticed
 
   /// What a rebuild derives goes nowhere.
   case rebuildIsSilent

@@ -155,9 +155,10 @@ package final class RelayStage: Stage {
   }
 
   /// Where the journal lacks what the cursor says was relayed, the database went back; where the cursor stands behind the copy, it
-  /// went to a backup of another branch of its history, or the topic lost records. Each time everything up to the copy is out, and
-  /// maybe more: the relay begins at the copy, and skips what the output topics hold already. Returns from which `as_of` on that has
-  /// to be known; nil where nothing has.
+  /// went to a backup of another branch of its history, or the topic lost records; where it stands before the copy, the database may
+  /// have gone back to when all of that was journaled and not yet folded, and another version say it otherwise. Each time everything up
+  /// to the copy is out, and maybe more: the relay begins at the copy, and skips what the output topics hold already. Returns from which
+  /// `as_of` on that has to be known; nil where nothing has.
   private func startIfRestored(
     _ places: inout [String: RelayPlace], copy: [String: RelayPlace]
   ) throws -> Timestamp? {
@@ -166,16 +167,20 @@ package final class RelayStage: Stage {
       let place = places[projection] ?? .beginning
       let kept = copy[projection] ?? .beginning
       let what: String
+      var severity = Severity.error
       if try holds(.relayChecksChain) && !journalHas(place) {
         what = "which the journal does not have any more: the database went back"
       } else if (place.position, place.ordinal) < (kept.position, kept.ordinal) {
         what = "and PostgreSQL says \(kept.position): another backup was restored, or the cursor topic lost records"
+      } else if (place.position, place.ordinal) > (kept.position, kept.ordinal), holds(.cursorAheadIsNoticed) {
+        severity = .warning
+        what = "and PostgreSQL says \(kept.position): the database went back a little, or nobody came to note it there"
       } else {
         continue
       }
       isRestored = true
       reporter.report(
-        .error,
+        severity,
         "the cursor topic says \(projection) was relayed up to position \(place.position), \(what); going on at "
           + "\(kept.position), without what the output topics hold. What they have lost cannot be known")
       places[projection] = kept

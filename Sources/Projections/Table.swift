@@ -84,8 +84,8 @@ package struct TableStatements: Sendable {
   package var copyToStage: String
   /// `UPDATE … FROM stage_…`.
   package var update: String
-  /// Inserts a version of every row that changed at or after `$2` (the last turn of the day) at position `$3` (this turn);
-  /// nil for a table of inner state, which keeps none.
+  /// Inserts a version of every row that changed at or after `$2` (the last turn of the day) at position `$3` (this turn),
+  /// and writes to `…_current` what is of turns; nil for a table of inner state, which keeps none.
   package var version: String?
 
   package init(
