@@ -18,7 +18,7 @@ final class Installation {
     on own: Servers? = nil
   ) throws {
     servers = try own ?? Servers.shared()
-    name = "p\(UUID().uuidString.prefix(8).lowercased())"
+    name = servers.newName(partitions: topics["in"] ?? 1)
     folder = servers.folder.appendingPathComponent(name)
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     let prefix = name

@@ -56,7 +56,6 @@ extension SystemTests {
       let pleat = try Installation()
       try pleat.produce(Data(String(repeating: "k\tnonsense\n", count: 10_050).utf8))
       let daemon = try pleat.start()
-      // The embedded broker makes topics of several partitions; all of these records are in one.
       let paused = { try pleat.sql("SELECT partition FROM pleat.partitions WHERE state = 'paused'") }
       try Wait.until("the partition pauses") { try !paused().isEmpty }
       let partition = try paused()

@@ -19,6 +19,7 @@ final class Servers: @unchecked Sendable {
   let cluster: PrivateCluster
   let kafka: RealKafka?
   private let broker: ChildProcess?
+  private let named = Mutex<[Int: Int]>([:])
   /// Under PostgreSQL and under Kafka, where they are small.
   let disks: (postgres: LimitedDisk, kafka: LimitedDisk)?
 
@@ -78,16 +79,17 @@ final class Servers: @unchecked Sendable {
         "KAFKA_HOME is not set: the system tests run on the embedded broker, which has no transactions, no retention and no"
       )
       print("deleted topics: exactly-once delivery, recreated topics and gaps are not tested.")
-      let embedded = try Self.embeddedBroker(program, in: folder)
+      let embedded = try Self.embeddedBroker(program, in: folder, topics: Self.embeddedTopics)
       (kafka, broker, bootstrap, isReal) = (nil, embedded.process, embedded.bootstrap, false)
     }
   }
 
-  private static func embeddedBroker(_ program: URL, in folder: URL) throws -> (
-    process: ChildProcess, bootstrap: String
-  ) {
+  /// Topics that it is only asked for would have four partitions.
+  private static func embeddedBroker(
+    _ program: URL, in folder: URL, topics: [String] = ["unused:1"]
+  ) throws -> (process: ChildProcess, bootstrap: String) {
     let log = folder.appendingPathComponent("broker-\(UUID().uuidString).log").path
-    let process = try ChildProcess([program.path, "broker", "--topic", "unused:1"], output: log)
+    let process = try ChildProcess([program.path, "broker"] + topics.flatMap { ["--topic", $0] }, output: log)
     var found = ""
     try waitUntil("the embedded broker says where it is") {
       let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
@@ -167,11 +169,31 @@ final class Servers: @unchecked Sendable {
 
   private var configuration: KafkaClientConfiguration { KafkaClientConfiguration(bootstrap: bootstrap, group: "tests") }
 
-  func createTopic(_ name: String, partitions: Int) throws {
-    guard let kafka else {
-      // The embedded broker makes a topic when it is first asked about.
-      return
+  /// For each number of partitions of the input, so many installations have their topics on the embedded broker.
+  private static let embeddedInstallations = [1: 250, 2: 50, 3: 50, 4: 50]
+
+  private static var embeddedTopics: [String] {
+    embeddedInstallations.flatMap { partitions, count in
+      (0..<count).flatMap { number in
+        ["in:\(partitions)", "analytics.events:1", "analytics.teams:1"].map { "e\(partitions)n\(number).\($0)" }
+      }
     }
+  }
+
+  /// A name that no other installation has.
+  func newName(partitions: Int) -> String {
+    if isReal { return "p\(UUID().uuidString.prefix(8).lowercased())" }
+    let number = named.withLock { named in
+      defer { named[partitions, default: 0] += 1 }
+      return named[partitions, default: 0]
+    }
+    precondition(number < Self.embeddedInstallations[partitions] ?? 0, "the embedded broker has too few topics")
+    return "e\(partitions)n\(number)"
+  }
+
+  func createTopic(_ name: String, partitions: Int) throws {
+    // The embedded broker has them already.
+    guard let kafka else { return }
     try kafka.createTopic(name, partitions: Int32(partitions), settings: [("max.message.bytes", "3000000")])
   }
 

@@ -41,8 +41,7 @@ extension SystemTests {
       let isFed = { $0 == Self.feed }
       let ready = try wait(socket, for: "that it is ready", daemon) { $0 == Self.ready }
       #expect(!socket.messages[..<ready].contains(Self.feed))
-      let partitions = pleat.servers.isReal ? "1 partition" : "4 partitions"
-      let working = "STATUS=reading \(partitions); folding projects, models, activity; relaying"
+      let working = "STATUS=reading 1 partition; folding projects, models, activity; relaying"
       let works = try wait(socket, for: "what it does", from: ready, daemon) { $0 == working }
       let fed = try wait(socket, for: "that it lives", from: works, daemon, isFed)
       _ = try wait(socket, for: "that it still lives", from: fed + 1, daemon, isFed)
