@@ -22,7 +22,7 @@ extension SystemTests {
         ("PLEAT_KAFKA_BOOTSTRAP", nowhere), ("PLEAT_POSTGRES_URL", "postgresql://pleat_writer@\(nowhere)/pleat"),
       ]
       // The embedded broker makes every topic that it is asked for.
-      if pleat.servers.isReal { missing.append(("PLEAT_KAFKA_TOPICS", "a.topic.that.is.not.there")) }
+      if pleat.broker.isReal { missing.append(("PLEAT_KAFKA_TOPICS", "a.topic.that.is.not.there")) }
       for (name, value) in missing {
         let found = try check(pleat, expecting: 69, [name: value])
         #expect(found["ok"] as? Bool == false, "\(name): \(found)")

@@ -31,7 +31,7 @@ extension SystemTests {
       #expect(partition["dead_letters"] as? Int == set.counts["dead_letters"] as? Int)
       #expect(partition["lag"] as? Int == 0)
       let delivery = (status["relay"] as! [String: Any])["delivery"] as? String
-      #expect(delivery == (pleat.servers.isReal ? "exactly_once" : "at_least_once"))
+      #expect(delivery == (pleat.broker.isReal ? "exactly_once" : "at_least_once"))
       #expect(Date6(status["watermark"] as! String) == Date6(set.counts["watermark"] as! String))
       #expect(try pleat.journal().count == set.counts["events"] as? Int)
       var reasons: [String: Int] = [:]
@@ -50,7 +50,7 @@ extension SystemTests {
         let all = set.derivedEvents.filter { $0["topic"] as? String == kind }
         try Wait.until("the derived events are published") { try pleat.derivedEvents(topic).count >= all.count }
         let found = try pleat.derivedEvents(topic)
-        for event in try pleat.servers.consume(topic) {
+        for event in try pleat.broker.consume(topic) {
           #expect(try schemas.complaint(about: String(decoding: event, as: UTF8.self)) == nil)
         }
         // The relay keeps the order of a projection, not that between two.

@@ -7,9 +7,7 @@ extension SystemTests {
   struct EmbeddedBrokerTests {
     @Test("run and status say that derived events are delivered at least once")
     func delivery() throws {
-      let broker = try Servers.shared().embeddedBroker()
-      defer { broker.process.end() }
-      let pleat = try Installation(environment: ["PLEAT_KAFKA_BOOTSTRAP": broker.bootstrap])
+      let pleat = try Installation(embedded: true)
       let daemon = try pleat.start()
       try pleat.waitCaughtUp()
       func relay() throws -> [String: Any] {

@@ -17,16 +17,16 @@ extension SystemTests {
     func sameInKafka() throws {
       let servers = try Servers.shared()
       let topic = "generated-\(UUID().uuidString)"
-      try servers.createTopic(topic, partitions: 1)
+      let broker = try servers.broker(topics: [topic: 1])
       let world = ["generate", "--events", "400", "--seed", "12", "--days", "3"]
       let printed = try String(decoding: Shell.output(servers.program.path, world), as: UTF8.self)
         .split(separator: "\n").map { line -> String in
           let parts = line.split(separator: "\t", maxSplits: 1)
           return try content(JSONSerialization.jsonObject(with: Data(parts[1].utf8)) as! [String: Any], parts[0])
         }
-      let kafka = ["--bootstrap", servers.bootstrap, "--topic"]
+      let kafka = ["--bootstrap", broker.bootstrap, "--topic"]
       _ = try Shell.output(servers.program.path, world + kafka + [topic])
-      let records = try servers.records(of: topic)
+      let records = try broker.records(of: topic)
       let sent = try records.map { record in
         let value = try JSONSerialization.jsonObject(with: record.value) as! [String: Any]
         var event: [String: Any] = record.headers.isEmpty ? value : ["data": value]

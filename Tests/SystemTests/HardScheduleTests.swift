@@ -84,7 +84,7 @@ extension SystemTests {
       #expect(early > 0)
 
       let other = try TransactionalProducer(
-        KafkaClientConfiguration(bootstrap: pleat.servers.bootstrap, group: "tests"),
+        KafkaClientConfiguration(bootstrap: pleat.broker.bootstrap, group: "tests"),
         transactionalID: "\(pleat.name)-somebody", log: { _, _ in })
       defer { other.close() }
       try other.initialize()

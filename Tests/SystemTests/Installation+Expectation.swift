@@ -73,7 +73,7 @@ extension Installation {
       let found = try lines.map { try JSONSerialization.jsonObject(with: Data($0.utf8)) as! [String: Any] }
       wrong += DerivedEventComparison.differences(
         found: found, expected: expected.filter { $0.source == "/pleat/\(projection)" })
-      if !servers.isReal { continue }
+      if !broker.isReal { continue }
       for (number, topic) in [outputTopic, teamTopic].enumerated() {
         let ids = try sql(
           """

@@ -1,9 +1,11 @@
 import Foundation
 import Testing
 
-/// A Pleat of its own: a database and topics nobody else uses, on the servers that all system tests share.
+/// A Pleat of its own: a database and topics nobody else uses, on the servers that all
+/// system tests share, and an embedded broker of its own where there is no real Kafka.
 final class Installation {
   let servers: Servers
+  let broker: Broker
   let name: String
   let folder: URL
   let topics: [String: Int]
@@ -15,32 +17,34 @@ final class Installation {
   /// Makes database and topics, and migrates.
   init(
     topics: [String: Int] = ["in": 1], environment: [String: String] = [:], migrate: Bool = true,
-    on own: Servers? = nil
+    embedded: Bool = false, on own: Servers? = nil
   ) throws {
     servers = try own ?? Servers.shared()
-    name = servers.newName(partitions: topics["in"] ?? 1)
+    name = "p\(UUID().uuidString.prefix(8).lowercased())"
     folder = servers.folder.appendingPathComponent(name)
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     let prefix = name
     self.topics = Dictionary(uniqueKeysWithValues: topics.map { ("\(prefix).\($0.key)", $0.value) })
+    let outputs = [Self.outputTopic(of: name): 1, Self.teamTopic(of: name): 1]
+    broker = try servers.broker(topics: self.topics.merging(outputs) { $1 }, embedded: embedded)
     extra = environment
     let catalog = folder.appendingPathComponent("catalog.yaml")
     try "version: 1\ntechnologies: []\n".write(to: catalog, atomically: true, encoding: .utf8)
     extra["PLEAT_PROJECTIONS_CATALOG"] = environment["PLEAT_PROJECTIONS_CATALOG"] ?? catalog.path
     try servers.createDatabase(name)
-    for (topic, partitions) in self.topics { try servers.createTopic(topic, partitions: partitions) }
-    try servers.createTopic(outputTopic, partitions: 1)
-    try servers.createTopic(teamTopic, partitions: 1)
     if migrate { try pleat("migrate") }
   }
 
   var input: String { topics.keys.sorted()[0] }
-  var outputTopic: String { "\(name).analytics.events" }
-  var teamTopic: String { "\(name).analytics.teams" }
+  var outputTopic: String { Self.outputTopic(of: name) }
+  var teamTopic: String { Self.teamTopic(of: name) }
+
+  private static func outputTopic(of name: String) -> String { "\(name).analytics.events" }
+  private static func teamTopic(of name: String) -> String { "\(name).analytics.teams" }
 
   var environment: [String: String] {
     [
-      "PLEAT_INSTANCE": "one", "PLEAT_KAFKA_BOOTSTRAP": servers.bootstrap, "PLEAT_KAFKA_GROUP": name,
+      "PLEAT_INSTANCE": "one", "PLEAT_KAFKA_BOOTSTRAP": broker.bootstrap, "PLEAT_KAFKA_GROUP": name,
       "PLEAT_KAFKA_TOPICS": topics.keys.sorted().joined(separator: ","), "PLEAT_KAFKA_OUTPUT_TOPIC": outputTopic,
       "PLEAT_KAFKA_TEAM_TOPIC": teamTopic, "PLEAT_KAFKA_CURSOR_TOPIC": "\(name).cursors",
       "PLEAT_POSTGRES_URL": servers.url(database: name, user: "pleat_writer"),
@@ -116,7 +120,7 @@ final class Installation {
   // MARK: - Data
 
   /// Produces lines `key TAB value`, in order.
-  func produce(_ lines: Data, to topic: String? = nil) throws { try servers.produce(lines, to: topic ?? input) }
+  func produce(_ lines: Data, to topic: String? = nil) throws { try broker.produce(lines, to: topic ?? input) }
 
   func journal() throws -> [JournalLine] {
     try pleat("journal").split(separator: "\n").map { try JournalLine(String($0)) }
@@ -135,7 +139,7 @@ final class Installation {
 
   /// The derived events that a `read_committed` reader finds, in the topic's order.
   func derivedEvents(_ topic: String? = nil) throws -> [[String: Any]] {
-    try servers.consume(topic ?? outputTopic).map { try JSONSerialization.jsonObject(with: $0) as! [String: Any] }
+    try broker.consume(topic ?? outputTopic).map { try JSONSerialization.jsonObject(with: $0) as! [String: Any] }
   }
 
   /// Requires that the views show what they must.

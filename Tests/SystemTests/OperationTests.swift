@@ -32,7 +32,7 @@ extension SystemTests {
       ]
       let pleat = try Installation()
       try pleat.produce(Data(cases.map { "k\t\($0.2)\n" }.joined().utf8))
-      try pleat.servers.produceValues(
+      try pleat.broker.produceValues(
         [[UInt8](repeating: 32, count: 1 << 20) + [32], [0x7B, 0xFF, 0x7D]], to: pleat.input)
       try pleat.produce(Data("k\t\(good)\n".utf8))
       let daemon = try pleat.start()
@@ -74,8 +74,8 @@ extension SystemTests {
       var daemon = try pleat.start()
       try pleat.waitCaughtUp()
       #expect(daemon.terminate() == 0)
-      try pleat.servers.deleteTopic(pleat.input)
-      try pleat.servers.createTopic(pleat.input, partitions: 1)
+      try pleat.broker.deleteTopic(pleat.input)
+      try pleat.broker.createTopic(pleat.input, partitions: 1)
       try pleat.produce(Data((0..<80).map { event("b\($0)", $0) }.joined().utf8))
       daemon = try pleat.start()
       try Wait.until("the alarm") { try pleat.sql("SELECT state FROM pleat.partitions") == "alarm" }
@@ -103,8 +103,8 @@ extension SystemTests {
       try Wait.until("the first start is stored\(pleat.logs)") {
         try pleat.sql("SELECT end_offset FROM pleat.first_ends") == "50"
       }
-      try pleat.servers.deleteTopic(pleat.input)
-      try pleat.servers.createTopic(pleat.input, partitions: 1)
+      try pleat.broker.deleteTopic(pleat.input)
+      try pleat.broker.createTopic(pleat.input, partitions: 1)
       try pleat.produce(Data((0..<20).map { event("b\($0)", $0) }.joined().utf8))
       try holder.execute("ROLLBACK")
       try Wait.until("the alarm\(pleat.logs)") {
@@ -130,7 +130,7 @@ extension SystemTests {
       try pleat.waitCaughtUp()
       #expect(daemon.terminate() == 0)
       try pleat.produce(Data((0..<50).map { event("b\($0)", $0) }.joined().utf8))
-      try pleat.servers.deleteRecords(pleat.input, before: 70)
+      try pleat.broker.deleteRecords(pleat.input, before: 70)
       daemon = try pleat.start()
       try Wait.until("the alarm") {
         try pleat.sql("SELECT reason FROM pleat.partitions").contains("offsets 50 to 69 are gone")

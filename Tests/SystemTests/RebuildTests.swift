@@ -74,7 +74,7 @@ extension SystemTests {
       #expect(try pleat.sql("SELECT count(*) FROM pleat.generations WHERE projection = 'projects'") == "1")
       #expect(try pleat.sql("SELECT count(DISTINCT generation) FROM pleat.team_stats") == "1")
       try pleat.expect(SlowFold(try pleat.journal()).views())
-      if pleat.servers.isReal {
+      if pleat.broker.isReal {
         let outbox = try pleat.sql(
           "SELECT string_agg(id, ' ' ORDER BY position, ordinal) FROM pleat.outbox WHERE topic = 0"
         ).split(separator: " ").map(String.init)

@@ -7,19 +7,15 @@ import Postgres
 import Synchronization
 import TestSupport
 
-/// The servers that all system tests share: a private PostgreSQL, and a real Kafka where `KAFKA_HOME` names one, else the embedded
-/// broker. They end with the process of the tests.
+/// The servers that all system tests share: a private PostgreSQL, and a real Kafka where `KAFKA_HOME` names one. They end with
+/// the process of the tests.
 final class Servers: @unchecked Sendable {
   static let hasRealKafka = RealKafka.isAvailable
 
   let folder: URL
   let program: URL
-  let bootstrap: String
-  let isReal: Bool
   let cluster: PrivateCluster
   let kafka: RealKafka?
-  private let broker: ChildProcess?
-  private let named = Mutex<[Int: Int]>([:])
   /// Under PostgreSQL and under Kafka, where they are small.
   let disks: (postgres: LimitedDisk, kafka: LimitedDisk)?
 
@@ -70,42 +66,27 @@ final class Servers: @unchecked Sendable {
     try cluster.start()
     if let own {
       try own.start()
-      (kafka, broker, bootstrap, isReal) = (own, nil, own.bootstrap, true)
+      kafka = own
     } else if Self.hasRealKafka {
-      let real = try RealKafka.shared()
-      (kafka, broker, bootstrap, isReal) = (real, nil, real.bootstrap, true)
+      kafka = try RealKafka.shared()
     } else {
       print(
         "KAFKA_HOME is not set: the system tests run on the embedded broker, which has no transactions, no retention and no"
       )
       print("deleted topics: exactly-once delivery, recreated topics and gaps are not tested.")
-      let embedded = try Self.embeddedBroker(program, in: folder, topics: Self.embeddedTopics)
-      (kafka, broker, bootstrap, isReal) = (nil, embedded.process, embedded.bootstrap, false)
+      kafka = nil
     }
   }
 
-  /// Topics that it is only asked for would have four partitions.
-  private static func embeddedBroker(
-    _ program: URL, in folder: URL, topics: [String] = ["unused:1"]
-  ) throws -> (process: ChildProcess, bootstrap: String) {
-    let log = folder.appendingPathComponent("broker-\(UUID().uuidString).log").path
-    let process = try ChildProcess([program.path, "broker"] + topics.flatMap { ["--topic", $0] }, output: log)
-    var found = ""
-    try waitUntil("the embedded broker says where it is") {
-      let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
-      found = text.split(separator: "\n").first { $0.hasPrefix("bootstrap=") }.map { String($0.dropFirst(10)) } ?? ""
-      return !found.isEmpty
-    }
-    return (process, found)
-  }
-
-  /// An embedded broker of one's own, beside a real Kafka too; it ends with the process that is returned.
-  func embeddedBroker() throws -> (process: ChildProcess, bootstrap: String) {
-    try Self.embeddedBroker(program, in: folder)
+  /// Where an installation's topics are: they are made.
+  /// - Parameter embedded: on an embedded broker of its own, beside a real Kafka too.
+  func broker(topics: [String: Int], embedded: Bool = false) throws -> Broker {
+    if let kafka, !embedded { return try Broker(on: kafka, topics: topics) }
+    let log = folder.appendingPathComponent("broker-\(UUID().uuidString).log")
+    return try Broker(embeddedBy: program, log: log, topics: topics)
   }
 
   func stop() {
-    broker?.end()
     cluster.remove()
     if let disks {
       kafka?.remove()
@@ -163,118 +144,6 @@ final class Servers: @unchecked Sendable {
   private func asPostgres(_ command: [String]) throws {
     let user = getuid() == 0 ? ["runuser", "-u", "postgres", "--"] : []
     _ = try Shell.output((user + command)[0], Array((user + command).dropFirst()), environment: ["PWD": "/"])
-  }
-
-  // MARK: - Kafka
-
-  private var configuration: KafkaClientConfiguration { KafkaClientConfiguration(bootstrap: bootstrap, group: "tests") }
-
-  /// For each number of partitions of the input, so many installations have their topics on the embedded broker.
-  private static let embeddedInstallations = [1: 250, 2: 50, 3: 50, 4: 50]
-
-  private static var embeddedTopics: [String] {
-    embeddedInstallations.flatMap { partitions, count in
-      (0..<count).flatMap { number in
-        ["in:\(partitions)", "analytics.events:1", "analytics.teams:1"].map { "e\(partitions)n\(number).\($0)" }
-      }
-    }
-  }
-
-  /// A name that no other installation has.
-  func newName(partitions: Int) -> String {
-    if isReal { return "p\(UUID().uuidString.prefix(8).lowercased())" }
-    let number = named.withLock { named in
-      defer { named[partitions, default: 0] += 1 }
-      return named[partitions, default: 0]
-    }
-    precondition(number < Self.embeddedInstallations[partitions] ?? 0, "the embedded broker has too few topics")
-    return "e\(partitions)n\(number)"
-  }
-
-  func createTopic(_ name: String, partitions: Int) throws {
-    // The embedded broker has them already.
-    guard let kafka else { return }
-    try kafka.createTopic(name, partitions: Int32(partitions), settings: [("max.message.bytes", "3000000")])
-  }
-
-  func deleteTopic(_ name: String) throws {
-    try kafka!.administer { try $0.delete(name) }
-    try waitUntil("\(name) is gone") { try kafka!.administer { try $0.partitionCount(of: name) } == nil }
-  }
-
-  func deleteRecords(_ topic: String, before offset: Int64) throws {
-    try kafka!.administer { try $0.deleteRecords(TopicPartition(topic, 0), before: offset) }
-  }
-
-  /// Produces lines `key TAB value`, in order.
-  func produce(_ lines: Data, to topic: String) throws {
-    try produce(to: topic) { producer in
-      for line in lines.split(separator: UInt8(ascii: "\n")) {
-        let tab = line.firstIndex(of: UInt8(ascii: "\t"))!
-        try [UInt8](line[..<tab]).withUnsafeBytes { key in
-          try [UInt8](line[(tab + 1)...]).withUnsafeBytes { value in
-            try producer.send(topic: topic, key: key, value: value)
-          }
-        }
-      }
-    }
-  }
-
-  func produceValues(_ values: [[UInt8]], to topic: String) throws {
-    try produce(to: topic) { producer in
-      for value in values {
-        try value.withUnsafeBytes { try producer.send(topic: topic, key: nil, value: $0) }
-      }
-    }
-  }
-
-  private func produce(to topic: String, _ body: (KafkaProducer) throws -> Void) throws {
-    let properties = ["message.max.bytes": "3000000"]
-    let producer = try KafkaProducer(
-      KafkaClientConfiguration(bootstrap: bootstrap, group: "tests", properties: properties), idempotent: isReal,
-      log: { _, _ in })
-    defer { producer.close() }
-    try body(producer)
-    try producer.flush()
-  }
-
-  /// A record as a consumer finds it.
-  struct Record {
-    var key: Data?
-    var value: Data
-    var headers: [String: String] = [:]
-  }
-
-  /// The values that a `read_committed` reader finds in a topic of one partition.
-  func consume(_ topic: String) throws -> [Data] { try records(of: topic).map(\.value) }
-
-  /// The records that a `read_committed` reader finds in a topic of one partition.
-  func records(of topic: String) throws -> [Record] {
-    let source = try KafkaSource(configuration, log: { _, _ in })
-    defer { source.close() }
-    let partition = TopicPartition(topic, 0)
-    let low = try source.watermarks(partition).low
-    try source.add(partition, from: low, handle: 1)
-    var records: [Record] = []
-    var ended = false
-    try waitUntil("\(topic) is read to its end") {
-      _ = try source.poll(limit: 1_000) { event in
-        switch event {
-        case .record(_, let found):
-          var record = Record(
-            key: found.key.map { Data($0) },
-            value: Data(found.content.value ?? UnsafeRawBufferPointer(start: nil, count: 0)))
-          for (name, value) in found.content.headers {
-            record.headers[String(decoding: name, as: UTF8.self)] = value.map { String(decoding: $0, as: UTF8.self) }
-          }
-          records.append(record)
-        case .endReached: ended = true
-        case .offsetOutOfRange, .partitionError: break
-        }
-      }
-      return ended
-    }
-    return records
   }
 }
 

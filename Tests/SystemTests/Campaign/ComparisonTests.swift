@@ -81,9 +81,9 @@ extension SystemTests {
       }
       try pleat.expectRight(produced: events)
 
-      guard pleat.servers.isReal else { return }
-      let published = try #require(try pleat.servers.consume(pleat.outputTopic).first)
-      try pleat.servers.produceValues([[UInt8](published)], to: pleat.outputTopic)
+      guard pleat.broker.isReal else { return }
+      let published = try #require(try pleat.broker.consume(pleat.outputTopic).first)
+      try pleat.broker.produceValues([[UInt8](published)], to: pleat.outputTopic)
       #expect(try complaints(pleat, events).contains("out of "))
       #expect(try complaints(pleat, events, restored: true).contains("is out twice"))
     }
