@@ -443,10 +443,16 @@ COMMENT ON FUNCTION pleat.settle_live_from IS
   'Sets live_from to the journal''s end once every partition of first_ends has reached its end (or was skipped back: the old end says nothing then).';
 
 CREATE FUNCTION pleat.journal_has(p_position bigint, p_chain bytea) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-RETURN p_chain = '' OR coalesce((
-  SELECT s.chain = p_chain AND p_position < s.first_position + s.event_count
-  FROM pleat.journal s WHERE s.first_position <= p_position ORDER BY s.first_position DESC LIMIT 1), false);
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  -- Attaching a table takes no lock that conflicts with a reader's, so a transaction that has read the journal before does not hear
+  -- of it until it takes a lock that it has not had. A function in SQL would even then keep its plan.
+  PERFORM pg_relation_size(to_regclass(format('pleat.%I', t.name)))
+    FROM pleat.journal_tables t WHERE t.first_position <= p_position ORDER BY t.first_position DESC LIMIT 1;
+  RETURN p_chain = '' OR coalesce((
+    SELECT s.chain = p_chain AND p_position < s.first_position + s.event_count
+    FROM pleat.journal s WHERE s.first_position <= p_position ORDER BY s.first_position DESC LIMIT 1), false);
+END $$;
 COMMENT ON FUNCTION pleat.journal_has IS 'Whether the segment that holds a position has this chain value; an empty value: yes.';
 
 -- Functions: the writer's ----------------------------------------------------------------------------------------------------

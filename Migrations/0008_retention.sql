@@ -17,12 +17,16 @@ CREATE TABLE pleat.dropped_offsets (
 COMMENT ON TABLE pleat.dropped_offsets IS 'Before these offsets the journal has dropped identities: what a dead letter there repeats cannot be known.';
 
 CREATE OR REPLACE FUNCTION pleat.journal_has(p_position bigint, p_chain bytea) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-RETURN p_chain = '' OR coalesce((
-  SELECT s.chain = p_chain AND p_position < s.first_position + s.event_count
-  FROM pleat.journal s WHERE s.first_position <= p_position ORDER BY s.first_position DESC LIMIT 1), (
-  SELECT k.chain = p_chain AND p_position < k.first_position + k.event_count
-  FROM pleat.kept_chain k WHERE k.first_position <= p_position ORDER BY k.first_position DESC LIMIT 1), false);
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM pg_relation_size(to_regclass(format('pleat.%I', t.name)))
+    FROM pleat.journal_tables t WHERE t.first_position <= p_position ORDER BY t.first_position DESC LIMIT 1;
+  RETURN p_chain = '' OR coalesce((
+    SELECT s.chain = p_chain AND p_position < s.first_position + s.event_count
+    FROM pleat.journal s WHERE s.first_position <= p_position ORDER BY s.first_position DESC LIMIT 1), (
+    SELECT k.chain = p_chain AND p_position < k.first_position + k.event_count
+    FROM pleat.kept_chain k WHERE k.first_position <= p_position ORDER BY k.first_position DESC LIMIT 1), false);
+END $$;
 
 CREATE FUNCTION pleat.drop_journal_table(
   p_days integer, OUT dropped text, OUT until_position bigint, OUT held_by text

@@ -205,6 +205,22 @@ struct ProjectionStoreTests {
     #expect(try world.store.journalEnd() == 100)
   }
 
+  @Test("a transaction that is open while the journal gets further tables moves on to what stands in them")
+  func journalGrows() throws {
+    let world = try World()
+    try world.store.begin(world.cursor, to: world.place(1), state: .catchingUp)
+    // As if a million events a table had come meanwhile.
+    try world.database.connect().execute("UPDATE pleat.journal_head SET position = partitioned_until - 1")
+    let journal = try world.database.journal()
+    try journal.begin(world.instance)
+    let segment = try journal.append([move(epoch: 2, from: 100, to: 110)], [segment(from: 100, to: 110)])[0]
+    let place = ProjectionPlace(
+      position: segment.firstPosition, chain: segment.chain, greatestTime: world.place(1).greatestTime, lastDayTurn: 0)
+    try world.store.begin(world.cursor(at: world.place(1)), to: place, state: .live)
+    try world.store.commit()
+    #expect(try world.store.takeOver(instance: world.instance).place.position == segment.firstPosition)
+  }
+
   @Test("a reset does not wait for a flush that is blocked")
   func resetInFlight() throws {
     let world = try World()
