@@ -66,7 +66,9 @@ PLEAT_INLINE bool copy_ascii(uint8_t *to, const uint8_t *from, size_t length) {
   return std::all_of(to, to + length, [](uint8_t c) { return c < 0x80; });
 }
 
-inline const uint8_t *skip_space(const uint8_t *p) {
+PLEAT_INLINE const uint8_t *skip_space(const uint8_t *p) {
+  // What producers write has none.
+  if (__builtin_expect(*p > ' ', 1)) return p;
   while (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t') p++;
   return p;
 }

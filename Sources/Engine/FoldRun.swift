@@ -267,7 +267,7 @@ package final class FoldRun {
       var hasMore = false
       repeat {
         let changes = try takePiece(of: group)
-        let more = changes.reduce(0) { $0 + $1.inserts.bytes.count + $1.updates.bytes.count }
+        let more = changes.reduce(0) { $0 + $1.inserts.byteCount + $1.updates.byteCount }
         // A table is in a piece once.
         if hasMore || bytes > 0 && bytes + more > ProjectionSettings.pieceBytes {
           try hand(piece)

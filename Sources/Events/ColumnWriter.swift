@@ -1,5 +1,5 @@
 /// Writes the columns of a batch, in the forms that `BatchForm` lists. Valid while the batch's strings are.
-struct ColumnWriter {
+struct ColumnWriter: ~Copyable {
   private(set) var columns = FormWriter()
   private(set) var strings: StringWriter
   private var freeText = FormWriter()
@@ -196,28 +196,30 @@ struct ColumnWriter {
   // MARK: - The whole
 
   /// The streams in their container.
-  func finish(magic: [UInt8]) -> [UInt8] {
-    let streams = [columns, strings.controls, strings.numbers, strings.text]
-    var body = FormWriter()
-    body.reserve(streams.reduce(64 + freeText.count) { $0 + $1.count })
-    for stream in streams { body.varint(UInt64(stream.count)) }
-    for stream in streams { body.append(stream.bytes) }
+  consuming func finish(magic: [UInt8]) -> [UInt8] {
+    let lengths = [columns.count, strings.controls.count, strings.numbers.count, strings.text.count]
+    var body = FormWriter(capacity: lengths.reduce(64 + freeText.count, +))
+    for length in lengths { body.varint(UInt64(length)) }
+    body.append(columns.bytes)
+    body.append(strings.controls.bytes)
+    body.append(strings.numbers.bytes)
+    body.append(strings.text.bytes)
     body.append(freeText.bytes)
     precondition(body.count <= BatchForm.maximumBytes, "a batch holds \(BatchForm.maximumBytes) bytes at most")
 
-    let planes = uuidPlanes()
-    let (uuids, uuidsCompressed) = Self.smaller(planes)
-    let (packed, bodyCompressed) = Self.smaller(body.bytes)
-    var form = FormWriter()
-    form.reserve(16 + uuids.count + packed.count)
+    let uuids = uuidPlanes()
+    let smallerUUIDs = uuids.withUnsafeBufferPointer { Self.compressed($0) }
+    let smallerBody = Self.compressed(body.bytes)
+    var form = FormWriter(capacity: 64 + (smallerUUIDs ?? uuids).count + (smallerBody?.count ?? body.count))
     form.append(magic)
     form.byte(BatchForm.version)
-    form.byte((uuidsCompressed ? BatchForm.uuidsCompressed : 0) | (bodyCompressed ? BatchForm.bodyCompressed : 0))
+    form.byte(
+      (smallerUUIDs == nil ? 0 : BatchForm.uuidsCompressed) | (smallerBody == nil ? 0 : BatchForm.bodyCompressed))
     form.varint(UInt64(strings.uuids.count))
-    if uuidsCompressed { form.varint(UInt64(uuids.count)) }
-    form.append(uuids)
-    form.append(packed)
-    return form.bytes
+    if let smallerUUIDs { form.varint(UInt64(smallerUUIDs.count)) }
+    form.append(smallerUUIDs ?? uuids)
+    if let smallerBody { form.append(smallerBody) } else { form.append(body.bytes) }
+    return Array(form.bytes)
   }
 
   private func uuidPlanes() -> [UInt8] {
@@ -236,10 +238,10 @@ struct ColumnWriter {
     }
   }
 
-  private static func smaller(_ bytes: [UInt8]) -> (bytes: [UInt8], compressed: Bool) {
-    if bytes.count < BatchForm.leastCompressed { return (bytes, false) }
-    var frame: [UInt8] = []
-    bytes.withUnsafeBytes { Zstd.compress($0, level: BatchForm.compressionLevel, onto: &frame) }
-    return frame.count < bytes.count ? (frame, true) : (bytes, false)
+  /// nil where that would be no smaller.
+  private static func compressed(_ bytes: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
+    if bytes.count < BatchForm.leastCompressed { return nil }
+    let frame = Zstd.compress(UnsafeRawBufferPointer(bytes), level: BatchForm.compressionLevel)
+    return frame.count < bytes.count ? frame : nil
   }
 }

@@ -9,6 +9,8 @@ struct DecimalNumber {
   /// n; 0 for zero.
   private(set) var digitCount = 0
   private(set) var point = 0
+  /// d₁d₂…dₙ as a whole number, where it has no more than 19 digits.
+  private var value: UInt64 = 0
 
   /// Beyond any text's length, so that a cut-off exponent means the same as the true one.
   private static let exponentLimit = 1 << 40
@@ -29,13 +31,16 @@ struct DecimalNumber {
     var firstDigit = -1
     var lastDigit = -1
     var exponent = 0
+    var soFar: UInt64 = 0
     while i < text.count {
       let c = base[i]
       let digit = c &- UInt8(ascii: "0")
       if digit < 10 {
+        soFar = soFar &* 10 &+ UInt64(digit)
         if digit != 0 {
           if firstDigit < 0 { (firstDigit, first) = (digitsSeen, i) }
           lastDigit = digitsSeen
+          value = soFar
         }
         digitsSeen &+= 1
       } else if c == UInt8(ascii: ".") {
@@ -72,10 +77,26 @@ struct DecimalNumber {
     let places = point + power
     if places <= 0 { return (0, false) }
     if places > Self.int64Digits { return nil }
+    // Digits that are not there are zeros, digits too many are cut off.
+    var scaled = digitCount <= Self.int64Digits ? value : firstDigits(places)
+    var digits = digitCount <= Self.int64Digits ? digitCount : places
+    while digits < places {
+      scaled = scaled &* 10
+      digits &+= 1
+    }
+    while digits > places {
+      scaled /= 10
+      digits &-= 1
+    }
+    // 19 digits are below 2^64, so nothing wrapped around.
+    return scaled > UInt64(Int64.max) ? nil : (Int64(scaled), digitCount <= places)
+  }
+
+  /// d₁…dₖ, k no more than n and 19.
+  private func firstDigits(_ count: Int) -> UInt64 {
     var value: UInt64 = 0
     var i = first
-    let taken = min(places, digitCount)
-    var left = taken
+    var left = count
     while left > 0 {
       let digit = digits[i] &- UInt8(ascii: "0")
       if digit < 10 {
@@ -84,8 +105,6 @@ struct DecimalNumber {
       }
       i &+= 1
     }
-    for _ in taken..<places { value = value &* 10 }
-    // 19 digits are below 2^64, so nothing wrapped around.
-    return value > UInt64(Int64.max) ? nil : (Int64(value), digitCount <= places)
+    return value
   }
 }

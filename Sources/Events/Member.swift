@@ -82,6 +82,8 @@ struct MemberSet: ExpressibleByArrayLiteral {
   /// Number 0 is no known name, and in no set.
   @inline(__always)
   func contains(number: UInt8) -> Bool { bits & Self.bit(number) != 0 }
+  @inline(__always)
+  func isSubset(of other: Self) -> Bool { bits & ~other.bits == 0 }
 }
 
 /// The sets that decoding asks for with every event, made once.

@@ -17,6 +17,8 @@ struct ObjectReader {
   private var object = 0
   /// Known names that are there and not null.
   private var present = MemberSet()
+  /// All names that are there; that of number 0 stands for any other.
+  private var seen = MemberSet()
 
   init(_ document: pleat_json_document, slots: UnsafeMutablePointer<Slot>) {
     (text, nodes, scratch, self.slots) = (document.text, document.nodes, document.scratch, slots)
@@ -51,10 +53,12 @@ struct ObjectReader {
   ) {
     self.object = object
     present = MemberSet()
+    seen = MemberSet()
     let end = Int(nodes[object].next)
     var i = object + 1
     while i < end {
       let node = nodes[i]
+      seen.insert(number: node.name)
       if members.contains(number: node.name), Int(node.kind) != PLEAT_JSON_NULL {
         present.insert(number: node.name)
         slots[Int(node.name)] = Slot(node: UInt32(truncatingIfNeeded: i), hash: hash(node.name, node))
@@ -384,7 +388,12 @@ extension ObjectReader {
   }
 
   /// Keeps every member besides the known ones, null or not, as JSON text without braces and without white space.
+  @inline(__always)
   func keepUnknown(besides known: MemberSet, _ batch: inout EventBatch) -> Text {
+    seen.isSubset(of: known) ? .none : keep(besides: known, &batch)
+  }
+
+  private func keep(besides known: MemberSet, _ batch: inout EventBatch) -> Text {
     let from = batch.texts.count
     let end = Int(nodes[object].next)
     var i = object + 1

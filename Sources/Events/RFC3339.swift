@@ -5,25 +5,24 @@ package enum RFC3339 {
     let count = text.count
     // 2026-01-01T00:00:00Z
     guard count >= 20, let base = text.baseAddress else { return nil }
-    @inline(__always)
-    func two(_ at: Int) -> Int {
-      let a = base[at] &- UInt8(ascii: "0")
-      let b = base[at + 1] &- UInt8(ascii: "0")
-      return a < 10 && b < 10 ? Int(a) * 10 + Int(b) : notANumber
-    }
-    let century = two(0)
-    let yearOfCentury = two(2)
-    let month = two(5)
-    let day = two(8)
-    let hour = two(11)
-    let minute = two(14)
-    let second = two(17)
-    guard century < 100, yearOfCentury < 100, 1...12 ~= month, hour < 24, minute < 60, second < 60,
-      base[4] == UInt8(ascii: "-"), base[7] == UInt8(ascii: "-"), base[10] | 0x20 == UInt8(ascii: "t"),
-      base[13] == UInt8(ascii: ":"), base[16] == UInt8(ascii: ":")
+    // Eight bytes at once, each less what should stand there: a digit's value, and 0 of what is between them.
+    let raw = UnsafeRawPointer(base)
+    let date = UInt64(littleEndian: raw.loadUnaligned(as: UInt64.self)) ^ 0x2D30_302D_3030_3030
+    let clock =
+      (UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self)) | 0x20_0000) ^ 0x3030_3A30_3074_3030
+    let seconds =
+      UInt64(UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: 16, as: UInt32.self)) & 0xFF_FFFF) ^ 0x30_303A
+    guard isInRange(date, 0x7F76_767F_7676_7676), isInRange(clock, 0x7676_7F76_767F_7676),
+      isInRange(seconds, 0x76_767F)
     else { return nil }
-    let year = century * 100 + yearOfCentury
-    guard day >= 1, day <= daysIn(month: month, year: year) else { return nil }
+    let year = two(date, 0) * 100 + two(date, 2)
+    let month = two(date, 5)
+    let day = two(clock, 0)
+    let hour = two(clock, 3)
+    let minute = two(clock, 6)
+    let second = two(seconds, 1)
+    guard 1...12 ~= month, hour < 24, minute < 60, second < 60, day >= 1, day <= daysIn(month: month, year: year)
+    else { return nil }
 
     var i = 19
     var fraction = 0
@@ -44,10 +43,12 @@ package enum RFC3339 {
       guard count == i + 1 else { return nil }
     case UInt8(ascii: "+"), UInt8(ascii: "-"):
       guard count == i + 6, base[i + 3] == UInt8(ascii: ":") else { return nil }
-      let hours = two(i + 1)
-      let minutes = two(i + 4)
-      guard hours < 24, minutes < 60 else { return nil }
-      offsetMinutes = (hours * 60 + minutes) * (base[i] == UInt8(ascii: "-") ? -1 : 1)
+      let hours = UInt64(base[i + 1]) | UInt64(base[i + 2]) << 8 ^ 0x3030
+      let minutes = UInt64(base[i + 4]) | UInt64(base[i + 5]) << 8 ^ 0x3030
+      guard isInRange(hours, 0x7676), isInRange(minutes, 0x7676) else { return nil }
+      let (hour, minute) = (two(hours, 0), two(minutes, 0))
+      guard hour < 24, minute < 60 else { return nil }
+      offsetMinutes = (hour * 60 + minute) * (base[i] == UInt8(ascii: "-") ? -1 : 1)
     default: return nil
     }
     let minutes = (days(year: year, month: month, day: day) * 24 + hour) * 60 + minute - offsetMinutes
@@ -87,7 +88,17 @@ package enum RFC3339 {
     return String(decoding: text, as: UTF8.self)
   }
 
-  private static let notANumber = 1000
+  /// Whether no byte of `values` and of `room` come to 128 together.
+  @inline(__always)
+  private static func isInRange(_ values: UInt64, _ room: UInt64) -> Bool {
+    (values | (values &+ room)) & 0x8080_8080_8080_8080 == 0
+  }
+
+  /// The number of the digits at `place` and behind it.
+  @inline(__always)
+  private static func two(_ digits: UInt64, _ place: UInt64) -> Int {
+    Int((digits &>> (8 &* place) & 0xFF) &* 10 &+ (digits &>> (8 &* place &+ 8) & 0xFF))
+  }
 
   private static func isLeap(_ year: Int) -> Bool { year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) }
 

@@ -70,11 +70,17 @@ private struct SipState {
       i += 8
     }
     var last = UInt64(truncatingIfNeeded: raw.count) &<< 56
-    var shift: UInt64 = 0
-    while i < raw.count {
-      last |= UInt64(raw[i]) &<< shift
-      shift += 8
-      i += 1
+    if i < raw.count, raw.count > 8 {
+      // Some of the last eight bytes were taken in already.
+      let word = UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: raw.count &- 8, as: UInt64.self))
+      last |= word &>> UInt64(truncatingIfNeeded: 8 &* (8 &- (raw.count &- whole)))
+    } else {
+      var shift: UInt64 = 0
+      while i < raw.count {
+        last |= UInt64(raw[i]) &<< shift
+        shift += 8
+        i += 1
+      }
     }
     absorb(word: last)
   }

@@ -1,5 +1,5 @@
 /// Writes strings of a batch in the forms that `BatchForm` lists. Valid while the batch's strings are.
-struct StringWriter {
+struct StringWriter: ~Copyable {
   private(set) var controls = FormWriter()
   private(set) var numbers = FormWriter()
   private(set) var text = FormWriter()

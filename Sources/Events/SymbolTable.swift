@@ -13,7 +13,7 @@ package struct Symbol: Hashable, Sendable {
 /// Interning is an open-addressing look-up without allocation for a string that is there. `truncate` takes back the newest
 /// strings, so that a record that turns out bad, or a duplicate, leaves nothing behind.
 package struct SymbolTable: Sendable {
-  private var arena: [UInt8] = []
+  private var arena = ByteBuffer()
   fileprivate struct Entry {
     /// Where the string ends in the arena.
     var end: UInt32
@@ -36,7 +36,7 @@ package struct SymbolTable: Sendable {
   /// An empty table with room for what another one holds.
   package init(withRoomOf other: SymbolTable) {
     self.init(expected: max(other.indexedCount, other.count / 2))
-    arena.reserveCapacity(other.arena.count)
+    arena.reserve(other.arena.count)
     entries.reserveCapacity(other.entries.count)
   }
 
@@ -119,7 +119,7 @@ package struct SymbolTable: Sendable {
 
   @inline(__always)
   private mutating func append(_ bytes: UnsafeBufferPointer<UInt8>, hash: UInt32) -> Symbol {
-    arena.append(contentsOf: bytes)
+    arena.append(bytes)
     entries.append(Entry(end: UInt32(arena.count), hash: hash))
     // The second, so that the next index + 1 has as many bits as a slot's number.
     if indexedCount &* 2 > slots.count || entries.count &+ 1 >= slots.count { grow() }
@@ -137,7 +137,7 @@ package struct SymbolTable: Sendable {
     let length = Int(entries[index].end) - from
     if length != bytes.count { return false }
     if length == 0 { return true }
-    return arena.withUnsafeBufferPointer { memcmp($0.baseAddress! + from, bytes.baseAddress!, length) == 0 }
+    return arena.withBytes { memcmp($0.baseAddress! + from, bytes.baseAddress!, length) == 0 }
   }
 
   private mutating func grow() {
@@ -166,7 +166,7 @@ package struct SymbolTable: Sendable {
       indexedCount -= 1
     }
     let end = count == 0 ? 0 : Int(entries[count - 1].end)
-    arena.removeLast(arena.count - end)
+    arena.truncate(to: end)
   }
 
   /// The bytes of a symbol; the pointer is valid within the call.
@@ -174,7 +174,7 @@ package struct SymbolTable: Sendable {
   package func withBytes<R>(_ symbol: Symbol, _ body: (UnsafeBufferPointer<UInt8>) throws -> R) rethrows -> R {
     let from = start(Int(symbol.index))
     let to = Int(entries[Int(symbol.index)].end)
-    return try arena.withUnsafeBufferPointer { try body(UnsafeBufferPointer(rebasing: $0[from..<to])) }
+    return try arena.withBytes { try body(UnsafeBufferPointer(rebasing: $0[from..<to])) }
   }
 
   /// The bytes of all strings, for loops over many of them.
@@ -201,7 +201,7 @@ package struct SymbolTable: Sendable {
 
   /// The storage is valid within the call.
   func withStorage<R>(_ body: (Storage) -> R) -> R {
-    arena.withUnsafeBufferPointer { arena in
+    arena.withBytes { arena in
       entries.withUnsafeBufferPointer { entries in body(Storage(arena: arena, entries: entries)) }
     }
   }

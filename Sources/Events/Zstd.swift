@@ -11,12 +11,12 @@ package enum ZstdError: Error, Hashable, Sendable {
 
 /// Compression by zstd, one frame at a time, with contexts that are used again.
 package enum Zstd {
-  /// Appends one frame with the bytes' size in it. Levels from 1 (fast) to 19.
-  package static func compress(_ bytes: UnsafeRawBufferPointer, level: Int32, onto output: inout [UInt8]) {
+  /// One frame with the bytes' size in it. Levels from 1 (fast) to 19.
+  package static func compress(_ bytes: UnsafeRawBufferPointer, level: Int32) -> [UInt8] {
     let context = ZstdContexts.take()
     defer { ZstdContexts.giveBack(context) }
     let bound = ZSTD_compressBound(bytes.count)
-    let frame = [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
+    return [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
       let size = ZSTD_compressCCtx(
         context.compression, buffer.baseAddress, bound, bytes.baseAddress, bytes.count, level)
       guard ZSTD_isError(size) == 0 else {
@@ -24,7 +24,6 @@ package enum Zstd {
       }
       count = size
     }
-    output.append(contentsOf: frame)
   }
 
   /// The content of one frame of at most `maximumSize` bytes, which is all of `bytes`.

@@ -14,7 +14,7 @@ extension Connection {
     let deadline = Deadline(seconds: seconds)
     try beginCopy(sql, deadline)
     try put(Self.header, deadline)
-    try put(rows.bytes, deadline)
+    try rows.withBytes { bytes throws(PostgresError) in try put(bytes, deadline) }
     try endCopy(deadline)
     let result = try finish(seconds: seconds)
     guard result.affectedRows == rows.count else {
@@ -43,13 +43,15 @@ extension Connection {
   }
 
   private func put(_ bytes: [UInt8], _ deadline: Deadline) throws(PostgresError) {
+    try bytes.withUnsafeBufferPointer { bytes throws(PostgresError) in try put(bytes, deadline) }
+  }
+
+  private func put(_ bytes: UnsafeBufferPointer<UInt8>, _ deadline: Deadline) throws(PostgresError) {
     var start = 0
     while start < bytes.count {
       let count = min(Self.chunkBytes, bytes.count - start)
-      let state = bytes.withUnsafeBytes {
-        PQputCopyData(pg, ($0.baseAddress! + start).assumingMemoryBound(to: CChar.self), Int32(count))
-      }
-      guard state == 1 else { throw broken() }
+      let chunk = UnsafeRawPointer(bytes.baseAddress! + start).assumingMemoryBound(to: CChar.self)
+      guard PQputCopyData(pg, chunk, Int32(count)) == 1 else { throw broken() }
       try flush(deadline)
       start += count
     }

@@ -12,7 +12,7 @@ struct StageContent {
 
   mutating func add(_ writer: RowWriter) {
     rows += writer.count
-    bytes += writer.bytes.count
+    bytes += writer.byteCount
   }
 }
 

@@ -2,9 +2,18 @@ package import Events
 
 /// Writes rows as `COPY … (FORMAT binary)` takes them: for each a field count, then each field behind its length.
 package struct RowWriter: Sendable {
-  /// Without the file header and trailer, which belong to the transport.
-  package private(set) var bytes: [UInt8] = []
+  private var buffer = ByteBuffer()
   package private(set) var count = 0
+
+  package var byteCount: Int { buffer.count }
+
+  /// A copy, without the file header and trailer, which belong to the transport.
+  package var bytes: [UInt8] { buffer.array }
+
+  /// The bytes where they stand, valid within the call.
+  package func withBytes<E: Error>(_ body: (UnsafeBufferPointer<UInt8>) throws(E) -> Void) throws(E) {
+    try buffer.withBytes(body)
+  }
 
   package init() {}
 
@@ -18,28 +27,25 @@ package struct RowWriter: Sendable {
 
   /// Makes room, once the size of a row is known, for so many rows in all.
   mutating func makeRoom(forRows rows: Int) {
-    if count == Self.sample { bytes.reserveCapacity(bytes.count / Self.sample * rows * 9 / 8) }
+    if count == Self.sample { buffer.reserve(buffer.count / Self.sample * rows * 9 / 8) }
   }
 
-  @inline(__always)
-  private mutating func append<T: FixedWidthInteger>(_ value: T) {
-    withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
-  }
+  private mutating func append(_ value: Int16) { buffer.append(bigEndian: UInt16(bitPattern: value)) }
+  private mutating func append(_ value: UInt16) { buffer.append(bigEndian: value) }
+  private mutating func append(_ value: Int32) { buffer.append(bigEndian: UInt32(bitPattern: value)) }
+  private mutating func append(_ value: UInt32) { buffer.append(bigEndian: value) }
+  private mutating func append(_ value: Int64) { buffer.append(bigEndian: UInt64(bitPattern: value)) }
+  private mutating func append(_ value: UInt64) { buffer.append(bigEndian: value) }
 
   package mutating func null() { append(Int32(-1)) }
-
-  // A length and what it is of are appended at once: each call costs more than its bytes.
 
   @inline(__always)
   private mutating func word(_ value: UInt32) { append(UInt64(4) << 32 | UInt64(value)) }
 
   @inline(__always)
   private mutating func longWord(_ value: UInt64) {
-    let parts = (
-      UInt32(8).bigEndian, UInt32(truncatingIfNeeded: value >> 32).bigEndian,
-      UInt32(truncatingIfNeeded: value).bigEndian
-    )
-    withUnsafeBytes(of: parts) { bytes.append(contentsOf: $0) }
+    append(UInt32(8))
+    append(value)
   }
 
   package mutating func smallint(_ value: Int16?) {
@@ -58,7 +64,7 @@ package struct RowWriter: Sendable {
   package mutating func bool(_ value: Bool?) {
     guard let value else { return null() }
     append(Int32(1))
-    bytes.append(value ? 1 : 0)
+    buffer.append(value ? 1 : 0)
   }
   package mutating func double(_ value: Double?) {
     guard let value else { return null() }
@@ -72,7 +78,7 @@ package struct RowWriter: Sendable {
 
   package mutating func raw(_ value: UnsafeRawBufferPointer) {
     append(Int32(value.count))
-    bytes.append(contentsOf: value)
+    buffer.append(value)
   }
   package mutating func bytea(_ value: [UInt8]?) {
     guard let value else { return null() }
@@ -80,7 +86,8 @@ package struct RowWriter: Sendable {
   }
   package mutating func uuid(_ key: RowKey) {
     append(Int32(16))
-    withUnsafeBytes(of: (key.high.bigEndian, key.low.bigEndian)) { bytes.append(contentsOf: $0) }
+    append(key.high)
+    append(key.low)
   }
   package mutating func text(_ value: String?) {
     guard var value else { return null() }
@@ -90,8 +97,8 @@ package struct RowWriter: Sendable {
     guard var value else { return null() }
     value.withUTF8 {
       append(Int32($0.count + 1))
-      bytes.append(1)
-      bytes.append(contentsOf: $0)
+      buffer.append(1)
+      buffer.append($0)
     }
   }
 
@@ -115,50 +122,33 @@ package struct RowWriter: Sendable {
     for digit in digits[trailing...].reversed() { append(digit) }
   }
 
-  package mutating func bigints(_ values: [Int64]) { array(values, element: 20) }
-  package mutating func ints(_ values: some Collection<Int32>) { array(values, element: 23) }
-
-  @inline(__always)
-  private mutating func array<T: FixedWidthInteger>(_ values: some Collection<T>, element: Int32) {
-    if values.isEmpty {
-      append(Int32(12))
-      append(Int32(0))
-      append(Int32(0))
-      append(element)
-      return
-    }
-    append(Int32(20 + values.count * (4 + MemoryLayout<T>.size)))
-    append(Int32(1))
-    append(Int32(0))
-    append(element)
-    append(Int32(values.count))
-    append(Int32(1))
-    for value in values {
-      append(Int32(MemoryLayout<T>.size))
-      append(value)
-    }
+  package mutating func bigints(_ values: [Int64]) {
+    beginArray(of: 20, count: values.count, bytes: values.count * 12)
+    for value in values { longWord(UInt64(bitPattern: value)) }
+  }
+  package mutating func ints(_ values: some Collection<Int32>) {
+    beginArray(of: 23, count: values.count, bytes: values.count * 8)
+    for value in values { word(UInt32(bitPattern: value)) }
+  }
+  package mutating func texts(_ values: [String]) {
+    beginArray(of: 25, count: values.count, bytes: values.reduce(0) { $0 + 4 + $1.utf8.count })
+    for value in values { text(value) }
   }
 
-  package mutating func texts(_ values: [String]) {
-    if values.isEmpty {
-      append(Int32(12))
-      append(Int32(0))
-      append(Int32(0))
-      append(Int32(25))
-      return
-    }
-    append(Int32(20 + values.reduce(0) { $0 + 4 + $1.utf8.count }))
-    append(Int32(1))
+  /// Elements of this type follow as fields, of so many bytes with their lengths.
+  private mutating func beginArray(of element: Int32, count elements: Int, bytes: Int) {
+    append(Int32(elements == 0 ? 12 : 20 + bytes))
+    append(Int32(elements == 0 ? 0 : 1))
     append(Int32(0))
-    append(Int32(25))
-    append(Int32(values.count))
+    append(element)
+    if elements == 0 { return }
+    append(Int32(elements))
     append(Int32(1))
-    for value in values { text(value) }
   }
 
   /// Begins an array without nulls; its elements follow as fields, then `endField` with what this returns.
   package mutating func beginArray(_ element: ArrayParameter.Element, count elements: Int) -> Int {
-    let start = bytes.count
+    let start = buffer.count
     append(Int32(0))
     append(Int32(elements == 0 ? 0 : 1))
     append(Int32(0))
@@ -173,13 +163,11 @@ package struct RowWriter: Sendable {
   /// Begins a field whose bytes follow piece by piece, then `endField` with what this returns.
   package mutating func beginField() -> Int {
     defer { append(Int32(0)) }
-    return bytes.count
+    return buffer.count
   }
 
   package mutating func endField(_ start: Int) {
-    withUnsafeBytes(of: Int32(bytes.count - start - 4).bigEndian) { length in
-      for index in 0..<4 { bytes[start + index] = length[index] }
-    }
+    buffer.overwrite(at: start, bigEndian: UInt32(buffer.count - start - 4))
   }
 
   /// A `bytea` of so many bytes for each number: all eight, the highest first.
@@ -200,26 +188,26 @@ package struct RowWriter: Sendable {
   package mutating func varint(_ value: Int64) {
     var rest = UInt64(clamping: value)
     while rest >= 0x80 {
-      bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+      buffer.append(UInt8(truncatingIfNeeded: rest) | 0x80)
       rest >>= 7
     }
-    bytes.append(UInt8(rest))
+    buffer.append(UInt8(rest))
   }
 
   /// A line, in a `text` that was begun: what it says has no control characters.
   package mutating func line(_ text: UnsafeBufferPointer<UInt8>, isFirst: Bool) {
-    if !isFirst { bytes.append(UInt8(ascii: "\n")) }
-    bytes.append(contentsOf: text)
+    if !isFirst { buffer.append(UInt8(ascii: "\n")) }
+    buffer.append(text)
   }
 
   /// A row's fields as they were written elsewhere.
   package mutating func row(_ fields: [UInt8], count fieldCount: Int16) {
     beginRow(fields: fieldCount)
-    bytes.append(contentsOf: fields)
+    buffer.append(fields)
   }
 
   package mutating func removeAll() {
-    bytes.removeAll(keepingCapacity: true)
+    buffer.truncate(to: 0)
     count = 0
   }
 }

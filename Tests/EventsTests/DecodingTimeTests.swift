@@ -41,6 +41,22 @@ struct DecodingTimeTests {
     #expect(DecodingReference.rfc3339(Array(text.utf8)) == nil)
   }
 
+  @Test(
+    "with any other byte in any place it is a time or none, as byte for byte",
+    arguments: ["2026-11-21T12:34:56.789Z", "2024-02-29t23:59:59+05:30"])
+  func anyByte(text: String) {
+    var bytes = Array(text.utf8)
+    for place in bytes.indices {
+      let byte = bytes[place]
+      for other in UInt8.min...UInt8.max {
+        bytes[place] = other
+        let parsed = bytes.withUnsafeBufferPointer { RFC3339.parse($0) }
+        if parsed?.microseconds != DecodingReference.rfc3339(bytes) { Issue.record("\(other) at \(place)") }
+      }
+      bytes[place] = byte
+    }
+  }
+
   @Test("every day of four centuries is written as it is read, and as Foundation reads it")
   func everyDay() {
     // From 1770 on, the length of the calendar's cycle.

@@ -4,9 +4,7 @@ import Testing
 @Suite("Zstd")
 struct ZstdTests {
   private func compressed(_ bytes: [UInt8]) -> [UInt8] {
-    var frame: [UInt8] = []
-    bytes.withUnsafeBytes { Zstd.compress($0, level: 1, onto: &frame) }
-    return frame
+    bytes.withUnsafeBytes { Zstd.compress($0, level: 1) }
   }
 
   private func decompressed(_ frame: [UInt8], maximumSize: Int = 1 << 20) throws(ZstdError) -> [UInt8] {

@@ -109,12 +109,7 @@ struct CodecStages {
   // MARK: - Batch form
 
   func compress() {
-    var frame: [UInt8] = []
-    for stream in unpacked {
-      frame.removeAll(keepingCapacity: true)
-      stream.withUnsafeBytes { Zstd.compress($0, level: 1, onto: &frame) }
-      consume(frame.count)
-    }
+    for stream in unpacked { consume(stream.withUnsafeBytes { Zstd.compress($0, level: 1) }.count) }
   }
 
   func encode() { for batch in batches { consume(batch.encoded().payload.count) } }
