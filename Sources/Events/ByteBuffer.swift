@@ -7,8 +7,6 @@ package struct ByteBuffer: Sendable {
 
   package init() {}
 
-  package init(capacity: Int) { reserve(capacity) }
-
   package mutating func reserve(_ capacity: Int) {
     if capacity > storage.count { grow(to: capacity) }
   }
@@ -22,7 +20,7 @@ package struct ByteBuffer: Sendable {
 
   @inline(__always)
   package mutating func append(_ bytes: UnsafeRawBufferPointer) {
-    guard let start = bytes.baseAddress else { return }
+    guard let start = bytes.baseAddress, bytes.count > 0 else { return }
     makeRoom(for: bytes.count)
     storage.withUnsafeMutableBytes { ($0.baseAddress! + count).copyMemory(from: start, byteCount: bytes.count) }
     count &+= bytes.count
@@ -34,12 +32,12 @@ package struct ByteBuffer: Sendable {
   package mutating func append(_ bytes: [UInt8]) { bytes.withUnsafeBytes { append($0) } }
 
   /// The highest byte first. One function for each width: what is called from other modules is not specialized there.
-  package mutating func append(bigEndian value: UInt16) { append(value.bigEndian) }
-  package mutating func append(bigEndian value: UInt32) { append(value.bigEndian) }
-  package mutating func append(bigEndian value: UInt64) { append(value.bigEndian) }
+  package mutating func append(bigEndian value: UInt16) { appendNative(value.bigEndian) }
+  package mutating func append(bigEndian value: UInt32) { appendNative(value.bigEndian) }
+  package mutating func append(bigEndian value: UInt64) { appendNative(value.bigEndian) }
 
   @inline(__always)
-  private mutating func append<T: FixedWidthInteger>(_ value: T) {
+  private mutating func appendNative<T: FixedWidthInteger>(_ value: T) {
     makeRoom(for: MemoryLayout<T>.size)
     storage.withUnsafeMutableBytes { $0.storeBytes(of: value, toByteOffset: count, as: T.self) }
     count &+= MemoryLayout<T>.size
@@ -51,7 +49,7 @@ package struct ByteBuffer: Sendable {
   }
 
   package mutating func truncate(to count: Int) {
-    precondition(count <= self.count, "there are not so many")
+    precondition(count >= 0 && count <= self.count, "there are not so many")
     self.count = count
   }
 
@@ -65,6 +63,12 @@ package struct ByteBuffer: Sendable {
     }
   }
 
+  /// Some of the bytes, valid within the call; for whoever is called from other modules, and not specialized there.
+  @inline(__always)
+  func withBytes<R>(_ range: Range<Int>, _ body: (UnsafeBufferPointer<UInt8>) throws -> R) rethrows -> R {
+    try storage.withUnsafeBufferPointer { try body(UnsafeBufferPointer(rebasing: $0[range])) }
+  }
+
   package var array: [UInt8] { Array(storage[..<count]) }
 
   @inline(__always)
@@ -76,7 +80,7 @@ package struct ByteBuffer: Sendable {
   private mutating func grow(to capacity: Int) {
     storage = [UInt8](unsafeUninitializedCapacity: capacity) { room, initialized in
       _ = storage.withUnsafeBufferPointer { room.update(fromContentsOf: $0[..<count]) }
-      // Every byte is written before it is read.
+      // No byte behind `count` is handed out.
       initialized = capacity
     }
   }

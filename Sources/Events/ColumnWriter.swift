@@ -200,16 +200,16 @@ struct ColumnWriter: ~Copyable {
     let lengths = [columns.count, strings.controls.count, strings.numbers.count, strings.text.count]
     var body = FormWriter(capacity: lengths.reduce(64 + freeText.count, +))
     for length in lengths { body.varint(UInt64(length)) }
-    body.append(columns.bytes)
-    body.append(strings.controls.bytes)
-    body.append(strings.numbers.bytes)
-    body.append(strings.text.bytes)
-    body.append(freeText.bytes)
+    body.append(columns)
+    body.append(strings.controls)
+    body.append(strings.numbers)
+    body.append(strings.text)
+    body.append(freeText)
     precondition(body.count <= BatchForm.maximumBytes, "a batch holds \(BatchForm.maximumBytes) bytes at most")
 
     let uuids = uuidPlanes()
     let smallerUUIDs = uuids.withUnsafeBufferPointer { Self.compressed($0) }
-    let smallerBody = Self.compressed(body.bytes)
+    let smallerBody = body.withBytes { Self.compressed($0) }
     var form = FormWriter(capacity: 64 + (smallerUUIDs ?? uuids).count + (smallerBody?.count ?? body.count))
     form.append(magic)
     form.byte(BatchForm.version)
@@ -218,8 +218,8 @@ struct ColumnWriter: ~Copyable {
     form.varint(UInt64(strings.uuids.count))
     if let smallerUUIDs { form.varint(UInt64(smallerUUIDs.count)) }
     form.append(smallerUUIDs ?? uuids)
-    if let smallerBody { form.append(smallerBody) } else { form.append(body.bytes) }
-    return Array(form.bytes)
+    if let smallerBody { form.append(smallerBody) } else { form.append(body) }
+    return form.array
   }
 
   private func uuidPlanes() -> [UInt8] {

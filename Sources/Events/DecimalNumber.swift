@@ -10,7 +10,7 @@ struct DecimalNumber {
   private(set) var digitCount = 0
   private(set) var point = 0
   /// d₁d₂…dₙ as a whole number, where it has no more than 19 digits.
-  private var value: UInt64 = 0
+  private var significand: UInt64 = 0
 
   /// Beyond any text's length, so that a cut-off exponent means the same as the true one.
   private static let exponentLimit = 1 << 40
@@ -40,7 +40,7 @@ struct DecimalNumber {
         if digit != 0 {
           if firstDigit < 0 { (firstDigit, first) = (digitsSeen, i) }
           lastDigit = digitsSeen
-          value = soFar
+          significand = soFar
         }
         digitsSeen &+= 1
       } else if c == UInt8(ascii: ".") {
@@ -78,15 +78,15 @@ struct DecimalNumber {
     if places <= 0 { return (0, false) }
     if places > Self.int64Digits { return nil }
     // Digits that are not there are zeros, digits too many are cut off.
-    var scaled = digitCount <= Self.int64Digits ? value : firstDigits(places)
-    var digits = digitCount <= Self.int64Digits ? digitCount : places
-    while digits < places {
+    var scaled = digitCount <= Self.int64Digits ? significand : firstDigits(places)
+    var taken = digitCount <= Self.int64Digits ? digitCount : places
+    while taken < places {
       scaled = scaled &* 10
-      digits &+= 1
+      taken &+= 1
     }
-    while digits > places {
+    while taken > places {
       scaled /= 10
-      digits &-= 1
+      taken &-= 1
     }
     // 19 digits are below 2^64, so nothing wrapped around.
     return scaled > UInt64(Int64.max) ? nil : (Int64(scaled), digitCount <= places)

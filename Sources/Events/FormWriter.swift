@@ -11,8 +11,12 @@ struct FormWriter: ~Copyable {
 
   deinit { buffer.deallocate() }
 
-  /// What was written; valid until more is.
-  var bytes: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: buffer, count: count) }
+  /// What was written, valid within the call.
+  borrowing func withBytes<R>(_ body: (UnsafeBufferPointer<UInt8>) -> R) -> R {
+    body(UnsafeBufferPointer(start: buffer, count: count))
+  }
+
+  var array: [UInt8] { withBytes { Array($0) } }
 
   @inline(__always)
   mutating func byte(_ byte: UInt8) {
@@ -40,6 +44,12 @@ struct FormWriter: ~Copyable {
     makeRoom(for: slice.count)
     (buffer + count).update(from: start, count: slice.count)
     count &+= slice.count
+  }
+
+  mutating func append(_ other: borrowing FormWriter) {
+    makeRoom(for: other.count)
+    (buffer + count).update(from: other.buffer, count: other.count)
+    count &+= other.count
   }
 
   mutating func append(_ array: [UInt8]) { array.withUnsafeBufferPointer { append($0) } }

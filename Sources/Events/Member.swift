@@ -79,7 +79,7 @@ struct MemberSet: ExpressibleByArrayLiteral {
   mutating func insert(number: UInt8) { bits |= Self.bit(number) }
   @inline(__always)
   func contains(_ member: Member) -> Bool { bits & Self.bit(member.rawValue) != 0 }
-  /// Number 0 is no known name, and in no set.
+  /// Number 0 stands for every name that is not known: only a reader's set of what it has seen holds it.
   @inline(__always)
   func contains(number: UInt8) -> Bool { bits & Self.bit(number) != 0 }
   @inline(__always)

@@ -405,7 +405,6 @@ extension ObjectReader {
       }
       i = Int(node.next)
     }
-    if batch.texts.count == from { return .none }
     return Text(offset: UInt32(from), count: UInt32(batch.texts.count - from))
   }
 

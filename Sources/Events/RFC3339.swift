@@ -5,7 +5,7 @@ package enum RFC3339 {
     let count = text.count
     // 2026-01-01T00:00:00Z
     guard count >= 20, let base = text.baseAddress else { return nil }
-    // Eight bytes at once, each less what should stand there: a digit's value, and 0 of what is between them.
+    // Several bytes at once, each XORed with `0` or with what should stand between the digits: their values, and 0.
     let raw = UnsafeRawPointer(base)
     let date = UInt64(littleEndian: raw.loadUnaligned(as: UInt64.self)) ^ 0x2D30_302D_3030_3030
     let clock =
@@ -43,12 +43,12 @@ package enum RFC3339 {
       guard count == i + 1 else { return nil }
     case UInt8(ascii: "+"), UInt8(ascii: "-"):
       guard count == i + 6, base[i + 3] == UInt8(ascii: ":") else { return nil }
-      let hours = UInt64(base[i + 1]) | UInt64(base[i + 2]) << 8 ^ 0x3030
-      let minutes = UInt64(base[i + 4]) | UInt64(base[i + 5]) << 8 ^ 0x3030
-      guard isInRange(hours, 0x7676), isInRange(minutes, 0x7676) else { return nil }
-      let (hour, minute) = (two(hours, 0), two(minutes, 0))
-      guard hour < 24, minute < 60 else { return nil }
-      offsetMinutes = (hour * 60 + minute) * (base[i] == UInt8(ascii: "-") ? -1 : 1)
+      let hourDigits = UInt64(base[i + 1]) | UInt64(base[i + 2]) << 8 ^ 0x3030
+      let minuteDigits = UInt64(base[i + 4]) | UInt64(base[i + 5]) << 8 ^ 0x3030
+      guard isInRange(hourDigits, 0x7676), isInRange(minuteDigits, 0x7676) else { return nil }
+      let (hours, minutes) = (two(hourDigits, 0), two(minuteDigits, 0))
+      guard hours < 24, minutes < 60 else { return nil }
+      offsetMinutes = (hours * 60 + minutes) * (base[i] == UInt8(ascii: "-") ? -1 : 1)
     default: return nil
     }
     let minutes = (days(year: year, month: month, day: day) * 24 + hour) * 60 + minute - offsetMinutes

@@ -174,7 +174,7 @@ package struct SymbolTable: Sendable {
   package func withBytes<R>(_ symbol: Symbol, _ body: (UnsafeBufferPointer<UInt8>) throws -> R) rethrows -> R {
     let from = start(Int(symbol.index))
     let to = Int(entries[Int(symbol.index)].end)
-    return try arena.withBytes { try body(UnsafeBufferPointer(rebasing: $0[from..<to])) }
+    return try arena.withBytes(from..<to, body)
   }
 
   /// The bytes of all strings, for loops over many of them.

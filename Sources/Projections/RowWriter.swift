@@ -167,7 +167,7 @@ package struct RowWriter: Sendable {
   }
 
   package mutating func endField(_ start: Int) {
-    buffer.overwrite(at: start, bigEndian: UInt32(buffer.count - start - 4))
+    buffer.overwrite(at: start, bigEndian: UInt32(bitPattern: Int32(buffer.count - start - 4)))
   }
 
   /// A `bytea` of so many bytes for each number: all eight, the highest first.
@@ -204,10 +204,5 @@ package struct RowWriter: Sendable {
   package mutating func row(_ fields: [UInt8], count fieldCount: Int16) {
     beginRow(fields: fieldCount)
     buffer.append(fields)
-  }
-
-  package mutating func removeAll() {
-    buffer.truncate(to: 0)
-    count = 0
   }
 }
