@@ -9,7 +9,7 @@ is dropped and made anew for each run; prints events a second and CPU seconds of
 a daemon that is started again under the same name, with records waiting, takes to its first commit. DSN is a superuser's and names its
 user. The database must be nobody's: its schemas go. Needs psql and kcat on PATH, and KAFKA_HOME for its tools.
 """
-import argparse, json, os, signal, statistics, subprocess, tempfile, time
+import argparse, json, os, shutil, signal, statistics, subprocess, tempfile, time
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -120,6 +120,7 @@ def main():
         "backend_cpu_s": round(of(journaled, "backend_s"), 2), "events_a_segment": of(journaled, "segment"),
         "daemon_peak_mb": round(of(journaled, "peak_mb")),
         "first_commit_after_restart_s": [round(restart(name, counted[-1]["events"]), 2) for _ in range(a.runs)]}))
+    shutil.rmtree(work)
 
 
 if __name__ == "__main__":

@@ -100,19 +100,14 @@ final class IngestPartition {
 
 /// A copy of a record's key or value, in memory that is used again.
 private struct RecordBytes {
-  private var bytes: [UInt8] = []
-  /// −1 where the record has none.
-  private var count = -1
+  private var buffer = ByteBuffer()
+  private var isThere = false
 
   mutating func copy(_ source: UnsafeRawBufferPointer?) {
-    guard let source, let start = source.baseAddress else {
-      count = source == nil ? -1 : 0
-      return
-    }
-    count = source.count
-    if bytes.count < count { bytes = Array(repeating: 0, count: max(count, 2 * bytes.count)) }
-    bytes.withUnsafeMutableBytes { $0.baseAddress?.copyMemory(from: start, byteCount: source.count) }
+    buffer.truncate(to: 0)
+    isThere = source != nil
+    if let source { buffer.append(source) }
   }
 
-  var array: [UInt8]? { count < 0 ? nil : Array(bytes[..<count]) }
+  var array: [UInt8]? { isThere ? buffer.array : nil }
 }

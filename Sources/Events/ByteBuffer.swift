@@ -5,6 +5,8 @@ package struct ByteBuffer: Sendable {
   private var storage: [UInt8] = []
   package private(set) var count = 0
 
+  private static let longestVarint = 10
+
   package init() {}
 
   package mutating func reserve(_ capacity: Int) {
@@ -30,6 +32,25 @@ package struct ByteBuffer: Sendable {
   package mutating func append(_ bytes: UnsafeBufferPointer<UInt8>) { append(UnsafeRawBufferPointer(bytes)) }
 
   package mutating func append(_ bytes: [UInt8]) { bytes.withUnsafeBytes { append($0) } }
+
+  mutating func append(_ other: ByteBuffer) { other.withBytes { append($0) } }
+
+  /// In LEB128: seven bits a byte, the lowest first, the highest bit for each that is not the last.
+  @inline(__always)
+  package mutating func append(varint value: UInt64) {
+    makeRoom(for: Self.longestVarint)
+    var end = count
+    storage.withUnsafeMutableBufferPointer { storage in
+      var rest = value
+      while rest >= 0x80 {
+        storage[end] = UInt8(truncatingIfNeeded: rest) | 0x80
+        end &+= 1
+        rest &>>= 7
+      }
+      storage[end] = UInt8(truncatingIfNeeded: rest)
+    }
+    count = end &+ 1
+  }
 
   /// The highest byte first. One function for each width: what is called from other modules is not specialized there.
   package mutating func append(bigEndian value: UInt16) { appendNative(value.bigEndian) }

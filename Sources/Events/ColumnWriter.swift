@@ -1,8 +1,8 @@
 /// Writes the columns of a batch, in the forms that `BatchForm` lists. Valid while the batch's strings are.
-struct ColumnWriter: ~Copyable {
-  private(set) var columns = FormWriter()
+struct ColumnWriter {
+  private(set) var columns = ByteBuffer()
   private(set) var strings: StringWriter
-  private var freeText = FormWriter()
+  private var freeText = ByteBuffer()
   private let texts: [UInt8]
 
   /// So many rows ahead.
@@ -26,15 +26,15 @@ struct ColumnWriter: ~Copyable {
     domainCount = 0
   }
 
-  mutating func count(_ count: Int) { columns.varint(UInt64(count)) }
+  mutating func count(_ count: Int) { columns.append(varint: UInt64(count)) }
 
   // MARK: - Symbols
 
   @inline(__always)
   mutating func symbols<Row>(_ rows: [Row], _ member: (Row) -> Symbol) {
     if rows.isEmpty { return }
-    guard rows.contains(where: { !member($0).isNone }) else { return columns.byte(0) }
-    columns.byte(1)
+    guard rows.contains(where: { !member($0).isNone }) else { return columns.append(0) }
+    columns.append(1)
     for i in rows.indices {
       prefetch(rows, behind: i, member)
       symbol(member(rows[i]))
@@ -45,7 +45,7 @@ struct ColumnWriter: ~Copyable {
   @inline(__always)
   mutating func requiredSymbols<Row>(_ rows: [Row], _ member: (Row) -> Symbol) {
     if rows.isEmpty { return }
-    columns.byte(1)
+    columns.append(1)
     for i in rows.indices {
       prefetch(rows, behind: i, member)
       let symbol = member(rows[i])
@@ -56,14 +56,14 @@ struct ColumnWriter: ~Copyable {
 
   @inline(__always)
   private mutating func symbol(_ symbol: Symbol) {
-    if symbol.isNone { return columns.byte(UInt8(BatchForm.SymbolCode.none)) }
+    if symbol.isNone { return columns.append(UInt8(BatchForm.SymbolCode.none)) }
     let entry = numbers[Int(symbol.index)]
     if entry &>> 32 == UInt64(domain) {
-      columns.varint(BatchForm.SymbolCode.first + entry & 0xFFFF_FFFF)
+      columns.append(varint: BatchForm.SymbolCode.first + entry & 0xFFFF_FFFF)
     } else {
       numbers[Int(symbol.index)] = UInt64(domain) &<< 32 | UInt64(domainCount)
       domainCount += 1
-      columns.byte(UInt8(BatchForm.SymbolCode.new))
+      columns.append(UInt8(BatchForm.SymbolCode.new))
       strings.append(symbol)
     }
   }
@@ -101,15 +101,15 @@ struct ColumnWriter: ~Copyable {
     var mode = UInt8(exponent)
     if least < 0 { mode |= BatchForm.IntegerMode.zigzag }
     if integers.count < rows.count { mode |= BatchForm.IntegerMode.optional }
-    columns.byte(mode)
+    columns.append(mode)
     if integers.count < rows.count { bitmap(rows) { member($0) != nil } }
     let unit = BatchForm.powersOfTen[exponent]
     if least < 0 {
-      for value in integers { columns.varint(zigzag(value / unit)) }
+      for value in integers { columns.append(varint: zigzag(value / unit)) }
     } else if unit == 1 {
-      for value in integers { columns.varint(UInt64(bitPattern: value)) }
+      for value in integers { columns.append(varint: UInt64(bitPattern: value)) }
     } else {
-      for value in integers { columns.varint(UInt64(bitPattern: value / unit)) }
+      for value in integers { columns.append(varint: UInt64(bitPattern: value / unit)) }
     }
   }
 
@@ -121,12 +121,12 @@ struct ColumnWriter: ~Copyable {
     integers.removeAll(keepingCapacity: true)
     for row in rows { integers.append(member(row)) }
     let exponent = commonExponent()
-    columns.byte(UInt8(exponent))
+    columns.append(UInt8(exponent))
     let unit = BatchForm.powersOfTen[exponent]
     var previous: Int64 = 0
     for value in integers {
       let scaled = value / unit
-      columns.varint(zigzag(scaled &- previous &- step))
+      columns.append(varint: zigzag(scaled &- previous &- step))
       previous = scaled
     }
   }
@@ -147,11 +147,11 @@ struct ColumnWriter: ~Copyable {
     for (i, row) in rows.enumerated() {
       if bit(row) { byte |= 1 &<< UInt8(i & 7) }
       if i & 7 == 7 {
-        columns.byte(byte)
+        columns.append(byte)
         byte = 0
       }
     }
-    if rows.count & 7 != 0 { columns.byte(byte) }
+    if rows.count & 7 != 0 { columns.append(byte) }
   }
 
   // MARK: - Small values
@@ -160,11 +160,11 @@ struct ColumnWriter: ~Copyable {
   mutating func small<Row>(_ rows: [Row], _ member: (Row) -> UInt8) {
     guard let first = rows.first.map(member) else { return }
     if rows.allSatisfy({ member($0) == first }) {
-      columns.byte(0)
-      columns.byte(first)
+      columns.append(0)
+      columns.append(first)
     } else {
-      columns.byte(1)
-      for row in rows { columns.byte(member(row)) }
+      columns.append(1)
+      for row in rows { columns.append(member(row)) }
     }
   }
 
@@ -178,14 +178,14 @@ struct ColumnWriter: ~Copyable {
   @inline(__always)
   mutating func texts<Row>(_ rows: [Row], _ member: (Row) -> Text) {
     if rows.isEmpty { return }
-    guard rows.contains(where: { !member($0).isNone }) else { return columns.byte(0) }
-    columns.byte(1)
+    guard rows.contains(where: { !member($0).isNone }) else { return columns.append(0) }
+    columns.append(1)
     for row in rows {
       let text = member(row)
       if text.isNone {
-        columns.byte(0)
+        columns.append(0)
       } else {
-        columns.varint(1 + UInt64(text.count))
+        columns.append(varint: 1 + UInt64(text.count))
         texts.withUnsafeBufferPointer { texts in
           freeText.append(UnsafeBufferPointer(rebasing: texts[Int(text.offset)..<Int(text.offset) + Int(text.count)]))
         }
@@ -196,27 +196,26 @@ struct ColumnWriter: ~Copyable {
   // MARK: - The whole
 
   /// The streams in their container.
-  consuming func finish(magic: [UInt8]) -> [UInt8] {
-    let lengths = [columns.count, strings.controls.count, strings.numbers.count, strings.text.count]
-    var body = FormWriter(capacity: lengths.reduce(64 + freeText.count, +))
-    for length in lengths { body.varint(UInt64(length)) }
-    body.append(columns)
-    body.append(strings.controls)
-    body.append(strings.numbers)
-    body.append(strings.text)
+  func finish(magic: [UInt8]) -> [UInt8] {
+    let streams = [columns, strings.controls, strings.numbers, strings.text]
+    var body = ByteBuffer()
+    body.reserve(streams.reduce(64 + freeText.count) { $0 + $1.count })
+    for stream in streams { body.append(varint: UInt64(stream.count)) }
+    for stream in streams { body.append(stream) }
     body.append(freeText)
     precondition(body.count <= BatchForm.maximumBytes, "a batch holds \(BatchForm.maximumBytes) bytes at most")
 
     let uuids = uuidPlanes()
     let smallerUUIDs = uuids.withUnsafeBufferPointer { Self.compressed($0) }
     let smallerBody = body.withBytes { Self.compressed($0) }
-    var form = FormWriter(capacity: 64 + (smallerUUIDs ?? uuids).count + (smallerBody?.count ?? body.count))
+    var form = ByteBuffer()
+    form.reserve(64 + (smallerUUIDs ?? uuids).count + (smallerBody?.count ?? body.count))
     form.append(magic)
-    form.byte(BatchForm.version)
-    form.byte(
+    form.append(BatchForm.version)
+    form.append(
       (smallerUUIDs == nil ? 0 : BatchForm.uuidsCompressed) | (smallerBody == nil ? 0 : BatchForm.bodyCompressed))
-    form.varint(UInt64(strings.uuids.count))
-    if let smallerUUIDs { form.varint(UInt64(smallerUUIDs.count)) }
+    form.append(varint: UInt64(strings.uuids.count))
+    if let smallerUUIDs { form.append(varint: UInt64(smallerUUIDs.count)) }
     form.append(smallerUUIDs ?? uuids)
     if let smallerBody { form.append(smallerBody) } else { form.append(body) }
     return form.array

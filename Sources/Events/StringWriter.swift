@@ -1,8 +1,8 @@
 /// Writes strings of a batch in the forms that `BatchForm` lists. Valid while the batch's strings are.
-struct StringWriter: ~Copyable {
-  private(set) var controls = FormWriter()
-  private(set) var numbers = FormWriter()
-  private(set) var text = FormWriter()
+struct StringWriter {
+  private(set) var controls = ByteBuffer()
+  private(set) var numbers = ByteBuffer()
+  private(set) var text = ByteBuffer()
   private(set) var uuids: [PackedUUID] = []
 
   private let storage: SymbolTable.Storage
@@ -20,7 +20,7 @@ struct StringWriter: ~Copyable {
     anyErased = !erasedPeople.isEmpty || !erasedIdentities.isEmpty
   }
 
-  mutating func appendNone() { controls.varint(BatchForm.Control.none) }
+  mutating func appendNone() { controls.append(varint: BatchForm.Control.none) }
 
   /// Brings a string nearer that is appended soon.
   @inline(__always)
@@ -31,10 +31,10 @@ struct StringWriter: ~Copyable {
     let bytes = storage.bytes(symbol)
     if anyErased, appendErased(symbol, bytes) { return }
     if let uuid = PackedUUID(text: bytes) {
-      controls.byte(UInt8(BatchForm.Control.uuid))
+      controls.append(UInt8(BatchForm.Control.uuid))
       uuids.append(uuid)
     } else if !appendNumber(bytes) {
-      controls.varint(BatchForm.Control.text + UInt64(bytes.count))
+      controls.append(varint: BatchForm.Control.text + UInt64(bytes.count))
       text.append(bytes)
     }
   }
@@ -42,10 +42,10 @@ struct StringWriter: ~Copyable {
   private mutating func appendErased(_ symbol: Symbol, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
     if erasedPeople.contains(symbol) {
       precondition(bytes.count == 8, "an erased person's symbol holds the 8 bytes of a hash")
-      controls.varint(BatchForm.Control.erasedPerson)
+      controls.append(varint: BatchForm.Control.erasedPerson)
     } else if erasedIdentities.contains(symbol) {
       precondition(bytes.count == 16, "an erased identity's symbol holds the 16 bytes of a digest")
-      controls.varint(BatchForm.Control.erasedIdentity)
+      controls.append(varint: BatchForm.Control.erasedIdentity)
     } else {
       return false
     }
@@ -71,27 +71,27 @@ struct StringWriter: ~Copyable {
     let samePrefix = start == prefixCount && equal(prefix, bytes, start)
     if bytes[start] != UInt8(ascii: "0") {
       if samePrefix {
-        controls.byte(UInt8(BatchForm.Control.number))
+        controls.append(UInt8(BatchForm.Control.number))
       } else {
-        controls.byte(UInt8(BatchForm.Control.prefixedNumber))
+        controls.append(UInt8(BatchForm.Control.prefixedNumber))
         setPrefix(bytes, start)
       }
     } else if samePrefix, digits == width {
-      controls.byte(UInt8(BatchForm.Control.paddedNumber))
+      controls.append(UInt8(BatchForm.Control.paddedNumber))
     } else {
-      controls.byte(UInt8(BatchForm.Control.prefixedPaddedNumber))
-      controls.byte(UInt8(digits))
+      controls.append(UInt8(BatchForm.Control.prefixedPaddedNumber))
+      controls.append(UInt8(digits))
       width = digits
       setPrefix(bytes, start)
     }
-    numbers.varint(value)
+    numbers.append(varint: value)
     return true
   }
 
   private mutating func setPrefix(_ bytes: UnsafeBufferPointer<UInt8>, _ count: Int) {
     prefix = UnsafeBufferPointer(rebasing: bytes[..<count])
     prefixCount = count
-    controls.varint(UInt64(count))
+    controls.append(varint: UInt64(count))
     text.append(prefix)
   }
 

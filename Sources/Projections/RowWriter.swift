@@ -186,12 +186,7 @@ package struct RowWriter: Sendable {
   /// One of them, in a field that was begun.
   @inline(__always)
   package mutating func varint(_ value: Int64) {
-    var rest = UInt64(clamping: value)
-    while rest >= 0x80 {
-      buffer.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-      rest >>= 7
-    }
-    buffer.append(UInt8(rest))
+    buffer.append(varint: UInt64(clamping: value))
   }
 
   /// A line, in a `text` that was begun: what it says has no control characters.

@@ -31,9 +31,18 @@ struct ByteBufferTests {
       case 15..<20:
         array += bytes[4...]
         buffer.append(bigEndian: UInt32(truncatingIfNeeded: value))
-      case 20..<25:
+      case 20..<23:
         array += bytes
         buffer.append(bigEndian: value)
+      case 23..<27:
+        // Of every length.
+        var rest = value >> (value & 63)
+        buffer.append(varint: rest)
+        while rest > 127 {
+          array.append(UInt8(rest % 128 + 128))
+          rest /= 128
+        }
+        array.append(UInt8(rest))
       default:
         let some = Array(repeating: bytes[0], count: Int(value % 60))
         array += some
