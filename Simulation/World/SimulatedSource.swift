@@ -133,33 +133,30 @@ final class SimulatedSource: Source {
             SourceRecord(
               content: .init(value: value, headers: [], offset: entry.offset), key: key,
               timestampMilliseconds: entry.timestamp)))
+        body(.released)
       }
     }
   }
 
   func watermarks(_ partition: TopicPartition) throws(SourceError) -> (low: Int64, high: Int64) {
     let log = try log(partition)
-    // A check begins with these, and ends with the last fingerprint.
+    // A check begins with these, and ends with the last record.
     checks[partition] = world.scheduler.now
     return (log.low, log.high)
   }
   func cachedEnd(_ partition: TopicPartition) -> Int64? { world.broker.log(partition)?.high }
 
-  func fingerprint(_ partition: TopicPartition, at offset: Int64) throws(SourceError) -> RecordFingerprint? {
-    let log = try log(partition)
-    let index = log.index(from: offset)
-    guard index < log.entries.count, log.entries[index].offset == offset, !log.entries[index].isMarker else {
-      return nil
+  func lastRecords(of stretches: [LogStretch]) throws(SourceError) -> [RecordFingerprint?] {
+    var found: [RecordFingerprint?] = []
+    for stretch in stretches {
+      let log = try log(stretch.partition)
+      if stretch.offsets.count > 1, let began = checks[stretch.partition] {
+        world.noteCheck(stretch.partition, begunAt: began)
+      }
+      let last = log.entries[..<log.index(from: stretch.offsets.upperBound)].last { !$0.isMarker }
+      found.append(last.flatMap { $0.offset >= stretch.offsets.lowerBound ? $0.fingerprint : nil })
     }
-    return log.entries[index].fingerprint
-  }
-  func lastFingerprint(_ partition: TopicPartition, before end: Int64) throws(SourceError) -> RecordFingerprint? {
-    let log = try log(partition)
-    if let began = checks[partition] { world.noteCheck(partition, begunAt: began) }
-    let lookBack: Int64 = 16
-    let last = log.entries[..<log.index(from: end)].last { !$0.isMarker }
-    guard let last, last.offset >= end - lookBack else { return nil }
-    return last.fingerprint
+    return found
   }
 
   /// Everything that is committed, to the end as it is now; nothing where there is no such topic.

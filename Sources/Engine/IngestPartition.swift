@@ -24,11 +24,13 @@ final class IngestPartition {
   var leastTime = Timestamp(microseconds: .max)
   var greatestTime = Timestamp(microseconds: .min)
 
-  /// The last journaled record's timestamp, key and value: its fingerprint is made when a flush needs it.
+  /// The last journaled record: its fingerprint is made when a flush needs it.
   private var lastOffset: Int64 = -1
   private var lastTimestamp: Int64 = -1
   private var lastKey = RecordBytes()
   private var lastValue = RecordBytes()
+  /// The source's memory behind it, until it is copied.
+  private var held: (key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?)?
 
   /// Set after any error of the partition: fingerprints are checked before the next append.
   var mustCheck = false
@@ -58,19 +60,28 @@ final class IngestPartition {
   /// Whether a flush would change anything.
   var isDirty: Bool { nextOffset != cursor.nextOffset || isPausing }
 
-  func noteEvent(_ record: SourceRecord, time: Timestamp) {
+  /// Whether the source's memory is pointed to from now on: `keepLastRecord` must come before it is given back.
+  func noteEvent(_ record: SourceRecord, time: Timestamp) -> Bool {
     if time < leastTime { leastTime = time }
     if time > greatestTime { greatestTime = time }
     lastOffset = record.content.offset
     lastTimestamp = record.timestampMilliseconds
-    lastKey.copy(record.key)
-    lastValue.copy(record.content.value)
+    defer { held = (record.key, record.content.value) }
+    return held == nil
+  }
+
+  func keepLastRecord() {
+    guard let held else { return }
+    lastKey.copy(held.key)
+    lastValue.copy(held.value)
+    self.held = nil
   }
 
   /// Takes what was read since the last flush, as its segment (if it holds events) and the cursor's move.
   func takeFlush(endOffset: Int64?) -> (move: CursorMove, segment: ReadSegment?) {
     var segment: ReadSegment?
     if batch.count > 0 {
+      precondition(held == nil, "the source has not said that the last record is given back")
       segment = ReadSegment(
         partition: partition, incarnation: cursor.incarnation, firstOffset: cursor.nextOffset, nextOffset: nextOffset,
         leastTime: leastTime, greatestTime: greatestTime, events: batch)

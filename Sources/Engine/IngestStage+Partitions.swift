@@ -24,9 +24,9 @@ extension IngestStage {
     try dropUnheld(held)
     // Also what was asked back while nothing of it was read, as after a failed takeover: who reads it next waits for the lease.
     if holds(.askedBackIsReleased) { for resource in leases.partitionsAskedBack() { leases.release(resource) } }
-    let known = directory.all
     var isPrepared = false
-    for partition in known {
+    var taken: [IngestPartition] = []
+    for partition in directory.all {
       let resource = LeaseResource.partition(partition)
       guard let term = held[resource] else { continue }
       if reading.values.contains(where: { $0.resource == resource && $0.term == term }) { continue }
@@ -42,8 +42,9 @@ extension IngestStage {
         guard try erasures?.prepare(now) ?? true else { return }
         isPrepared = true
       }
-      try takeOver(partition, resource: resource, term: term, instance: instance, now)
+      if let one = try takeOver(partition, resource: resource, term: term, instance: instance, now) { taken.append(one) }
     }
+    for partition in try check(taken, now) { try begin(partition) }
   }
 
   /// What is read, in one order: what a stage does must not depend on how a dictionary hashes.
@@ -65,9 +66,10 @@ extension IngestStage {
     }
   }
 
+  /// The partition, if it is ours and runs.
   private func takeOver(
     _ partition: TopicPartition, resource: String, term: Int, instance: InstanceID, _ now: Instant
-  ) throws {
+  ) throws -> IngestPartition? {
     try settle()
     let clusterID = self.clusterID ?? ""
     let first: Int64
@@ -83,16 +85,21 @@ extension IngestStage {
       // The lease ended in between; the keeper will notice.
       guard case .lost(let text) = error else { throw error }
       reporter.report(.debug, "\(partition) is not taken over: \(text)")
-      return
+      return nil
     }
     nextHandle += 1
     let taken = IngestPartition(partition, resource: resource, term: term, handle: nextHandle, cursor: cursor)
     guard cursor.state == .running else {
       reporter.report(.warning, "\(partition) stands still: \(cursor.reason ?? cursor.state.rawValue)")
       halt(taken, lookAt: now.monotonicNanoseconds + IngestSettings.decisionNanoseconds)
-      return
+      return nil
     }
-    guard try check(taken, now) else { return }
+    return taken
+  }
+
+  /// Reads a partition that was taken over and checked: from its cursor, knowing what is journaled before that.
+  private func begin(_ taken: IngestPartition) throws {
+    let (partition, cursor) = (taken.partition, taken.cursor)
     let from = cursor.nextOffset - DuplicateWindow.span
     let key = identityKey(of: try store.hashKey())
     var identities: [(offset: Int64, digest: Digest128)] = []
@@ -131,87 +138,67 @@ extension IngestStage {
       $0.isOutOfRange || $0.mustCheck || now.monotonicNanoseconds >= $0.checkAt
     }
     guard isDue else { return }
+    var due: [IngestPartition] = []
     for partition in inOrder() {
       if partition.isOutOfRange {
         try flushNow(now)
-        guard try check(partition, now) else { continue }
+        guard try !check([partition], now).isEmpty else { continue }
         // Nothing is wrong with it any more: read on.
         removeFromSource(partition.partition)
         reading[partition.handle] = nil
         forgetLastPartition()
       } else if partition.mustCheck || now.monotonicNanoseconds >= partition.checkAt {
-        try settle()
-        _ = try check(partition, now)
+        due.append(partition)
       }
     }
+    if due.isEmpty { return }
+    try settle()
+    _ = try check(due, now)
   }
 
-  /// Whether the partition still is what it was; else it stands still with an alarm.
-  private func check(_ partition: IngestPartition, _ now: Instant) throws -> Bool {
-    let (low, high) = try source.watermarks(partition.partition)
-    let name = partition.partition
-    let wayOut =
-      "decide with `pleat skip \(name.topic) \(name.partition) --to OFFSET --reason TEXT` (low watermark \(low), end \(high))"
-    if let known = partition.cursor.clusterID, let clusterID, known != clusterID {
-      try alarm(partition, "the cluster is \(clusterID), and was \(known): these are other topics; \(wayOut)", now)
-      return false
+  /// The partitions that still are what they were; the others stand still with an alarm. What the topics hold is looked up of all at
+  /// once.
+  private func check(_ partitions: [IngestPartition], _ now: Instant) throws -> [IngestPartition] {
+    var checks: [PartitionCheck] = []
+    for partition in partitions {
+      let (low, high) = try source.watermarks(partition.partition)
+      checks.append(PartitionCheck(partition: partition, low: low, high: high))
     }
-    if partition.nextOffset > high {
-      try alarm(
-        partition,
-        "the topic was truncated or recreated: it ends at \(high), and \(partition.nextOffset) was read up to; \(wayOut)",
-        now)
-      return false
-    }
-    // Before anything was read there is nothing else to tell the topic by.
-    if let end = partition.cursor.firstEnd, partition.nextOffset < end, end > high, holds(.firstEndIsCompared) {
-      try alarm(
-        partition,
-        "the topic was truncated or recreated: it ends at \(high), and ended at \(end) at the first start; \(wayOut)",
-        now)
-      return false
-    }
-    for fingerprint in [partition.cursor.journaled, partition.cursor.checked].compactMap({ $0 })
-    where holds(.fingerprints) {
-      if fingerprint.offset >= high {
-        try alarm(
-          partition,
-          "the topic was truncated or recreated: it ends at \(high), and had a record at \(fingerprint.offset); \(wayOut)",
-          now)
-        return false
+    func goOn(without reason: (PartitionCheck) -> String?) throws {
+      var fine: [PartitionCheck] = []
+      for check in checks {
+        if let reason = reason(check) { try alarm(check.partition, reason, now) } else { fine.append(check) }
       }
-      if let found = try source.fingerprint(name, at: fingerprint.offset), found != fingerprint {
-        try alarm(
-          partition,
-          "the topic was recreated: offset \(fingerprint.offset) holds another record than it did; \(wayOut)", now)
-        return false
-      }
+      checks = fine
     }
-    if partition.nextOffset < low {
-      try alarm(
-        partition,
-        "offsets \(partition.nextOffset) to \(low - 1) are gone (\(low - partition.nextOffset) of them): retention was faster; \(wayOut)",
-        now)
-      return false
+    try goOn { $0.alarm(clusterID: clusterID, comparesFirstEnd: holds(.firstEndIsCompared)) }
+    if holds(.fingerprints) {
+      let places = checks.flatMap(\.places)
+      let records = Dictionary(uniqueKeysWithValues: zip(places, try source.lastRecords(of: places)))
+      try goOn { $0.alarm(records) }
     }
+    try goOn { $0.alarmOfRetention }
     // A database that went back says nothing by itself while there is nothing to append.
-    if holds(.cursorIsCompared) {
-      let stored = try store.cursor(name)
+    for partition in checks.map(\.partition) where holds(.cursorIsCompared) {
+      let stored = try store.cursor(partition.partition)
       guard stored?.epoch == partition.cursor.epoch, stored?.nextOffset == partition.cursor.nextOffset else {
         throw StoreError.lost(
-          "the cursor of \(name) is not where it was left: the database went back, or somebody decided")
+          "the cursor of \(partition.partition) is not where it was left: the database went back, or somebody decided")
       }
     }
-    let last = try source.lastFingerprint(name, before: high)
-    if last != partition.cursor.checked || partition.cursor.clusterID == nil {
-      try store.note(
-        name, epoch: partition.cursor.epoch, state: .running, reason: nil, clusterID: clusterID, checked: last)
-      partition.cursor.checked = last
-      partition.cursor.clusterID = clusterID
+    let last = try source.lastRecords(of: checks.map { LogStretch($0.partition.partition, lastBefore: $0.high) })
+    for (partition, last) in zip(checks.map(\.partition), last) {
+      if last != partition.cursor.checked || partition.cursor.clusterID == nil {
+        try store.note(
+          partition.partition, epoch: partition.cursor.epoch, state: .running, reason: nil, clusterID: clusterID,
+          checked: last)
+        partition.cursor.checked = last
+        partition.cursor.clusterID = clusterID
+      }
+      partition.mustCheck = false
+      partition.checkAt = now.monotonicNanoseconds + IngestSettings.checkNanoseconds
     }
-    partition.mustCheck = false
-    partition.checkAt = now.monotonicNanoseconds + IngestSettings.checkNanoseconds
-    return true
+    return checks.map(\.partition)
   }
 
   private func alarm(_ partition: IngestPartition, _ reason: String, _ now: Instant) throws {

@@ -26,6 +26,8 @@ package final class IngestStage: Stage {
   var nextHandle = 0
   private var lastHandle = -1
   private var lastPartition: IngestPartition?
+  /// Partitions that still point to a record of the source's.
+  private var holdingRecords: [IngestPartition] = []
   /// What is read is in line with these changes of the leases; nil where that is to be looked at anew.
   var syncedChanges: Int64?
   private var progressAt: Int64 = 0
@@ -140,6 +142,9 @@ package final class IngestStage: Stage {
       switch event {
       case .record(let handle, let record):
         accept(record, handle, now)
+      case .released:
+        for partition in holdingRecords { partition.keepLastRecord() }
+        holdingRecords.removeAll(keepingCapacity: true)
       case .endReached(let handle, let offset):
         if let partition = reading[handle], offset > partition.nextOffset {
           partition.nextOffset = offset
@@ -187,7 +192,7 @@ package final class IngestStage: Stage {
         }
         partition.window.insert(identity, at: offset)
       }
-      partition.noteEvent(record, time: event.time)
+      if partition.noteEvent(record, time: event.time) { holdingRecords.append(partition) }
       pendingEvents += 1
       pendingBytes += record.content.value?.count ?? 0
       counters.events += 1

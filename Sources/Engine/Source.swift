@@ -8,10 +8,12 @@ package struct TopicPartition: Hashable, Comparable, Sendable, CustomStringConve
   package var description: String { "\(topic)/\(partition)" }
 }
 
-/// What a poll of the source brought, in order. Memory behind a record is valid during the call.
+/// What a poll of the source brought, in order.
 package enum SourceEvent {
-  /// `handle` as given to `add`.
+  /// `handle` as given to `add`. The memory behind a record is valid until the next `.released`.
   case record(handle: Int, SourceRecord)
+  /// The records so far are given back behind this. Every record is followed by one, in the same poll.
+  case released
   /// Everything before `offset` has been delivered, and nothing stands there yet.
   case endReached(handle: Int, offset: Int64)
   /// The offset asked for is not there any more (or not yet): nothing is delivered for this partition until it is added anew.
@@ -45,6 +47,24 @@ package struct RecordFingerprint: Hashable, Sendable {
   package init(offset: Int64, digest: Digest128) { (self.offset, self.digest) = (offset, digest) }
 }
 
+/// Some offsets of a partition.
+package struct LogStretch: Hashable, Sendable {
+  package var partition: TopicPartition
+  package var offsets: Range<Int64>
+
+  package init(_ partition: TopicPartition, _ offsets: Range<Int64>) {
+    (self.partition, self.offsets) = (partition, offsets)
+  }
+
+  /// The one record at an offset.
+  package init(_ partition: TopicPartition, at offset: Int64) { self.init(partition, offset..<offset + 1) }
+
+  /// Where the last record before `end` stands: transaction markers and what a compaction took have offsets, too.
+  package init(_ partition: TopicPartition, lastBefore end: Int64) { self.init(partition, end - Self.lookBack..<end) }
+
+  private static let lookBack: Int64 = 16
+}
+
 /// The input topics, `read_committed`, partitions assigned by hand. One thread uses it, but for `wake`.
 package protocol Source: AnyObject {
   /// Called (from any thread) when `poll` may have something.
@@ -64,10 +84,9 @@ package protocol Source: AnyObject {
   func watermarks(_ partition: TopicPartition) throws(SourceError) -> (low: Int64, high: Int64)
   /// The high watermark as the last fetch reported it, without asking; nil if unknown.
   func cachedEnd(_ partition: TopicPartition) -> Int64?
-  /// The fingerprint of the record at `offset`; nil if no record has that offset (compacted, deleted, a marker, beyond the end).
-  func fingerprint(_ partition: TopicPartition, at offset: Int64) throws(SourceError) -> RecordFingerprint?
-  /// The fingerprint of the last record before `end`, looking back at most a few offsets; nil if there is none.
-  func lastFingerprint(_ partition: TopicPartition, before end: Int64) throws(SourceError) -> RecordFingerprint?
+  /// The fingerprint of the last record of each stretch; nil where none has such an offset (compacted, deleted, a marker, beyond
+  /// the end). Stretches of several partitions are read at once, those of one partition one after the other.
+  func lastRecords(of stretches: [LogStretch]) throws(SourceError) -> [RecordFingerprint?]
   /// Publishes offsets to the group, for lag tools; nothing depends on it.
   func publish(offsets: [(TopicPartition, Int64)])
   func close()

@@ -24,7 +24,7 @@ package struct ByteBuffer: Sendable {
   package mutating func append(_ bytes: UnsafeRawBufferPointer) {
     guard let start = bytes.baseAddress, bytes.count > 0 else { return }
     makeRoom(for: bytes.count)
-    storage.withUnsafeMutableBytes { ($0.baseAddress! + count).copyMemory(from: start, byteCount: bytes.count) }
+    storage.withUnsafeMutableBytes { ($0.baseAddress! + count).copyShort(from: start, count: bytes.count) }
     count &+= bytes.count
   }
 

@@ -1,5 +1,3 @@
-import Glibc
-
 /// UTF-8 text in somebody else's memory.
 typealias Bytes = UnsafeBufferPointer<UInt8>
 
@@ -11,15 +9,71 @@ func bytes(_ raw: UnsafeRawBufferPointer) -> Bytes {
 @inline(__always)
 func bytes(_ text: StaticString) -> Bytes { Bytes(start: text.utf8Start, count: text.utf8CodeUnitCount) }
 
+extension UnsafeRawPointer {
+  /// Whether so many bytes are the same there. Names and ids are short: calling `memcmp` costs more than it does.
+  @inline(__always)
+  func isSame(as other: UnsafeRawPointer, count: Int) -> Bool {
+    @inline(__always)
+    func differences<T: FixedWidthInteger>(_ at: Int, _: T.Type) -> T {
+      loadUnaligned(fromByteOffset: at, as: T.self) ^ other.loadUnaligned(fromByteOffset: at, as: T.self)
+    }
+    // The last word overlaps the one before it.
+    if count >= 8 {
+      let last = count &- 8
+      var found = differences(last, UInt64.self)
+      var at = 0
+      while at < last {
+        found |= differences(at, UInt64.self)
+        at &+= 8
+      }
+      return found == 0
+    }
+    if count >= 4 { return differences(0, UInt32.self) | differences(count &- 4, UInt32.self) == 0 }
+    var found: UInt8 = 0
+    for at in 0..<count { found |= differences(at, UInt8.self) }
+    return found == 0
+  }
+}
+
+extension UnsafeMutableRawPointer {
+  /// `copyMemory`, without a call for what is short.
+  @inline(__always)
+  func copyShort(from source: UnsafeRawPointer, count: Int) {
+    @inline(__always)
+    func copy<T: BitwiseCopyable>(_ at: Int, _: T.Type) {
+      storeBytes(of: source.loadUnaligned(fromByteOffset: at, as: T.self), toByteOffset: at, as: T.self)
+    }
+    // The last piece overlaps the one before it.
+    switch count {
+    case 16...64:
+      var at = 0
+      while at < count &- 16 {
+        copy(at, SIMD16<UInt8>.self)
+        at &+= 16
+      }
+      copy(count &- 16, SIMD16<UInt8>.self)
+    case 8..<16:
+      copy(0, UInt64.self)
+      copy(count &- 8, UInt64.self)
+    case 4..<8:
+      copy(0, UInt32.self)
+      copy(count &- 4, UInt32.self)
+    case 0..<4:
+      for at in 0..<count { copy(at, UInt8.self) }
+    default: copyMemory(from: source, byteCount: count)
+    }
+  }
+}
+
 extension UnsafeBufferPointer<UInt8> {
   @inline(__always)
   static func == (a: Self, b: StaticString) -> Bool {
-    a.count == b.utf8CodeUnitCount && (a.count == 0 || memcmp(a.baseAddress!, b.utf8Start, a.count) == 0)
+    a.count == b.utf8CodeUnitCount && (a.count == 0 || UnsafeRawPointer(a.baseAddress!).isSame(as: b.utf8Start, count: a.count))
   }
 
   @inline(__always)
   static func == (a: Self, b: Self) -> Bool {
-    a.count == b.count && (a.count == 0 || memcmp(a.baseAddress!, b.baseAddress!, a.count) == 0)
+    a.count == b.count && (a.count == 0 || UnsafeRawPointer(a.baseAddress!).isSame(as: b.baseAddress!, count: a.count))
   }
 
   /// Without the ASCII white space (U+0009-0D and the space) around it.

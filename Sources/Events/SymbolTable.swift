@@ -1,5 +1,3 @@
-import Glibc
-
 /// A string of one batch: an index into its `SymbolTable`.
 package struct Symbol: Hashable, Sendable {
   package var index: UInt32
@@ -137,7 +135,7 @@ package struct SymbolTable: Sendable {
     let length = Int(entries[index].end) - from
     if length != bytes.count { return false }
     if length == 0 { return true }
-    return arena.withBytes { memcmp($0.baseAddress! + from, bytes.baseAddress!, length) == 0 }
+    return arena.withBytes { UnsafeRawPointer($0.baseAddress! + from).isSame(as: bytes.baseAddress!, count: length) }
   }
 
   private mutating func grow() {

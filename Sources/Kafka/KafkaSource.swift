@@ -65,7 +65,7 @@ package final class KafkaSource: Source {
       ],
       // On a broker that is not woken by new data (the embedded one) the wait is the latency.
       suggestions: [
-        ("fetch.wait.max.ms", "20"), ("fetch.message.max.bytes", "1048576"), ("fetch.max.bytes", "4194304"),
+        ("fetch.wait.max.ms", "20"), ("fetch.message.max.bytes", "524288"), ("fetch.max.bytes", "1000000"),
         ("fetch.error.backoff.ms", "100"),
       ] + Self.queueBackoff,
       log: log)
@@ -98,14 +98,8 @@ package final class KafkaSource: Source {
     try probe.watermarks(partition)
   }
 
-  package func fingerprint(_ partition: TopicPartition, at offset: Int64) throws(SourceError) -> RecordFingerprint? {
-    try probe.fingerprint(partition, at: offset)
-  }
-
-  package func lastFingerprint(
-    _ partition: TopicPartition, before end: Int64
-  ) throws(SourceError) -> RecordFingerprint? {
-    try probe.lastFingerprint(partition, before: end)
+  package func lastRecords(of stretches: [LogStretch]) throws(SourceError) -> [RecordFingerprint?] {
+    try probe.lastRecords(of: stretches)
   }
 
   package func publish(offsets: [(TopicPartition, Int64)]) { probe.publish(offsets) }
@@ -215,8 +209,10 @@ package final class KafkaSource: Source {
         if i &+ Self.prefetched < taken, let later = messages[i &+ Self.prefetched] { prefetch(later) }
         takenBytes &+= message.pointee.len &+ message.pointee.key_len
         handedOver += handOver(message, body)
-        rd_kafka_message_destroy(message)
       }
+      body(.released)
+      // All in one go: each takes a lock of the allocator's, which librdkafka's thread wants, too.
+      for i in 0..<taken { rd_kafka_message_destroy(messages[i]) }
       if taken < wanted { break }
     }
     tell()

@@ -62,44 +62,114 @@ final class LogReader {
   func read(
     _ partition: TopicPartition, from offset: Int64, to end: Int64, _ body: (Record) -> Verdict
   ) throws(KafkaError) {
-    let topic = try handle.topic(partition.topic)
-    guard rd_kafka_consume_start_queue(topic, partition.partition, offset, queue) == 0 else {
-      throw KafkaError(code: rd_kafka_last_error(), doing: "Reading \(partition) from offset \(offset)")
+    try read([LogStretch(partition, offset..<max(offset, end))]) { _, record in body(record) }
+  }
+
+  /// The fingerprint of the last record of each stretch, all read at once; nil where there is none. No partition twice.
+  func lastRecords(of stretches: [LogStretch]) throws(KafkaError) -> [RecordFingerprint?] {
+    var found = [RecordFingerprint?](repeating: nil, count: stretches.count)
+    var there: [(index: Int, stretch: LogStretch)] = []
+    for (index, stretch) in stretches.enumerated() {
+      let (low, high) = try watermarks(stretch.partition)
+      let offsets = stretch.offsets.clamped(to: low..<max(low, high))
+      if !offsets.isEmpty { there.append((index, LogStretch(stretch.partition, offsets))) }
     }
+    // Retention may be faster than the question: there is no such record any more.
+    try read(there.map(\.stretch), whereGone: .ends) { number, record in
+      let (index, stretch) = there[number]
+      guard record.offset < stretch.offsets.upperBound else { return .enough }
+      found[index] = RecordFingerprint(
+        offset: record.offset,
+        digest: recordDigest(
+          timestampMilliseconds: record.timestampMilliseconds, key: record.key.map { Array($0) },
+          value: record.value.map { Array($0) }))
+      return record.offset + 1 < stretch.offsets.upperBound ? .goOn : .enough
+    }
+    return found
+  }
+
+  private enum Gone { case throwsError, ends }
+
+  /// A stretch that is being read.
+  private struct Reading {
+    var partition: TopicPartition
+    var topic: OpaquePointer
+    var from: Int64
+    var reached: Int64
+    var end: Int64
+    var deadline: Int64
+    var isOver = false
+  }
+
+  /// `body` is told the stretch's number.
+  private func read(
+    _ stretches: [LogStretch], whereGone: Gone = .throwsError, _ body: (Int, Record) -> Verdict
+  ) throws(KafkaError) {
+    var readings: [Reading] = []
     // Returns at once: stopping only waits for librdkafka's own thread, and outdates what is still in the queue.
-    defer { rd_kafka_consume_stop(topic, partition.partition) }
-    var reached = offset
-    var deadline = monotonicMilliseconds() + Self.stallMilliseconds
-    while true {
+    defer {
+      for reading in readings where !reading.isOver {
+        rd_kafka_consume_stop(reading.topic, reading.partition.partition)
+      }
+    }
+    for stretch in stretches {
+      let (partition, offset) = (stretch.partition, stretch.offsets.lowerBound)
+      let topic = try handle.topic(partition.topic)
+      guard rd_kafka_consume_start_queue(topic, partition.partition, offset, queue) == 0 else {
+        throw KafkaError(code: rd_kafka_last_error(), doing: "Reading \(partition) from offset \(offset)")
+      }
+      readings.append(
+        Reading(
+          partition: partition, topic: topic, from: offset, reached: offset, end: stretch.offsets.upperBound,
+          deadline: monotonicMilliseconds() + Self.stallMilliseconds))
+    }
+    var left = readings.count
+    func end(_ number: Int) {
+      readings[number].isOver = true
+      rd_kafka_consume_stop(readings[number].topic, readings[number].partition.partition)
+      left -= 1
+    }
+    while left > 0 {
       guard let message = rd_kafka_consume_queue(queue, Self.waitMilliseconds) else {
         handle.serveCallbacks()
-        guard monotonicMilliseconds() < deadline else {
-          let why =
-            reached > offset || reached < end
-            ? "\(partition) ends at offset \(end), but nothing came behind \(reached): a transaction may be open"
-            : "\(partition) did not answer"
-          throw handle.unreachable(KafkaError(code: RD_KAFKA_RESP_ERR__TIMED_OUT, why))
+        if let late = readings.first(where: { !$0.isOver && $0.deadline <= monotonicMilliseconds() }) {
+          throw stalled(late)
         }
         continue
       }
       defer { rd_kafka_message_destroy(message) }
-      guard message.pointee.partition == partition.partition, message.pointee.rkt == topic else { continue }
+      let number = readings.firstIndex {
+        $0.partition.partition == message.pointee.partition && $0.topic == message.pointee.rkt && !$0.isOver
+      }
+      guard let number else { continue }
       let at = message.pointee.offset
       switch message.pointee.err {
       case RD_KAFKA_RESP_ERR_NO_ERROR:
-        guard at >= reached else { continue }
-        reached = at + 1
-        deadline = monotonicMilliseconds() + Self.stallMilliseconds
-        if case .enough = body(Self.record(message)) { return }
+        guard at >= readings[number].reached else { continue }
+        readings[number].reached = at + 1
+        readings[number].deadline = monotonicMilliseconds() + Self.stallMilliseconds
+        if case .enough = body(number, Self.record(message)) { end(number) }
       case RD_KAFKA_RESP_ERR__PARTITION_EOF:
-        if at > reached { deadline = monotonicMilliseconds() + Self.stallMilliseconds }
-        reached = max(reached, at)
-        if at >= end { return }
+        if at > readings[number].reached {
+          readings[number].deadline = monotonicMilliseconds() + Self.stallMilliseconds
+          readings[number].reached = at
+        }
+        if at >= readings[number].end { end(number) }
+      case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET where whereGone == .ends: end(number)
       default:
         throw KafkaError(
-          code: message.pointee.err, "\(partition): \(String(cString: rd_kafka_message_errstr(message)))")
+          code: message.pointee.err,
+          "\(readings[number].partition): \(String(cString: rd_kafka_message_errstr(message)))")
       }
     }
+  }
+
+  private func stalled(_ reading: Reading) -> KafkaError {
+    let why =
+      reading.reached > reading.from || reading.reached < reading.end
+      ? "\(reading.partition) ends at offset \(reading.end), but nothing came behind \(reading.reached): a transaction may be open"
+      : "\(reading.partition) did not answer"
+    return handle.unreachable(KafkaError(code: RD_KAFKA_RESP_ERR__TIMED_OUT, why))
   }
 
   private static func record(_ message: UnsafeMutablePointer<rd_kafka_message_t>) -> Record {

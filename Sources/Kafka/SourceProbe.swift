@@ -14,8 +14,6 @@ final class SourceProbe {
   private static let greatestAgeMilliseconds: Int64 = 3_600_000
   /// A cluster's id is what the client learned when it first connected, so an older client does not tell it.
   private static let clusterAgeMilliseconds: Int64 = 10_000
-  /// How far `lastFingerprint` looks back: transaction markers and records a compaction took have offsets, too.
-  private static let lookBack: Int64 = 16
 
   init(_ configuration: KafkaClientConfiguration, log: @escaping KafkaLog) {
     (self.configuration, self.log) = (configuration, log)
@@ -40,40 +38,19 @@ final class SourceProbe {
     try ask(about: partition) { reader throws(KafkaError) in try reader.watermarks(partition) }
   }
 
-  func fingerprint(_ partition: TopicPartition, at offset: Int64) throws(SourceError) -> RecordFingerprint? {
-    try last(partition, from: offset, before: offset + 1)
-  }
-
-  func lastFingerprint(_ partition: TopicPartition, before end: Int64) throws(SourceError) -> RecordFingerprint? {
-    try last(partition, from: end - Self.lookBack, before: end)
-  }
-
-  /// The last record at or after `offset` and before `end`.
-  private func last(
-    _ partition: TopicPartition, from offset: Int64, before end: Int64
-  ) throws(SourceError) -> RecordFingerprint? {
-    try ask(about: partition) { reader throws(KafkaError) in
-      let (low, high) = try reader.watermarks(partition)
-      let (first, end) = (max(low, offset), min(high, end))
-      guard first < end else { return nil }
-      var found: RecordFingerprint?
-      do throws(KafkaError) {
-        try reader.read(partition, from: first, to: end) { record in
-          guard record.offset < end else { return .enough }
-          found = RecordFingerprint(
-            offset: record.offset,
-            digest: recordDigest(
-              timestampMilliseconds: record.timestampMilliseconds, key: record.key.map { Array($0) },
-              value: record.value.map { Array($0) }))
-          return record.offset + 1 < end ? .goOn : .enough
-        }
-      } catch {
-        // Retention was faster than the question: there is no such record any more.
-        guard error.code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET.rawValue else { throw error }
-        return nil
+  func lastRecords(of stretches: [LogStretch]) throws(SourceError) -> [RecordFingerprint?] {
+    var found = [RecordFingerprint?](repeating: nil, count: stretches.count)
+    var left = Array(stretches.indices)
+    while !left.isEmpty {
+      var partitions: Set<TopicPartition> = []
+      let round = left.filter { partitions.insert(stretches[$0].partition).inserted }
+      left.removeAll { round.contains($0) }
+      let part = round.map { stretches[$0] }
+      for (index, record) in zip(round, try ask { reader throws(KafkaError) in try reader.lastRecords(of: part) }) {
+        found[index] = record
       }
-      return found
     }
+    return found
   }
 
   /// Hands over what a topic of one partition holds, open transactions included; nothing where it does not exist.

@@ -97,6 +97,7 @@ final class FakeSource: Source {
             SourceRecord(
               content: RecordContent(value: UnsafeRawBufferPointer(value), headers: [], offset: offset),
               key: UnsafeRawBufferPointer(key), timestampMilliseconds: offset)))
+        body(.released)
       }
     }
   }
@@ -106,23 +107,18 @@ final class FakeSource: Source {
     return (topics[partition]?.low ?? 0, high(partition))
   }
   func cachedEnd(_ partition: TopicPartition) -> Int64? { high(partition) }
-  func fingerprint(_ partition: TopicPartition, at offset: Int64) throws(SourceError) -> RecordFingerprint? {
+  func lastRecords(of stretches: [LogStretch]) throws(SourceError) -> [RecordFingerprint?] {
     try check()
-    guard let topic = topics[partition], offset >= topic.low, offset < high(partition) else { return nil }
-    let record = topic.records[Int(offset - topic.low)]
-    if record.isMarker { return nil }
-    return RecordFingerprint(
-      offset: offset,
-      digest: recordDigest(
-        timestampMilliseconds: offset, key: Array(record.key.utf8), value: Array(record.value.utf8)))
-  }
-  func lastFingerprint(_ partition: TopicPartition, before end: Int64) throws(SourceError) -> RecordFingerprint? {
-    var offset = end - 1
-    while offset >= 0, offset >= end - 5 {
-      if let found = try fingerprint(partition, at: offset) { return found }
-      offset -= 1
+    return stretches.map { stretch in
+      guard let topic = topics[stretch.partition] else { return nil }
+      let there = stretch.offsets.clamped(to: topic.low..<high(stretch.partition))
+      guard let offset = there.last(where: { !topic.records[Int($0 - topic.low)].isMarker }) else { return nil }
+      let record = topic.records[Int(offset - topic.low)]
+      return RecordFingerprint(
+        offset: offset,
+        digest: recordDigest(
+          timestampMilliseconds: offset, key: Array(record.key.utf8), value: Array(record.value.utf8)))
     }
-    return nil
   }
   func publish(offsets: [(TopicPartition, Int64)]) {
     for (partition, offset) in offsets { published[partition] = offset }

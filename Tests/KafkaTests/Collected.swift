@@ -30,6 +30,7 @@ struct Collected: Equatable {
         .record(
           handle: handle, offset: record.content.offset, key: record.key.map(text),
           value: record.content.value.map(text), headers: headers))
+    case .released: break
     case .endReached(let handle, let offset): events.append(.end(handle: handle, offset: offset))
     case .offsetOutOfRange(let handle): events.append(.outOfRange(handle: handle))
     case .partitionError(let handle, _): events.append(.failed(handle: handle))
@@ -49,4 +50,14 @@ struct Collected: Equatable {
 
 func makeSource(_ configuration: KafkaClientConfiguration) throws -> KafkaSource {
   try KafkaSource(configuration, log: quiet)
+}
+
+extension KafkaSource {
+  func record(_ partition: TopicPartition, at offset: Int64) throws -> RecordFingerprint? {
+    try lastRecords(of: [LogStretch(partition, at: offset)])[0]
+  }
+
+  func lastRecord(_ partition: TopicPartition, before end: Int64) throws -> RecordFingerprint? {
+    try lastRecords(of: [LogStretch(partition, lastBefore: end)])[0]
+  }
 }

@@ -37,8 +37,8 @@ struct RealSourceTests {
     #expect(collected.values == ["1", "3"])
     #expect(try source.watermarks(partition).high == 6)
     #expect(source.cachedEnd(partition) == 6)
-    #expect(try source.lastFingerprint(partition, before: 6)?.offset == 4)
-    #expect(try source.fingerprint(partition, at: 5) == nil)
+    #expect(try source.lastRecord(partition, before: 6)?.offset == 4)
+    #expect(try source.record(partition, at: 5) == nil)
   }
 
   @Test("headers are there whatever the value, and compressed or not", arguments: ["none", "zstd", "lz4"])
@@ -144,19 +144,19 @@ struct RealSourceTests {
     try produce(configuration, to: topic, ["a", "b", "c"])
     let source = try makeSource(configuration)
     defer { source.close() }
-    let before = try source.fingerprint(partition, at: 1)
+    let before = try source.record(partition, at: 1)
     #expect(before?.offset == 1)
-    #expect(try source.fingerprint(partition, at: 1) == before)
-    #expect(try source.lastFingerprint(partition, before: 2) == before)
-    #expect(try source.fingerprint(partition, at: 3) == nil)
-    #expect(try source.lastFingerprint(partition, before: 0) == nil)
+    #expect(try source.record(partition, at: 1) == before)
+    #expect(try source.lastRecord(partition, before: 2) == before)
+    #expect(try source.record(partition, at: 3) == nil)
+    #expect(try source.lastRecord(partition, before: 0) == nil)
     try kafka.administer { admin in
       try admin.delete(topic)
       try admin.create(topic, partitions: 1)
     }
     try produce(configuration, to: topic, ["x", "y"])
     #expect(try source.watermarks(partition).high == 2)
-    let after = try source.fingerprint(partition, at: 1)
+    let after = try source.record(partition, at: 1)
     #expect(after != nil && after != before)
   }
 
@@ -180,7 +180,7 @@ struct RealSourceTests {
       }
       return !digests.isEmpty
     }
-    #expect(try source.fingerprint(partition, at: 0) == digests[0])
+    #expect(try source.record(partition, at: 0) == digests[0])
   }
 
   @Test("a topic that does not exist is named")

@@ -116,7 +116,7 @@ final class Broker {
           }
           records.append(record)
         case .endReached: ended = true
-        case .offsetOutOfRange, .partitionError: break
+        case .released, .offsetOutOfRange, .partitionError: break
         }
       }
       return ended

@@ -36,7 +36,7 @@ package struct MemoryPlan: Hashable, Sendable {
 
   /// Keeps the allocator from keeping what was freed: few arenas for many threads, and large blocks given back.
   package static func tuneAllocator() {
-    mallopt(M_ARENA_MAX, 2)
+    mallopt(M_ARENA_MAX, 4)
     mallopt(M_TRIM_THRESHOLD, 4 << 20)
     mallopt(M_MMAP_THRESHOLD, 1 << 20)
   }
