@@ -44,7 +44,7 @@ struct ByteBufferTests {
         }
         array.append(UInt8(rest))
       default:
-        let some = Array(repeating: bytes[0], count: Int(value % 60))
+        let some = random.bytes(Int(value % 100))
         array += some
         buffer.append(some)
       }

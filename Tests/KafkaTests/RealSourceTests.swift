@@ -160,6 +160,57 @@ struct RealSourceTests {
     #expect(after != nil && after != before)
   }
 
+  @Test("records of several partitions are looked up at once, those of one partition one after the other")
+  func manyRecords() throws {
+    try kafka.createTopic(topic, partitions: 3)
+    let other = TopicPartition(topic, 1)
+    let empty = TopicPartition(topic, 2)
+    for (number, values) in [["a", "b", "c"], ["x"]].enumerated() {
+      let producer = try KafkaProducer(configuration, log: quiet)
+      defer { producer.close() }
+      for value in values { try producer.send(topic: topic, partition: Int32(number), key: "k", value: value) }
+      try producer.flush()
+    }
+    try kafka.administer { try $0.deleteRecords(partition, before: 1) }
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    let stretches = [
+      LogStretch(partition, at: 1), LogStretch(other, lastBefore: 1), LogStretch(partition, lastBefore: 3),
+      LogStretch(empty, lastBefore: 0), LogStretch(partition, at: 0), LogStretch(other, at: 7), LogStretch(partition, at: 2),
+    ]
+    let found = try source.lastRecords(of: stretches)
+    #expect(found.map { $0?.offset } == [1, 0, 2, nil, nil, nil, 2])
+    #expect(found[2] == found[6] && found[2]?.digest != found[0]?.digest)
+    #expect(try source.lastRecords(of: []).isEmpty)
+  }
+
+  @Test("whatever a poll hands over is given back in it")
+  func released() throws {
+    try kafka.createTopic(topic)
+    try produce(configuration, to: topic, (0..<1_000).map { "value \($0)" })
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    try source.add(partition, from: 0, handle: 1)
+    var held: [(value: UnsafeRawBufferPointer, text: String)] = []
+    var seen = 0
+    try waitUntil("all is read") {
+      _ = try source.poll(limit: 300) { event in
+        switch event {
+        case .record(_, let record):
+          held.append((record.content.value!, String(decoding: record.content.value!, as: UTF8.self)))
+        case .released:
+          // Everything since the last one is still there.
+          #expect(held.allSatisfy { String(decoding: $0.value, as: UTF8.self) == $0.text })
+          seen += held.count
+          held = []
+        default: break
+        }
+      }
+      #expect(held.isEmpty)
+      return seen == 1_000
+    }
+  }
+
   @Test("a fingerprint is that of timestamp, key and value")
   func fingerprint() throws {
     try kafka.createTopic(topic)
