@@ -42,7 +42,9 @@ extension IngestStage {
         guard try erasures?.prepare(now) ?? true else { return }
         isPrepared = true
       }
-      if let one = try takeOver(partition, resource: resource, term: term, instance: instance, now) { taken.append(one) }
+      if let one = try takeOver(partition, resource: resource, term: term, instance: instance, now) {
+        taken.append(one)
+      }
     }
     for partition in try check(taken, now) { try begin(partition) }
   }

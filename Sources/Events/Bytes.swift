@@ -68,7 +68,8 @@ extension UnsafeMutableRawPointer {
 extension UnsafeBufferPointer<UInt8> {
   @inline(__always)
   static func == (a: Self, b: StaticString) -> Bool {
-    a.count == b.utf8CodeUnitCount && (a.count == 0 || UnsafeRawPointer(a.baseAddress!).isSame(as: b.utf8Start, count: a.count))
+    a.count == b.utf8CodeUnitCount
+      && (a.count == 0 || UnsafeRawPointer(a.baseAddress!).isSame(as: b.utf8Start, count: a.count))
   }
 
   @inline(__always)
