@@ -176,7 +176,8 @@ struct RealSourceTests {
     defer { source.close() }
     let stretches = [
       LogStretch(partition, at: 1), LogStretch(other, lastBefore: 1), LogStretch(partition, lastBefore: 3),
-      LogStretch(empty, lastBefore: 0), LogStretch(partition, at: 0), LogStretch(other, at: 7), LogStretch(partition, at: 2),
+      LogStretch(empty, lastBefore: 0), LogStretch(partition, at: 0), LogStretch(other, at: 7),
+      LogStretch(partition, at: 2),
     ]
     let found = try source.lastRecords(of: stretches)
     #expect(found.map { $0?.offset } == [1, 0, 2, nil, nil, nil, 2])
