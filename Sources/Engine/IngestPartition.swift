@@ -60,7 +60,7 @@ final class IngestPartition {
   /// Whether a flush would change anything.
   var isDirty: Bool { nextOffset != cursor.nextOffset || isPausing }
 
-  /// Whether the source's memory is pointed to from now on: `keepLastRecord` must come before it is given back.
+  /// True where it begins to point to the source's memory, so that `keepLastRecord` must come before that is given back.
   func noteEvent(_ record: SourceRecord, time: Timestamp) -> Bool {
     if time < leastTime { leastTime = time }
     if time > greatestTime { greatestTime = time }

@@ -46,7 +46,14 @@ extension IngestStage {
         taken.append(one)
       }
     }
-    for partition in try check(taken, now) { try begin(partition) }
+    if taken.isEmpty { return }
+    // The next step prepares again, and takes them over again.
+    if let erasures, try erasures.isOvertaken() {
+      reporter.report(.notice, "an erasure has begun: partitions are taken over again")
+      return
+    }
+    let key = identityKey(of: try store.hashKey())
+    for partition in try check(taken, now) { try begin(partition, key) }
   }
 
   /// What is read, in one order: what a stage does must not depend on how a dictionary hashes.
@@ -100,10 +107,9 @@ extension IngestStage {
   }
 
   /// Reads a partition that was taken over and checked: from its cursor, knowing what is journaled before that.
-  private func begin(_ taken: IngestPartition) throws {
+  private func begin(_ taken: IngestPartition, _ key: HashKey) throws {
     let (partition, cursor) = (taken.partition, taken.cursor)
     let from = cursor.nextOffset - DuplicateWindow.span
-    let key = identityKey(of: try store.hashKey())
     var identities: [(offset: Int64, digest: Digest128)] = []
     let columns =
       holds(.windowIsPrimed) ? try store.identities(partition, incarnation: cursor.incarnation, from: from) : []
@@ -117,11 +123,6 @@ extension IngestStage {
     identities.sort { $0.offset < $1.offset }
     for identity in identities { taken.window.insert(identity.digest, at: identity.offset) }
     if let erasures {
-      // The next step prepares again, and takes it over.
-      if try erasures.isOvertaken() {
-        reporter.report(.notice, "an erasure has begun: \(partition) is taken over again")
-        return
-      }
       taken.erasures = erasures.people(of: partition, incarnation: cursor.incarnation)
         .filter { $0.end > cursor.nextOffset }
     }
@@ -140,26 +141,26 @@ extension IngestStage {
       $0.isOutOfRange || $0.mustCheck || now.monotonicNanoseconds >= $0.checkAt
     }
     guard isDue else { return }
-    var due: [IngestPartition] = []
-    for partition in inOrder() {
-      if partition.isOutOfRange {
-        try flushNow(now)
-        guard try !check([partition], now).isEmpty else { continue }
-        // Nothing is wrong with it any more: read on.
-        removeFromSource(partition.partition)
-        reading[partition.handle] = nil
-        forgetLastPartition()
-      } else if partition.mustCheck || now.monotonicNanoseconds >= partition.checkAt {
-        due.append(partition)
-      }
+    // Before anything more of them is appended.
+    let due = inOrder().filter { !$0.isOutOfRange && ($0.mustCheck || now.monotonicNanoseconds >= $0.checkAt) }
+    if !due.isEmpty {
+      try settle()
+      _ = try check(due.filter(isRead), now)
     }
-    if due.isEmpty { return }
-    try settle()
-    _ = try check(due, now)
+    for partition in inOrder() where partition.isOutOfRange {
+      try flushNow(now)
+      guard isRead(partition), try !check([partition], now).isEmpty else { continue }
+      // Nothing is wrong with it any more: read on.
+      removeFromSource(partition.partition)
+      reading[partition.handle] = nil
+      forgetLastPartition()
+    }
   }
 
-  /// The partitions that still are what they were; the others stand still with an alarm. What the topics hold is looked up of all at
-  /// once.
+  /// Not any more where a flush that has come to its end paused it: a check would take that back.
+  private func isRead(_ partition: IngestPartition) -> Bool { reading[partition.handle] === partition }
+
+  /// The partitions that still are what they were; the others stand still with an alarm. Their records are looked up all at once.
   private func check(_ partitions: [IngestPartition], _ now: Instant) throws -> [IngestPartition] {
     var checks: [PartitionCheck] = []
     for partition in partitions {

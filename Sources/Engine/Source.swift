@@ -12,7 +12,7 @@ package struct TopicPartition: Hashable, Comparable, Sendable, CustomStringConve
 package enum SourceEvent {
   /// `handle` as given to `add`. The memory behind a record is valid until the next `.released`.
   case record(handle: Int, SourceRecord)
-  /// The records so far are given back behind this. Every record is followed by one, in the same poll.
+  /// The memory of the records so far is gone when this has been heard. Every record is followed by one, in the same poll.
   case released
   /// Everything before `offset` has been delivered, and nothing stands there yet.
   case endReached(handle: Int, offset: Int64)

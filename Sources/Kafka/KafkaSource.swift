@@ -48,6 +48,13 @@ package final class KafkaSource: Source {
   private static let hasQueueBackoff = rd_kafka_version() >= 0x0202_00FF
   private static let queueBackoff: [(String, String)] = hasQueueBackoff ? [("fetch.queue.backoff.ms", "5")] : []
   private static let restartMilliseconds: Int64 = 1_000
+
+  /// Of one fetch: below what the allocator maps anew each time (`MemoryPlan`), and not below `message.max.bytes`, which librdkafka
+  /// refuses.
+  private static func fetchBytes(_ configuration: KafkaClientConfiguration) -> Int {
+    max(1_000_000, configuration.properties["message.max.bytes"].flatMap { Int($0) } ?? 0)
+  }
+
   /// So many messages ahead.
   private static let prefetched = 2
   private static let prefetchedBytes = 512
@@ -65,8 +72,8 @@ package final class KafkaSource: Source {
       ],
       // On a broker that is not woken by new data (the embedded one) the wait is the latency.
       suggestions: [
-        ("fetch.wait.max.ms", "20"), ("fetch.message.max.bytes", "524288"), ("fetch.max.bytes", "1000000"),
-        ("fetch.error.backoff.ms", "100"),
+        ("fetch.wait.max.ms", "20"), ("fetch.message.max.bytes", "524288"),
+        ("fetch.max.bytes", "\(Self.fetchBytes(configuration))"), ("fetch.error.backoff.ms", "100"),
       ] + Self.queueBackoff,
       log: log)
     queue = handle.makeQueue()

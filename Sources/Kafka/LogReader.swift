@@ -2,8 +2,7 @@ import CRdkafka
 import Engine
 import Glibc
 
-/// A small consumer that reads short stretches of a log, one partition at a time, and answers what a topic and its ends
-/// are.
+/// A small consumer that reads short stretches of logs, and answers what a topic and its ends are.
 final class LogReader {
   enum Isolation: String {
     /// Records of open and aborted transactions are not seen, and an open one hides what stands behind it.
@@ -155,7 +154,8 @@ final class LogReader {
           readings[number].reached = at
         }
         if at >= readings[number].end { end(number) }
-      case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET where whereGone == .ends: end(number)
+      // Elsewhere it may be of an earlier stretch: librdkafka does not outdate this error.
+      case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET where whereGone == .ends && at == readings[number].reached: end(number)
       default:
         throw KafkaError(
           code: message.pointee.err,

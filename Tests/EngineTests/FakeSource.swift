@@ -18,7 +18,10 @@ final class FakeSource: Source {
   var outage: SourceError?
   /// Says once that this partition's offset is not there, and from then on does not answer: a broker that has just begun again.
   var disturbed: TopicPartition?
+  /// Says once that the one failed and that the other's offset is not there, delivers what the first holds, and does not answer then.
+  var broken: (failed: TopicPartition, outOfRange: TopicPartition)?
   private var reading: [TopicPartition: (handle: Int, offset: Int64, saidEnd: Bool)] = [:]
+  private var delivered: [UnsafeMutableRawBufferPointer] = []
   private var turn = 0
   private(set) var published: [TopicPartition: Int64] = [:]
 
@@ -52,6 +55,20 @@ final class FakeSource: Source {
     try check()
     let partitions = reading.keys.sorted()
     guard !partitions.isEmpty else { return 0 }
+    if let (failed, lost) = broken, var state = reading[failed], let handle = reading[lost]?.handle {
+      broken = nil
+      outage = .unavailable("the broker is gone")
+      body(.partitionError(handle: state.handle, "no leader"))
+      while state.offset < high(failed) {
+        deliver(topics[failed]!.records[Int(state.offset)], at: state.offset, handle: state.handle, body)
+        state.offset += 1
+      }
+      giveBack(body)
+      reading[failed] = state
+      body(.offsetOutOfRange(handle: handle))
+      reading[lost] = nil
+      return 2
+    }
     turn += 1
     let partition = partitions[turn % partitions.count]
     var state = reading[partition]!
@@ -78,6 +95,7 @@ final class FakeSource: Source {
       state.offset += 1
       state.saidEnd = false
     }
+    giveBack(body)
     if state.offset == high(partition), !state.saidEnd {
       state.saidEnd = true
       body(.endReached(handle: state.handle, offset: state.offset))
@@ -87,19 +105,29 @@ final class FakeSource: Source {
     return count
   }
 
+  /// Its memory is somebody else's after `giveBack`.
   private func deliver(_ record: Record, at offset: Int64, handle: Int, _ body: (SourceEvent) -> Void) {
-    var (key, value) = (record.key, record.value)
-    key.withUTF8 { key in
-      value.withUTF8 { value in
-        body(
-          .record(
-            handle: handle,
-            SourceRecord(
-              content: RecordContent(value: UnsafeRawBufferPointer(value), headers: [], offset: offset),
-              key: UnsafeRawBufferPointer(key), timestampMilliseconds: offset)))
-        body(.released)
-      }
+    func copied(_ text: String) -> UnsafeRawBufferPointer {
+      let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: text.utf8.count, alignment: 1)
+      memory.copyBytes(from: text.utf8)
+      delivered.append(memory)
+      return UnsafeRawBufferPointer(memory)
     }
+    body(
+      .record(
+        handle: handle,
+        SourceRecord(
+          content: RecordContent(value: copied(record.value), headers: [], offset: offset), key: copied(record.key),
+          timestampMilliseconds: offset)))
+  }
+
+  private func giveBack(_ body: (SourceEvent) -> Void) {
+    body(.released)
+    for memory in delivered {
+      memory.initializeMemory(as: UInt8.self, repeating: 0)
+      memory.deallocate()
+    }
+    delivered = []
   }
 
   func watermarks(_ partition: TopicPartition) throws(SourceError) -> (low: Int64, high: Int64) {

@@ -243,6 +243,26 @@ struct IngestStageTests {
     #expect(try journal.ids() == ["a", "b"])
   }
 
+  @Test("nothing more is journaled of a partition that failed before it is checked, whatever others need")
+  func checkedFirst() throws {
+    for (failed, lost) in [(partition, other), (other, partition)] {
+      let (source, journal) = (FakeSource(), FakeJournal())
+      source.append(failed, [record("a")])
+      source.append(lost, [record("b")])
+      let instance = Instance("a", source, journal)
+      instance.hold([failed, lost])
+      instance.steps(20)
+      // Made anew, and longer.
+      source.topics[failed] = (0, [record("of"), record("another"), record("topic")])
+      source.broken = (failed, lost)
+      instance.steps(20)
+      source.outage = nil
+      instance.steps(60)
+      #expect(try journal.ids().sorted() == ["a", "b"])
+      #expect(journal.cursors[failed]?.state == .alarm && journal.cursors[lost]?.state == .running)
+    }
+  }
+
   @Test("a partition asked back while nothing is read is let go")
   func askedBack() {
     let instance = Instance("a", FakeSource(), FakeJournal())

@@ -34,6 +34,13 @@ struct KafkaClientConfigurationTests {
     #expect(text.contains("receive.message.max.bytes"))
   }
 
+  @Test("a source is made whatever the longest message", arguments: ["1000", "1000000", "3000000"])
+  func longMessages(bytes: String) throws {
+    let source = try KafkaSource(
+      KafkaClientConfiguration(bootstrap: "127.0.0.1:1", properties: ["message.max.bytes": bytes]), log: quiet)
+    source.close()
+  }
+
   @Test("properties of security and of one kind of client are taken, and not shown")
   func accepted() throws {
     let configuration = KafkaClientConfiguration(
