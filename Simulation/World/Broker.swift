@@ -73,6 +73,8 @@ final class Broker {
   private var touched: [Int: [TopicPartition]] = [:]
   private var producers: [String: Producer] = [:]
   var awayUntil: Int64 = 0
+  /// Of single partitions: their broker.
+  var leaderAwayUntil: [TopicPartition: Int64] = [:]
 
   init(_ world: World) { self.world = world }
 
@@ -252,5 +254,13 @@ final class Broker {
     guard let log = log(partition) else { return [] }
     let end = inTheEnd ? log.high : log.lastStable
     return log.entries.filter { $0.offset < end && !$0.isMarker && endings[$0.transaction] == .committed }
+  }
+}
+
+extension Process {
+  /// Whether a broker answers it: any of them, or the one that leads a partition.
+  func reaches(_ partition: TopicPartition? = nil, in world: World) -> Bool {
+    let leader = partition.flatMap { world.broker.leaderAwayUntil[$0] } ?? 0
+    return max(world.broker.awayUntil, brokerAwayUntil, leader) <= world.scheduler.now
   }
 }

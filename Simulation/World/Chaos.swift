@@ -42,6 +42,12 @@ final class Chaos {
       chaos.world.trace("-- the broker is away")
       chaos.world.broker.awayUntil = chaos.world.scheduler.now + chaos.duration(0.05...4)
     }
+    every(profile.leaderAway, "leader") { chaos in
+      let partition = chaos.world.scheduler.random.pick(chaos.world.inputs)
+      chaos.world.count(.leaderAway)
+      chaos.world.trace("-- the broker of \(partition) is away")
+      chaos.world.broker.leaderAwayUntil[partition] = chaos.world.scheduler.now + chaos.duration(0.05...6)
+    }
     every(profile.partition, "partition") { $0.partition() }
     every(profile.diskFull, "disk") { chaos in
       chaos.world.trace("-- the database's disk is full")

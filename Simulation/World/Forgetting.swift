@@ -63,7 +63,7 @@ final class Forgetting {
   private func requireBroker() throws(StoreError) -> Connection.Fate {
     if let delay = world.latency() { world.scheduler.sleep(delay) }
     try connection.requireProcess()
-    guard max(world.broker.awayUntil, process.brokerAwayUntil) <= world.scheduler.now else {
+    guard process.reaches(in: world) else {
       throw .unavailable("the broker is away")
     }
     return world.fate(.broker)

@@ -14,6 +14,7 @@ final class Instance {
   private var actors: [Fiber] = []
   private(set) var isStopping = false
   private var workersLeft = 0
+  private var outlivingLeft = 0
   private var isDone = false
   /// Another one of its name was running at the same time.
   private var hasNamesake = false
@@ -64,15 +65,18 @@ final class Instance {
     let journal = SimulatedJournalStore(world, process)
     journal.onDone = { wakers.wake("ingest") }
     source.wake = { wakers.wake("ingest") }
+    let inquiries = Inquiries(onAsk: { wakers.wake("probe") }, onAnswer: { wakers.wake("ingest") })
+    let probe = ProbeStage(
+      probe: SimulatedProbe(world, process, source), inquiries: inquiries, topics: [World.inputTopic],
+      reporter: reporter)
     let ingest = IngestStage(
-      source: source, store: journal, leases: leases, tail: tail, directory: directory,
+      source: source, inquiries: inquiries, store: journal, leases: leases, tail: tail, directory: directory,
       settings: IngestSettings(
-        topics: [World.inputTopic], flushMilliseconds: 20, flushEvents: world.profile.flushEvents,
+        flushMilliseconds: 20, flushEvents: world.profile.flushEvents,
         publishAll: world.profile.publishAll),
       reporter: reporter,
       erasures: ErasureWatch(
-        store: SimulatedErasureStore(world, process, isIngests: true), log: SimulatedErasureLog(source),
-        reporter: reporter),
+        store: SimulatedErasureStore(world, process, isIngests: true), inquiries: inquiries, reporter: reporter),
       onDirectoryChange: { wakers.wake("leases") })
     var workers: [any Stage] = [ingest]
     for projection in World.projections {
@@ -94,8 +98,10 @@ final class Instance {
         candidates: World.projections.map { candidate($0) }, leases: leases, leaseSeconds: world.profile.leaseSeconds,
         rebuilds: true, reporter: reporter))
     workersLeft = workers.count
-    for stage in [keeper as any Stage] + workers {
-      let fiber = world.scheduler.spawn("\(name)/\(stage.name)", process) { [self] in live(stage, stage === keeper) }
+    outlivingLeft = 2
+    for stage in [keeper as any Stage, probe] + workers {
+      let outlives = stage === keeper || stage === probe
+      let fiber = world.scheduler.spawn("\(name)/\(stage.name)", process) { [self] in live(stage, outlives) }
       actors.append(fiber)
       wakers.add(stage.name, fiber, world.scheduler)
     }
@@ -110,8 +116,9 @@ final class Instance {
       make: { () throws(StoreError) in Tally(projection, version: version) })
   }
 
-  private func live(_ stage: any Stage, _ isKeeper: Bool) {
-    while !process.isDead, !world.scheduler.isEnding, !(isKeeper ? isStopping && workersLeft == 0 : isStopping) {
+  /// - Parameter outlives: whether it ends when the others have ended.
+  private func live(_ stage: any Stage, _ outlives: Bool) {
+    while !process.isDead, !world.scheduler.isEnding, !(outlives ? isStopping && workersLeft == 0 : isStopping) {
       if leases.isSuperseded, !isStopping {
         // The daemon says so and exits, and the unit does not start it again.
         world.trace("\(name): superseded, exits")
@@ -130,7 +137,9 @@ final class Instance {
     }
     if process.isDead || world.scheduler.isEnding { return }
     stage.stop(now)
-    if isKeeper {
+    if outlives {
+      outlivingLeft -= 1
+      guard outlivingLeft == 0 else { return }
       isDone = true
       world.trace("\(name) has stopped")
     } else {

@@ -30,6 +30,7 @@ package struct Profile: Sendable {
   /// When all has caught up the database goes back, and once more to the same moment.
   package var restoresAtEnd = false
   package var brokerAway: Double?
+  package var leaderAway: Double?
   package var partition: Double?
   package var diskFull: Double?
   package var clockStep: Double?
@@ -99,6 +100,7 @@ package struct Profile: Sendable {
     restore = some(0.3, [4, 8])
     restoresAtEnd = random.chance(0.15)
     brokerAway = some(0.2, [5, 10])
+    leaderAway = some(0.25, [2, 5])
     partition = some(0.25, [4, 8])
     diskFull = some(0.1, [8])
     clockStep = some(0.2, [3])

@@ -252,7 +252,37 @@ extension Schedule {
       world.expect(row?.incarnation == 1, "a new incarnation has begun")
     }
   ]
-  static var topics: [Schedule] { recreated + [true, false].map(retried) + [3.0, 30].map(foreignTransaction) }
+  static var topics: [Schedule] {
+    recreated + [leaderAway] + [true, false].map(retried) + [3.0, 30].map(foreignTransaction)
+  }
+
+  private static let leaderAway = Schedule(
+    "the broker of one partition does not answer for minutes: the others are read, and taken over", instances: 1,
+    partitions: 2
+  ) { world in
+    let (away, there) = (world.inputs[0], world.inputs[1])
+    func isRead() -> Bool { world.database.state.partitions[there]?.nextOffset == world.broker.log(there)?.high }
+    world.write(20)
+    world.wait("everything is folded") { world.isFolded }
+    world.broker.leaderAwayUntil[away] = .max
+    for round in 0..<4 {
+      // Over the minute of a check, too.
+      let until = world.scheduler.now + 25_000_000_000
+      world.wait("time goes by") { world.scheduler.now > until }
+      if round == 2, let instance = world.instance("i0") {
+        world.kill(instance.process)
+        Instance.start("i0", in: world)
+      }
+      for partition in [away, there] { world.write(10, to: partition) }
+      let written = world.scheduler.now
+      world.wait("the other is read") { isRead() }
+      // A new instance waits for the leases of the one before.
+      let seconds = Double(world.scheduler.now - written) / 1e9
+      world.expect(seconds < (round == 2 ? 5 : 0.5), "the other is read within moments, and not after \(seconds) s")
+    }
+    world.expect(!world.isFolded, "it was away")
+    world.broker.leaderAwayUntil = [:]
+  }
 
   private static func retried(_ afterResend: Bool) -> Schedule {
     Schedule("a dead letter retried \(afterResend ? "after" : "before") its resend") { world in

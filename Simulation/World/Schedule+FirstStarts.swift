@@ -11,7 +11,8 @@ extension Schedule {
     ) { world in
       let partition = world.inputs[0]
       world.write(40)
-      world.before("takeover of \(partition)", of: "i0") { _ in
+      // Behind the question about its beginnings.
+      world.before("cursor", of: "i0", nth: world.inputs.count + 1) { _ in
         world.disturb(partition, replaced: true)
         if isTruncated { return world.broker.truncate(partition, at: 20) }
         makeAnew(partition, world)
@@ -32,7 +33,7 @@ extension Schedule {
     world.write(40)
     world.wait("everything is folded") { world.isFolded }
     // Somebody has started it, and everybody is gone: nothing of it is read yet.
-    world.before("cursor", of: "i0") { world.kill($0) }
+    world.before("takeover of \(partition)", of: "i0") { world.kill($0) }
     if let instance = world.instance("i0") { world.kill(instance.process) }
     world.database.restart(awayFor: 100_000_000, with: empty)
     Instance.start("i0", in: world)

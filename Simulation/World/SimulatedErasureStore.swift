@@ -97,21 +97,3 @@ final class SimulatedErasureStore: ErasureStore {
 
   func reset() { connection.reset() }
 }
-
-/// Erasures in the cursor topic, as an instance's consumer reads them.
-final class SimulatedErasureLog: ErasureLog {
-  private let source: SimulatedSource
-
-  init(_ source: SimulatedSource) { self.source = source }
-
-  func erasureRecords() throws(SourceError) -> [ErasureRecord] {
-    var records: [UInt64: ErasureRecord] = [:]
-    for entry in try source.readAll(SimulatedOutputLog.cursorTopic) {
-      let record = entry.key.withUnsafeBytes { key in
-        entry.value.withUnsafeBytes { ErasureRecordForm.read(key: key, value: $0) }
-      }
-      if let record { records[record.hash] = record }
-    }
-    return records.values.sorted { ($0.requestedAt, $0.hash) < ($1.requestedAt, $1.hash) }
-  }
-}

@@ -24,7 +24,7 @@ final class SimulatedOutputLog: OutputLog {
   private func request() throws(PublishError) -> Connection.Fate {
     if let delay = world.latency() { world.scheduler.sleep(delay) }
     try requireProcess()
-    guard max(world.broker.awayUntil, process.brokerAwayUntil) <= world.scheduler.now else {
+    guard process.reaches(in: world) else {
       world.scheduler.sleep(world.scheduler.random.nanoseconds(0.01...0.5))
       throw .inDoubt("the broker is away")
     }

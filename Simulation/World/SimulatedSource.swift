@@ -12,54 +12,26 @@ final class SimulatedSource: Source {
     var saidMissing = false
   }
 
-  /// How long a read waits for an open transaction to end.
-  private static let patienceNanoseconds: Int64 = 8_000_000_000
-
   private let world: World
   private let process: Process
   private var reading = FewMap<TopicPartition, Reading>()
-  private var checks = FewMap<TopicPartition, Int64>()
   var wake: (@Sendable () -> Void)?
+  var onAdd: ((TopicPartition) -> Void)?
 
   init(_ world: World, _ process: Process) { (self.world, self.process) = (world, process) }
 
-  private func check() throws(SourceError) {
-    if process.isDead || world.scheduler.isEnding { throw .unavailable("the instance is dead") }
-    if let delay = world.latency() { world.scheduler.sleep(delay) }
-    if process.isDead || world.scheduler.isEnding { throw .unavailable("the instance is dead") }
-    let now = world.scheduler.now
-    if max(world.broker.awayUntil, process.brokerAwayUntil) > now || world.fate(.broker) != .answered {
-      world.scheduler.sleep(world.scheduler.random.nanoseconds(0.01...0.5))
-      throw .unavailable("the broker is away")
-    }
-  }
-
-  private func log(_ partition: TopicPartition) throws(SourceError) -> PartitionLog {
-    try check()
-    guard let log = world.broker.log(partition) else { throw .unknownTopic(partition.topic) }
-    return log
-  }
-
-  func clusterID() throws(SourceError) -> String {
-    try check()
-    return world.broker.clusterID
-  }
-
-  func partitions(of topics: [String]) throws(SourceError) -> [TopicPartition] {
-    try check()
-    return world.inputs
-  }
-
   func add(_ partition: TopicPartition, from offset: Int64, handle: Int) throws(SourceError) {
+    onAdd?(partition)
     reading[partition] = Reading(handle: handle, offset: offset)
   }
   func remove(_ partition: TopicPartition) throws(SourceError) { reading[partition] = nil }
   func setPaused(_ paused: Bool) {}
   func reads(_ partition: TopicPartition) -> Bool { reading[partition] != nil }
+  func handle(of partition: TopicPartition) -> Int? { reading[partition]?.handle }
 
   /// What the client fetches by itself.
   private func fetch(_ partition: TopicPartition, _ state: inout Reading) -> SourceEvent? {
-    guard max(world.broker.awayUntil, process.brokerAwayUntil) <= world.scheduler.now else { return nil }
+    guard process.reaches(partition, in: world) else { return nil }
     guard let log = world.broker.log(partition) else {
       if state.saidMissing { return nil }
       state.saidMissing = true
@@ -138,40 +110,7 @@ final class SimulatedSource: Source {
     }
   }
 
-  func watermarks(_ partition: TopicPartition) throws(SourceError) -> (low: Int64, high: Int64) {
-    let log = try log(partition)
-    // A check begins with these, and ends with the last record.
-    checks[partition] = world.scheduler.now
-    return (log.low, log.high)
-  }
   func cachedEnd(_ partition: TopicPartition) -> Int64? { world.broker.log(partition)?.high }
 
-  func lastRecords(of stretches: [LogStretch]) throws(SourceError) -> [RecordFingerprint?] {
-    var found: [RecordFingerprint?] = []
-    for stretch in stretches {
-      let log = try log(stretch.partition)
-      if stretch.offsets.count > 1, let began = checks[stretch.partition] {
-        world.noteCheck(stretch.partition, begunAt: began)
-      }
-      let last = log.entries[..<log.index(from: stretch.offsets.upperBound)].last { !$0.isMarker }
-      found.append(last.flatMap { $0.offset >= stretch.offsets.lowerBound ? $0.fingerprint : nil })
-    }
-    return found
-  }
-
-  /// Everything that is committed, to the end as it is now; nothing where there is no such topic.
-  func readAll(_ partition: TopicPartition) throws(SourceError) -> [PartitionLog.Entry] {
-    try check()
-    guard let end = world.broker.log(partition)?.high else { return [] }
-    let deadline = world.scheduler.now + Self.patienceNanoseconds
-    while let log = world.broker.log(partition), log.lastStable < end {
-      guard world.scheduler.now < deadline else { throw .unavailable("a transaction may be open") }
-      world.scheduler.sleep(200_000_000)
-      try check()
-    }
-    return world.broker.committed(partition)
-  }
-
-  func publish(offsets: [(TopicPartition, Int64)]) {}
   func close() { reading = FewMap() }
 }

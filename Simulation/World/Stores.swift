@@ -18,6 +18,9 @@ final class SimulatedJournalStore: JournalStore {
   func hashKey() throws(StoreError) -> HashKey {
     try connection.call("hash_key") { _ throws(StoreError) in World.hashKey }
   }
+  func isInitialized() throws(StoreError) -> Bool {
+    try connection.call("initialized") { session throws(StoreError) in session.state.isPublishing != nil }
+  }
   func initialize(publishAll: Bool, ends: [(TopicPartition, Int64)]) throws(StoreError) {
     try connection.call("initialize") { session throws(StoreError) in
       try session.initialize(publishAll: publishAll, ends: ends)

@@ -207,20 +207,23 @@ package final class World {
     if replaced { replacedAt[partition, default: []].append(scheduler.now) }
   }
 
-  /// A check has found nothing: no other record may stand where one was read or seen last.
-  func noteCheck(_ partition: TopicPartition, begunAt moment: Int64) {
-    checkedAt[partition] = moment
+  /// A check that began then is over, and the partition is read.
+  func noteCheck(_ partition: TopicPartition, begunAt moment: Int64) { checkedAt[partition] = moment }
+
+  /// Whether another record stands where one was read or seen last, to who has asked since then. While it is read on it cannot be asked
+  /// about what is journaled meanwhile: only the record at one of these offsets counts then.
+  func isAnother(_ partition: TopicPartition, at moment: Int64, journaled offsets: [Int64]?) -> Bool {
     guard replacedAt[partition] != nil, database.restoredAt < moment, let log = broker.log(partition),
-      let row = database.state.partitions[partition]
-    else { return }
-    for known in [row.journaled, row.checked].compactMap({ $0 }) {
+      let row = database.state.partitions[partition], row.state == .running
+    else { return false }
+    let journaled = row.journaled.flatMap { offsets?.contains($0.offset) ?? true ? $0 : nil }
+    return [journaled, row.checked].compactMap { $0 }.contains { known in
       let index = log.index(from: known.offset)
-      guard index < log.entries.count else { continue }
+      guard index < log.entries.count else { return false }
       let entry = log.entries[index]
       // What has come since the check began may be another one again.
       let isOlder = entry.timestamp < moment / 1_000_000
-      guard entry.offset == known.offset, !entry.isMarker, isOlder, entry.fingerprint != known else { continue }
-      violation("\(partition) is another one at \(known.offset), and is read on")
+      return entry.offset == known.offset && !entry.isMarker && isOlder && entry.fingerprint != known
     }
   }
 
@@ -390,6 +393,7 @@ package final class World {
     database.diskFullUntil = 0
     database.slowUntil = 0
     broker.awayUntil = 0
+    broker.leaderAwayUntil = [:]
     for partition in inputs { broker.recreate(partition) }
     for instance in instances {
       instance.process.goOn(scheduler)

@@ -168,9 +168,3 @@ extension ErasureStore {
       identities: form.identities)
   }
 }
-
-/// Where erasures are kept outside of the database, which may go back.
-package protocol ErasureLog: AnyObject {
-  /// The newest record of each person; none where there is no such log.
-  func erasureRecords() throws(SourceError) -> [ErasureRecord]
-}

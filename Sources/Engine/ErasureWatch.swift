@@ -4,7 +4,7 @@ import Events
 /// done. In a database that went back it finds in the cursor topic what that has forgotten, and erases again before it reads on.
 package final class ErasureWatch {
   private let store: any ErasureStore
-  private let log: any ErasureLog
+  private let inquiries: Inquiries
   private let reporter: any Reporter
   private var keys = ErasureKeys(people: HashKey(k0: 0, k1: 0), identities: HashKey(k0: 0, k1: 0))
 
@@ -17,6 +17,10 @@ package final class ErasureWatch {
   /// When to read `open` again, to be told what others have done.
   private var lookAt: Int64 = 0
   private var records: [ErasureRecord] = []
+  /// Where they will be.
+  private var reply: Reply<[ErasureRecord]>?
+  /// When it was first seen.
+  private var repliedAt: Int64?
   /// When to read the cursor topic again.
   private var recordsAt: Int64 = 0
   private var outage = Outage()
@@ -25,16 +29,26 @@ package final class ErasureWatch {
   private static let pagesAStep = 4
   private static let lookNanoseconds: Int64 = 1_000_000_000
 
-  package init(store: any ErasureStore, log: any ErasureLog, reporter: any Reporter) {
-    (self.store, self.log, self.reporter) = (store, log, reporter)
+  package init(store: any ErasureStore, inquiries: Inquiries, reporter: any Reporter) {
+    (self.store, self.inquiries, self.reporter) = (store, inquiries, reporter)
   }
 
   func use(_ key: HashKey) { keys = ErasureKeys(people: key, identities: identityKey(of: key)) }
 
-  /// To be called before a partition is taken over. Returns false while the journal has to be erased again: call it again then,
-  /// and take nothing over.
+  /// The database may have gone back: what was asked for before says nothing.
+  func forgetReply() { (reply, repliedAt) = (nil, nil) }
+
+  /// To be called again and again: what was heard and not used for some seconds, or what nobody waits for any more, is asked for anew.
+  func age(_ now: Instant, isWanted: Bool) {
+    if reply?.hasCome ?? false, repliedAt == nil { repliedAt = now.monotonicNanoseconds }
+    let isOld = repliedAt.map { now.monotonicNanoseconds > $0 + IngestSettings.answerNanoseconds } ?? false
+    if isOld || !isWanted { forgetReply() }
+  }
+
+  /// To be called before a partition is taken over. Returns false while the cursor topic is read, and while the journal has to be
+  /// erased again: call it again then, and take nothing over.
   func prepare(_ now: Instant) throws -> Bool {
-    try look(now)
+    guard try look(now) else { return false }
     for index in open.indices where !open[index].isBusy && holds(.erasedBeforeReading) {
       // Whoever knows the id may be long in coming: what is read meanwhile is erased by the hash.
       if try !search(index, pages: Self.pagesAStep), left[open[index].id] == nil { return false }
@@ -66,15 +80,16 @@ package final class ErasureWatch {
     }
   }
 
-  private func look(_ now: Instant) throws {
+  private func look(_ now: Instant) throws -> Bool {
     if erasers.isEmpty || now.monotonicNanoseconds >= recordsAt {
-      records = try log.erasureRecords()
+      guard let records = try heard() else { return false }
+      self.records = records
       recordsAt = now.monotonicNanoseconds + Self.lookNanoseconds
     }
     let known = try store.known(records.map(\.id))
     try readOpen()
     var hasBegun = false
-    guard holds(.erasuresAreLookedFor) else { return }
+    guard holds(.erasuresAreLookedFor) else { return true }
     for record in records where !known.contains(record.id) || isExtended(by: record) {
       _ = try store.begin(record)
       hasBegun = true
@@ -82,6 +97,21 @@ package final class ErasureWatch {
     }
     if hasBegun { try readOpen() }
     lookAt = 0
+    return true
+  }
+
+  /// What the cursor topic holds; nil while that is on its way.
+  private func heard() throws(SourceError) -> [ErasureRecord]? {
+    let reply = self.reply ?? inquiries.askForErasures()
+    self.reply = reply
+    do throws(SourceError) {
+      guard let records = try reply.get() else { return nil }
+      forgetReply()
+      return records
+    } catch {
+      forgetReply()
+      throw error
+    }
   }
 
   private func isExtended(by record: ErasureRecord) -> Bool {

@@ -32,13 +32,15 @@ final class IngestPartition {
   /// The source's memory behind it, until it is copied.
   private var held: (key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?)?
 
-  /// Set after any error of the partition: fingerprints are checked before the next append.
-  var mustCheck = false
+  /// What its broker is asked for the next check.
+  var inquiry: PartitionInquiry?
   var checkAt: Int64 = 0
   /// No check has found a record, and none was asked for since the first was journaled.
   private var awaitsFirstRecord = true
   /// The next offset was not there.
   var isOutOfRange = false
+  /// It failed: nothing of it is journaled before it is taken over again, and checked with that.
+  var hasFailed = false
   /// Too many bad records: nothing more is read, and the next flush stores it.
   var isPausing = false
 
@@ -54,7 +56,7 @@ final class IngestPartition {
   func noteJournaled() {
     guard awaitsFirstRecord, cursor.journaled != nil else { return }
     awaitsFirstRecord = false
-    if cursor.checked == nil { mustCheck = true }
+    if cursor.checked == nil { checkAt = 0 }
   }
 
   /// Whether a flush would change anything.

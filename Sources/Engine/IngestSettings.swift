@@ -1,13 +1,11 @@
 /// What ingest is told by the configuration.
 package struct IngestSettings: Sendable {
-  package var topics: [String]
   package var flushNanoseconds: Int64
   package var flushEvents: Int
   /// `relay.publish: all`.
   package var publishAll: Bool
 
-  package init(topics: [String], flushMilliseconds: Int, flushEvents: Int, publishAll: Bool) {
-    self.topics = topics
+  package init(flushMilliseconds: Int, flushEvents: Int, publishAll: Bool) {
     self.flushNanoseconds = Int64(flushMilliseconds) * 1_000_000
     self.flushEvents = flushEvents
     self.publishAll = publishAll
@@ -19,10 +17,16 @@ package struct IngestSettings: Sendable {
   static let pendingBytes = 16 << 20
   /// Events asked of the source at once.
   static let pollLimit = 2_000
-  /// How often a partition's fingerprints are checked, and how often the topics are looked at for new partitions.
+  /// How often a partition's fingerprints are checked.
   static let checkNanoseconds: Int64 = 60_000_000_000
+  /// What was heard of the cursor topic longer ago says nothing about a takeover.
+  static let answerNanoseconds: Int64 = 5_000_000_000
+  /// How often it is looked whether the probe has found other partitions.
+  static let discoverNanoseconds: Int64 = 1_000_000_000
   /// How often an alarmed or paused partition's row is looked at for `skip` and `resume`.
   static let decisionNanoseconds: Int64 = 1_000_000_000
+  /// Without anything to do it looks again after so long.
+  static let idleNanoseconds: Int64 = 250_000_000
   static let retryNanoseconds: Int64 = 500_000_000
   /// Where a poll brings fewer events than these, the next ones are left where they are until the flush is due, or so long at most:
   /// waking up for every record costs more than the record.

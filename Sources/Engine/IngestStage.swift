@@ -8,6 +8,7 @@ import Events
 package final class IngestStage: Stage {
   package let name = "ingest"
   let source: any Source
+  let inquiries: Inquiries
   let store: any JournalStore
   let leases: Leases
   let tail: JournalTail
@@ -17,8 +18,16 @@ package final class IngestStage: Stage {
   let erasures: ErasureWatch?
   private let onDirectoryChange: @Sendable () -> Void
 
-  var decoder: EventDecoder?
-  var clusterID: String?
+  private var decoder: EventDecoder?
+  private(set) var clusterID = ""
+  /// Held, and known to begin there, or to have a cursor.
+  var firstOffsets: [TopicPartition: Int64] = [:]
+  /// Of questions about partitions that are not taken over.
+  var replies: [TopicPartition: Reply<PartitionAnswer>] = [:]
+  /// Not asked about before then.
+  var putOff: [TopicPartition: Int64] = [:]
+  /// Taken over, and read once their brokers have said that they are what they were.
+  var taken: [IngestPartition] = []
   /// By handle.
   var reading: [Int: IngestPartition] = [:]
   /// Held but not read: an alarm, or paused; by resource, with the term and when to look at the row again.
@@ -47,20 +56,27 @@ package final class IngestStage: Stage {
 
   private var discoverAt: Int64 = 0
   private var isInitialized = false
+  /// As far as they are known.
+  private var firstEnds: [TopicPartition: Int64] = [:]
   private var retryAt: Int64 = 0
   private var storeOutage = Outage()
   private var sourceOutage = Outage()
+  var unanswered: [TopicPartition: Outage] = [:]
+  var erasureOutage = Outage()
+  /// Erasures are not looked for before then.
+  var prepareAt: Int64 = 0
 
   /// Counted since the start, for metrics.
   package private(set) var counters = IngestCounters()
 
   package init(
-    source: any Source, store: any JournalStore, leases: Leases, tail: JournalTail, directory: PartitionDirectory,
+    source: any Source, inquiries: Inquiries, store: any JournalStore, leases: Leases, tail: JournalTail,
+    directory: PartitionDirectory,
     settings: IngestSettings, reporter: any Reporter, erasures: ErasureWatch? = nil,
     onDirectoryChange: @escaping @Sendable () -> Void
   ) {
     self.erasures = erasures
-    (self.source, self.store, self.leases, self.tail) = (source, store, leases, tail)
+    (self.source, self.inquiries, self.store, self.leases, self.tail) = (source, inquiries, store, leases, tail)
     (self.directory, self.settings, self.reporter) = (directory, settings, reporter)
     self.onDirectoryChange = onDirectoryChange
   }
@@ -70,7 +86,7 @@ package final class IngestStage: Stage {
     defer { noteProgress(now) }
     if now.monotonicNanoseconds < retryAt { return .at(retryAt) }
     do {
-      try discover(now)
+      guard try discover(now) else { return .at(now.monotonicNanoseconds + IngestSettings.idleNanoseconds) }
       try syncPartitions(now)
       let next = try work(now)
       sourceOutage.end(reporter, "Kafka answers again")
@@ -117,7 +133,7 @@ package final class IngestStage: Stage {
       return .immediately
     }
     publishOffsets(now)
-    let idle = now.monotonicNanoseconds + 250_000_000
+    let idle = now.monotonicNanoseconds + IngestSettings.idleNanoseconds
     return .at(pendingSince.map { min(idle, $0 + settings.flushNanoseconds) } ?? idle)
   }
 
@@ -135,7 +151,7 @@ package final class IngestStage: Stage {
 
   private func read(_ now: Instant) throws(SourceError) -> Int {
     guard decoder != nil, !reading.isEmpty else { return 0 }
-    var outOfRange: [Int] = []
+    var failed: [IngestPartition] = []
     let limit = min(
       IngestSettings.pollLimit, settings.flushEvents * IngestSettings.pendingFlushes - pendingEvents)
     let count = try source.poll(limit: max(limit, 1)) { event in
@@ -151,15 +167,19 @@ package final class IngestStage: Stage {
           if pendingSince == nil { pendingSince = now.monotonicNanoseconds }
         }
       case .offsetOutOfRange(let handle):
-        outOfRange.append(handle)
+        reading[handle]?.isOutOfRange = true
       case .partitionError(let handle, let text):
         if let partition = reading[handle] {
-          partition.mustCheck = true
+          partition.hasFailed = true
+          failed.append(partition)
           reporter.report(.warning, "\(partition.partition): \(text)")
         }
       }
     }
-    for handle in outOfRange { reading[handle]?.isOutOfRange = true }
+    for partition in failed {
+      stopReading(partition)
+      putOff[partition.partition] = now.monotonicNanoseconds + IngestSettings.retryNanoseconds
+    }
     return count
   }
 
@@ -173,7 +193,7 @@ package final class IngestStage: Stage {
   }
 
   private func accept(_ record: SourceRecord, _ handle: Int, _ now: Instant) {
-    guard let partition = partition(handle), !partition.isPausing else { return }
+    guard let partition = partition(handle), !partition.isPausing, !partition.hasFailed else { return }
     let offset = record.content.offset
     guard offset >= partition.nextOffset else { return }
     partition.nextOffset = offset + 1
@@ -308,34 +328,42 @@ package final class IngestStage: Stage {
   private func publishOffsets(_ now: Instant) {
     guard !offsetsToPublish.isEmpty, now.monotonicNanoseconds >= publishOffsetsAt else { return }
     publishOffsetsAt = now.monotonicNanoseconds + 1_000_000_000
-    source.publish(offsets: offsetsToPublish.map { ($0.key, $0.value) })
+    inquiries.publish(offsetsToPublish)
     offsetsToPublish = [:]
   }
 
   // MARK: Starting and failing
 
-  /// Finds the partitions of the topics, at the start and once a minute.
-  private func discover(_ now: Instant) throws {
-    guard now.monotonicNanoseconds >= discoverAt else { return }
-    // First: a client that is asked for the cluster alone connects only after a second.
-    let partitions = try source.partitions(of: settings.topics)
-    if clusterID == nil { clusterID = try source.clusterID() }
-    if !isInitialized {
-      if decoder == nil {
-        let key = try store.hashKey()
-        decoder = EventDecoder(identityKey: identityKey(of: key))
-        erasures?.use(key)
-      }
-      var ends: [(TopicPartition, Int64)] = []
-      for partition in partitions { ends.append((partition, try source.watermarks(partition).high)) }
-      try store.initialize(publishAll: settings.publishAll, ends: ends)
-      isInitialized = true
-    }
-    discoverAt = now.monotonicNanoseconds + IngestSettings.checkNanoseconds
-    if directory.set(partitions) {
+  /// Takes note of the partitions that the probe has found; returns whether there is something to read.
+  private func discover(_ now: Instant) throws -> Bool {
+    if isInitialized, now.monotonicNanoseconds < discoverAt { return true }
+    guard let topics = inquiries.topics else { return false }
+    clusterID = topics.clusterID
+    if !isInitialized { isInitialized = try initialize(topics.partitions, now) }
+    guard isInitialized else { return false }
+    discoverAt = now.monotonicNanoseconds + IngestSettings.discoverNanoseconds
+    if directory.set(topics.partitions) {
       syncedChanges = nil
       onDirectoryChange()
     }
+    return true
+  }
+
+  /// Whether the installation is initialized: at its first start it is told where the partitions end, once all of them have answered.
+  private func initialize(_ partitions: [TopicPartition], _ now: Instant) throws -> Bool {
+    if decoder == nil {
+      let key = try store.hashKey()
+      decoder = EventDecoder(identityKey: identityKey(of: key))
+      erasures?.use(key)
+    }
+    if try store.isInitialized() { return true }
+    for partition in partitions where firstEnds[partition] == nil {
+      firstEnds[partition] = ends(of: partition, now)?.high
+    }
+    let ends = partitions.compactMap { partition in firstEnds[partition].map { (partition, $0) } }
+    guard ends.count == partitions.count else { return false }
+    try store.initialize(publishAll: settings.publishAll, ends: ends)
+    return true
   }
 
   /// Whether the last flush happened is not known, or it did not: nothing in memory counts.
@@ -345,17 +373,13 @@ package final class IngestStage: Stage {
       { if case .refused = error { .error } else { .warning } }())
     if holds(.doubtDropsMemory) { dropEverything() } else { inFlight = nil }
     // Maybe of a database that went back to before its first start.
-    if holds(.initializesAgain), case .refused = error { (isInitialized, discoverAt) = (false, 0) }
+    if holds(.initializesAgain), case .refused = error { (isInitialized, firstEnds) = (false, [:]) }
     store.reset()
     retryAt = now.monotonicNanoseconds + IngestSettings.retryNanoseconds
   }
 
   private func fail(_ error: SourceError, _ now: Instant) {
-    switch error {
-    case .unavailable(let text): sourceOutage.begin(reporter, "Kafka does not answer: \(text); trying again")
-    case .unknownTopic(let topic):
-      sourceOutage.begin(reporter, "the topic \(topic) does not exist; create it, or change kafka.topics", .error)
-    }
+    sourceOutage.begin(reporter, "Kafka does not answer: \(error.text); trying again")
     retryAt = now.monotonicNanoseconds + IngestSettings.retryNanoseconds
   }
 
@@ -363,6 +387,8 @@ package final class IngestStage: Stage {
     for partition in reading.values { removeFromSource(partition.partition) }
     reading = [:]
     halted = [:]
+    (firstOffsets, replies, putOff, taken) = ([:], [:], [:], [])
+    erasures?.forgetReply()
     forgetLastPartition()
     deadLetters = []
     pendingEvents = 0
@@ -384,7 +410,7 @@ package final class IngestStage: Stage {
   package func stop(_ now: Instant) {
     do {
       try flushNow(now)
-      source.publish(offsets: offsetsToPublish.map { ($0.key, $0.value) })
+      inquiries.publish(offsetsToPublish)
     } catch {
       reporter.report(.warning, "the last flush did not succeed; its records will be read again: \(error)")
     }

@@ -134,6 +134,8 @@ package struct AppendedSegment: Sendable {
 package protocol JournalStore: AnyObject {
   /// The key of people's hashes and of identities' digests.
   func hashKey() throws(StoreError) -> HashKey
+  /// Whether `initialize` has been called for the installation.
+  func isInitialized() throws(StoreError) -> Bool
   /// Stores, once for the installation, what `relay.publish` says and where the topics ended then; later calls change nothing.
   func initialize(publishAll: Bool, ends: [(TopicPartition, Int64)]) throws(StoreError)
   /// The cursor of a partition, if it has one yet.

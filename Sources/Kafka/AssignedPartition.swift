@@ -3,8 +3,6 @@ struct AssignedPartition {
   enum State {
     case off
     case running
-    /// Failed, and is started anew at `nextOffset` from that moment on (monotonic milliseconds).
-    case failed(restartAt: Int64)
     /// The offset is not there: nothing until it is added anew.
     case outOfRange
   }
@@ -15,8 +13,6 @@ struct AssignedPartition {
   var nextOffset: Int64 = 0
   /// Messages taken from the queue in earlier batches belong to an earlier start.
   var firstBatch: UInt64 = 0
-  /// Failures since the last record.
-  var failures = 0
 }
 
 /// The partitions of one topic by their number, in memory of its own, so that a record finds its place without a

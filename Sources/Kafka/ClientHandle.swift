@@ -81,6 +81,11 @@ final class ClientHandle {
 
   /// How many partitions a topic has; nil if it does not exist.
   func partitionCount(of name: String, timeoutMilliseconds: Int32) throws(KafkaError) -> Int? {
+    try leaders(of: name, timeoutMilliseconds: timeoutMilliseconds)?.count
+  }
+
+  /// The broker that leads each partition of a topic, −1 where none does; nil if the topic does not exist.
+  func leaders(of name: String, timeoutMilliseconds: Int32) throws(KafkaError) -> [Int32]? {
     let topic = try topic(name)
     var metadata: UnsafePointer<rd_kafka_metadata>?
     let code = rd_kafka_metadata(client, 0, topic, &metadata, timeoutMilliseconds)
@@ -93,7 +98,9 @@ final class ClientHandle {
     }
     let answer = metadata.pointee.topics[0]
     switch answer.err {
-    case RD_KAFKA_RESP_ERR_NO_ERROR: return Int(answer.partition_cnt)
+    case RD_KAFKA_RESP_ERR_NO_ERROR:
+      let partitions = UnsafeBufferPointer(start: answer.partitions, count: Int(answer.partition_cnt))
+      return partitions.sorted { $0.id < $1.id }.map(\.leader)
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART: return nil
     default: throw KafkaError(code: answer.err, doing: "Metadata of topic \(name)")
     }
@@ -110,6 +117,43 @@ final class ClientHandle {
       throw unreachable(KafkaError(code: code, doing: "Watermarks of \(partition)"))
     }
     return (low, high)
+  }
+
+  /// Lowest offsets and ends of partitions, all of them in one request to each of their leaders, in the client's isolation level.
+  func watermarks(
+    of partitions: [TopicPartition], timeoutMilliseconds: Int32
+  ) throws(KafkaError) -> [Result<(low: Int64, high: Int64), KafkaError>] {
+    let lows = try offsets(of: partitions, at: Int64(RD_KAFKA_OFFSET_BEGINNING), timeoutMilliseconds)
+    let highs = try offsets(of: partitions, at: Int64(RD_KAFKA_OFFSET_END), timeoutMilliseconds)
+    return zip(lows, highs).map { low, high in
+      low.flatMap { low in high.map { high in (low, max(low, high)) } }
+    }
+  }
+
+  /// The protocol has numbers below zero for both ends where it has times.
+  private func offsets(
+    of partitions: [TopicPartition], at time: Int64, _ timeoutMilliseconds: Int32
+  ) throws(KafkaError) -> [Result<Int64, KafkaError>] {
+    if partitions.isEmpty { return [] }
+    guard let list = rd_kafka_topic_partition_list_new(Int32(clamping: partitions.count)) else {
+      fatalError("librdkafka is out of memory")
+    }
+    defer { rd_kafka_topic_partition_list_destroy(list) }
+    for partition in partitions {
+      rd_kafka_topic_partition_list_add(list, partition.topic, partition.partition).pointee.offset = time
+    }
+    let code = rd_kafka_offsets_for_times(client, list, timeoutMilliseconds)
+    guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
+      let what = partitions.count == 1 ? "\(partitions[0])" : "\(partitions[0]) and others of its broker"
+      throw unreachable(KafkaError(code: code, doing: "Watermarks of \(what)"))
+    }
+    return (0..<partitions.count).map { index in
+      let found = list.pointee.elems[index]
+      guard found.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
+        return .failure(KafkaError(code: found.err, doing: "Watermarks of \(partitions[index])"))
+      }
+      return .success(found.offset)
+    }
   }
 
   /// Adds what the connections last complained about to a timeout.

@@ -18,13 +18,16 @@ package final class EmbeddedBroker {
   /// Whether a cluster's id is that of an embedded broker.
   package static func isEmbedded(clusterID: String) -> Bool { clusterID.hasPrefix("mockCluster") }
 
-  package init(topics: [(name: String, partitions: Int32)], log: @escaping KafkaLog) throws(KafkaError) {
+  /// - Parameter brokers: numbered from 1.
+  package init(
+    topics: [(name: String, partitions: Int32)], brokers: Int32 = 1, log: @escaping KafkaLog
+  ) throws(KafkaError) {
     do throws(KafkaConfigurationError) {
       handle = try ClientHandle(.producer, KafkaClientConfiguration(bootstrap: ""), [], log: log)
     } catch {
       throw KafkaError(code: RD_KAFKA_RESP_ERR__INVALID_ARG, error.description)
     }
-    guard let cluster = rd_kafka_mock_cluster_new(handle.client, 1),
+    guard let cluster = rd_kafka_mock_cluster_new(handle.client, brokers),
       let address = rd_kafka_mock_cluster_bootstraps(cluster)
     else { throw KafkaError(code: RD_KAFKA_RESP_ERR__FAIL, "The embedded broker cannot be started") }
     self.cluster = cluster
@@ -48,6 +51,15 @@ package final class EmbeddedBroker {
   package func failFetches(codes: [Int32]) {
     let errors = codes.map { rd_kafka_resp_err_t(rawValue: $0) }
     rd_kafka_mock_push_request_errors_array(cluster, Self.fetchRequest, errors.count, errors)
+  }
+
+  /// Lets a broker lead a partition; −1 for none.
+  package func lead(_ topic: String, _ partition: Int32, by broker: Int32) {
+    rd_kafka_mock_partition_set_leader(cluster, topic, partition, broker)
+  }
+
+  package func setDown(_ isDown: Bool, broker: Int32) {
+    _ = isDown ? rd_kafka_mock_broker_set_down(cluster, broker) : rd_kafka_mock_broker_set_up(cluster, broker)
   }
 
   package func stop() {

@@ -2,14 +2,7 @@ import CRdkafka
 package import Engine
 
 /// Erasures in the cursor topic, where they outlive a database that goes back.
-package final class KafkaErasureLog: ErasureLog {
-  private let source: KafkaSource
-  private let topic: String
-
-  package init(_ source: KafkaSource, topic: String) { (self.source, self.topic) = (source, topic) }
-
-  package func erasureRecords() throws(SourceError) -> [ErasureRecord] { try source.erasureRecords(in: topic) }
-
+package enum KafkaErasureLog {
   /// Adds an erasure, outside of any transaction; the topic is made where it is missing.
   package static func add(
     _ record: ErasureRecord, to topic: String, _ configuration: KafkaClientConfiguration, log: @escaping KafkaLog

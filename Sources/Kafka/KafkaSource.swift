@@ -8,17 +8,14 @@ import Synchronization
 ///
 /// Each partition is started and stopped by hand on one queue, with no group and so no rebalance: a stop outdates every
 /// message of that start, those in the queue included. Whatever error librdkafka reports of a partition, it may have
-/// skipped records with it (a batch in a format it does not know, for one), so the partition is stopped and started anew where
-/// the last record handed over was.
+/// skipped records with it (a batch in a format it does not know, for one), so the partition is stopped.
 ///
 /// Delivery is paused by not taking from the queue, whose memory is bounded: nothing is fetched twice for it.
 ///
-/// `poll` must be called again where it handed over as many events as were asked for; else `wake` tells when. A
-/// partition that failed again and again starts anew in a poll a second later, which nothing wakes for.
+/// `poll` must be called again where it handed over as many events as were asked for; else `wake` tells when.
 package final class KafkaSource: Source {
   private let handle: ClientHandle
   private let queue: OpaquePointer
-  private let probe: SourceProbe
   private let log: KafkaLog
   private let wakeUp = Wake()
 
@@ -28,7 +25,6 @@ package final class KafkaSource: Source {
   private var batch: UInt64 = 0
   private var isPaused = false
   private var isClosed = false
-  private var failedPartitions = 0
   private let peeksAtHeaders = HeaderPeek.isUsable
   private var headers: [(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?)] = []
   /// Taken from the queue since librdkafka was told last.
@@ -47,7 +43,6 @@ package final class KafkaSource: Source {
   /// The first version that can be told how long to wait for room in the queue; the ones before wait for a second.
   private static let hasQueueBackoff = rd_kafka_version() >= 0x0202_00FF
   private static let queueBackoff: [(String, String)] = hasQueueBackoff ? [("fetch.queue.backoff.ms", "5")] : []
-  private static let restartMilliseconds: Int64 = 1_000
 
   /// Of one fetch: below what the allocator maps anew each time (`MemoryPlan`), and not below `message.max.bytes`, which librdkafka
   /// refuses.
@@ -77,7 +72,6 @@ package final class KafkaSource: Source {
       ] + Self.queueBackoff,
       log: log)
     queue = handle.makeQueue()
-    probe = SourceProbe(configuration, log: log)
     messages = .allocate(capacity: Self.batchCapacity)
     rd_kafka_queue_cb_event_enable(
       queue, { _, opaque in Unmanaged<Wake>.fromOpaque(opaque!).takeUnretainedValue().call() },
@@ -93,32 +87,6 @@ package final class KafkaSource: Source {
   package var wake: (@Sendable () -> Void)? {
     get { wakeUp.target.withLock { $0 } }
     set { wakeUp.target.withLock { $0 = newValue } }
-  }
-
-  package func clusterID() throws(SourceError) -> String { try probe.clusterID() }
-
-  package func partitions(of topics: [String]) throws(SourceError) -> [TopicPartition] {
-    try probe.partitions(of: topics)
-  }
-
-  package func watermarks(_ partition: TopicPartition) throws(SourceError) -> (low: Int64, high: Int64) {
-    try probe.watermarks(partition)
-  }
-
-  package func lastRecords(of stretches: [LogStretch]) throws(SourceError) -> [RecordFingerprint?] {
-    try probe.lastRecords(of: stretches)
-  }
-
-  package func publish(offsets: [(TopicPartition, Int64)]) { probe.publish(offsets) }
-
-  /// The newest erasure of each person that a cursor topic holds. They stand outside of transactions, so that nobody's open one
-  /// is waited for.
-  package func erasureRecords(in topic: String) throws(SourceError) -> [ErasureRecord] {
-    var records: [UInt64: ErasureRecord] = [:]
-    try probe.readAll(topic) { record in
-      if let erasure = ErasureRecordForm.read(key: record.key, value: record.value) { records[erasure.hash] = erasure }
-    }
-    return records.values.sorted { $0.requestedAt < $1.requestedAt }
   }
 
   package func cachedEnd(_ partition: TopicPartition) -> Int64? {
@@ -142,7 +110,6 @@ package final class KafkaSource: Source {
     stop(topic, index)
     topic.partitions[index].handle = number
     topic.partitions[index].nextOffset = offset
-    topic.partitions[index].failures = 0
     try start(topic, index)
   }
 
@@ -175,14 +142,7 @@ package final class KafkaSource: Source {
   private func stop(_ topic: AssignedTopic, _ index: Int) {
     let state = topic.partitions[index].state
     topic.partitions[index].state = .off
-    switch state {
-    case .off: return
-    case .failed:
-      // Stopped when it failed.
-      failedPartitions -= 1
-      return
-    case .running, .outOfRange: break
-    }
+    if case .off = state { return }
     if rd_kafka_consume_stop(topic.topic, Int32(index)) != 0 {
       let error = KafkaError(code: rd_kafka_last_error(), doing: "Stopping \(topic.name)/\(index)")
       // The partition is gone from the cluster: there is nothing left to stop.
@@ -201,9 +161,7 @@ package final class KafkaSource: Source {
 
   package func poll(limit: Int, _ body: (SourceEvent) -> Void) throws(SourceError) -> Int {
     handle.serveCallbacks()
-    probe.discardIfIdle()
     guard !isPaused, !isClosed else { return 0 }
-    if failedPartitions > 0 { restartFailed() }
     var handedOver = 0
     while handedOver < limit {
       let wanted = min(limit - handedOver, Self.batchCapacity)
@@ -261,7 +219,6 @@ package final class KafkaSource: Source {
       return 1
     }
     partition.pointee.nextOffset = offset + 1
-    partition.pointee.failures = 0
     let value = message.pointee.payload.map { UnsafeRawBufferPointer(start: $0, count: message.pointee.len) }
     let key = message.pointee.key.map { UnsafeRawBufferPointer(start: $0, count: message.pointee.key_len) }
     body(
@@ -326,46 +283,21 @@ package final class KafkaSource: Source {
       // Of an earlier start (librdkafka does not outdate this error, and has stopped the fetch all the same), or behind
       // records that a compaction took: asking again where the last record was tells.
       stop(topic, index)
-      restart(topic, index)
-      return 0
+      do throws(SourceError) {
+        try start(topic, index)
+        return 0
+      } catch {
+        fail(topic, index, error.text, body)
+      }
     default:
       fail(topic, index, String(cString: rd_kafka_message_errstr(message)), body)
     }
     return 1
   }
 
-  // MARK: Failures
-
-  /// Stops the partition, to start it anew: at once after its first failure since a record, else later.
   private func fail(_ topic: AssignedTopic, _ index: Int, _ text: String, _ body: (SourceEvent) -> Void) {
     stop(topic, index)
-    topic.partitions[index].failures += 1
-    let delay = topic.partitions[index].failures == 1 ? 0 : Self.restartMilliseconds
-    topic.partitions[index].state = .failed(restartAt: monotonicMilliseconds() + delay)
-    failedPartitions += 1
     body(.partitionError(handle: topic.partitions[index].handle, text))
-  }
-
-  private func restartFailed() {
-    let now = monotonicMilliseconds()
-    for topic in topics {
-      for index in 0..<topic.count {
-        guard case .failed(let restartAt) = topic.partitions[index].state, restartAt <= now else { continue }
-        failedPartitions -= 1
-        topic.partitions[index].state = .off
-        restart(topic, index)
-      }
-    }
-  }
-
-  private func restart(_ topic: AssignedTopic, _ index: Int) {
-    do throws(SourceError) {
-      try start(topic, index)
-    } catch {
-      log(.warning, "\(topic.name)/\(index) cannot be started anew: \(error)")
-      topic.partitions[index].state = .failed(restartAt: monotonicMilliseconds() + Self.restartMilliseconds)
-      failedPartitions += 1
-    }
   }
 
   package func close() {
@@ -376,7 +308,6 @@ package final class KafkaSource: Source {
       for index in 0..<topic.count { stop(topic, index) }
     }
     handle.close()
-    probe.close()
   }
 }
 

@@ -51,8 +51,24 @@ final class LogReader {
     try handle.partitionCount(of: topic, timeoutMilliseconds: Self.requestTimeoutMilliseconds)
   }
 
+  /// Any broker knows: where the one that was asked has just gone another one is asked.
+  func leaders(of topic: String) throws(KafkaError) -> [Int32]? {
+    do throws(KafkaError) {
+      return try handle.leaders(of: topic, timeoutMilliseconds: Self.requestTimeoutMilliseconds / 2)
+    } catch {
+      guard error.isTimeout else { throw error }
+      return try handle.leaders(of: topic, timeoutMilliseconds: Self.requestTimeoutMilliseconds / 2)
+    }
+  }
+
   func watermarks(_ partition: TopicPartition) throws(KafkaError) -> (low: Int64, high: Int64) {
     try handle.watermarks(partition, timeoutMilliseconds: Self.requestTimeoutMilliseconds)
+  }
+
+  func watermarks(
+    of partitions: [TopicPartition]
+  ) throws(KafkaError) -> [Result<(low: Int64, high: Int64), KafkaError>] {
+    try handle.watermarks(of: partitions, timeoutMilliseconds: Self.requestTimeoutMilliseconds)
   }
 
   /// Reads from `offset` until `body` has enough, or until everything before `end` has been read.
@@ -61,30 +77,61 @@ final class LogReader {
   func read(
     _ partition: TopicPartition, from offset: Int64, to end: Int64, _ body: (Record) -> Verdict
   ) throws(KafkaError) {
-    try read([LogStretch(partition, offset..<max(offset, end))]) { _, record in body(record) }
+    let failure = try read([LogStretch(partition, offset..<max(offset, end))]) { _, record in body(record) }[0]
+    if let failure { throw failure }
+  }
+
+  /// What the partitions are, all asked at once.
+  func answers(to questions: [PartitionQuestion]) throws(KafkaError) -> [Result<PartitionAnswer, KafkaError>] {
+    let ends = try watermarks(of: questions.map(\.partition))
+    var answers = ends.map { $0.map { PartitionAnswer(low: $0.low, high: $0.high) } }
+    // The nth stretches of all partitions are read at once.
+    let stretches = zip(questions, answers).map { question, answer in
+      (try? answer.get()).map { Self.stretches(of: question, $0) } ?? []
+    }
+    for number in 0..<(stretches.map(\.count).max() ?? 0) {
+      let indices = stretches.indices.filter { number < stretches[$0].count }
+      let found = try lastRecords(of: indices.map { stretches[$0][number] })
+      for (index, record) in zip(indices, found) {
+        let isLast = number == stretches[index].count - 1
+        switch (record, answers[index]) {
+        case (.success(let record), .success(var answer)):
+          if let record { if isLast { answer.last = record } else { answer.records.append(record) } }
+          answers[index] = .success(answer)
+        case (.failure(let error), .success): answers[index] = .failure(error)
+        case (_, .failure): break
+        }
+      }
+    }
+    return answers
+  }
+
+  /// The records asked for, as far as they can be there, and where the last one is looked for.
+  private static func stretches(of question: PartitionQuestion, _ answer: PartitionAnswer) -> [LogStretch] {
+    let there = answer.low..<answer.high
+    if there.isEmpty { return [] }
+    let records = question.offsets.filter(there.contains).map { LogStretch(question.partition, at: $0) }
+    let last = LogStretch(question.partition, lastBefore: answer.high)
+    return records + [LogStretch(question.partition, last.offsets.clamped(to: there))]
   }
 
   /// The fingerprint of the last record of each stretch, all read at once; nil where there is none. No partition twice.
-  func lastRecords(of stretches: [LogStretch]) throws(KafkaError) -> [RecordFingerprint?] {
+  private func lastRecords(
+    of stretches: [LogStretch]
+  ) throws(KafkaError) -> [Result<RecordFingerprint?, KafkaError>] {
     var found = [RecordFingerprint?](repeating: nil, count: stretches.count)
-    var there: [(index: Int, stretch: LogStretch)] = []
-    for (index, stretch) in stretches.enumerated() {
-      let (low, high) = try watermarks(stretch.partition)
-      let offsets = stretch.offsets.clamped(to: low..<max(low, high))
-      if !offsets.isEmpty { there.append((index, LogStretch(stretch.partition, offsets))) }
-    }
     // Retention may be faster than the question: there is no such record any more.
-    try read(there.map(\.stretch), whereGone: .ends) { number, record in
-      let (index, stretch) = there[number]
+    let failures = try read(stretches, whereGone: .ends) { number, record in
+      let stretch = stretches[number]
       guard record.offset < stretch.offsets.upperBound else { return .enough }
-      found[index] = RecordFingerprint(
+      found[number] = RecordFingerprint(
         offset: record.offset,
         digest: recordDigest(
           timestampMilliseconds: record.timestampMilliseconds, key: record.key.map { Array($0) },
           value: record.value.map { Array($0) }))
       return record.offset + 1 < stretch.offsets.upperBound ? .goOn : .enough
     }
-    return found
+    return zip(found, failures).map { record, failure in failure.map { .failure($0) } ?? .success(record) }
   }
 
   private enum Gone { case throwsError, ends }
@@ -100,11 +147,12 @@ final class LogReader {
     var isOver = false
   }
 
-  /// `body` is told the stretch's number.
+  /// `body` is told the stretch's number. What becomes of one stretch does not touch the others: its failure is returned.
   private func read(
     _ stretches: [LogStretch], whereGone: Gone = .throwsError, _ body: (Int, Record) -> Verdict
-  ) throws(KafkaError) {
+  ) throws(KafkaError) -> [KafkaError?] {
     var readings: [Reading] = []
+    var failures = [KafkaError?](repeating: nil, count: stretches.count)
     // Returns at once: stopping only waits for librdkafka's own thread, and outdates what is still in the queue.
     defer {
       for reading in readings where !reading.isOver {
@@ -123,7 +171,8 @@ final class LogReader {
           deadline: monotonicMilliseconds() + Self.stallMilliseconds))
     }
     var left = readings.count
-    func end(_ number: Int) {
+    func end(_ number: Int, _ failure: KafkaError? = nil) {
+      failures[number] = failure
       readings[number].isOver = true
       rd_kafka_consume_stop(readings[number].topic, readings[number].partition.partition)
       left -= 1
@@ -131,8 +180,9 @@ final class LogReader {
     while left > 0 {
       guard let message = rd_kafka_consume_queue(queue, Self.waitMilliseconds) else {
         handle.serveCallbacks()
-        if let late = readings.first(where: { !$0.isOver && $0.deadline <= monotonicMilliseconds() }) {
-          throw stalled(late)
+        let now = monotonicMilliseconds()
+        for (number, reading) in readings.enumerated() where !reading.isOver && reading.deadline <= now {
+          end(number, stalled(reading))
         }
         continue
       }
@@ -157,11 +207,11 @@ final class LogReader {
       // Elsewhere it may be of an earlier stretch: librdkafka does not outdate this error.
       case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET where whereGone == .ends && at == readings[number].reached: end(number)
       default:
-        throw KafkaError(
-          code: message.pointee.err,
-          "\(readings[number].partition): \(String(cString: rd_kafka_message_errstr(message)))")
+        let text = String(cString: rd_kafka_message_errstr(message))
+        end(number, KafkaError(code: message.pointee.err, "\(readings[number].partition): \(text)"))
       }
     }
+    return failures
   }
 
   private func stalled(_ reading: Reading) -> KafkaError {

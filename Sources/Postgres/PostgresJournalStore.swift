@@ -23,6 +23,10 @@ package final class PostgresJournalStore: JournalStore {
     return HashKey(k0: words.low, k1: words.high)
   }
 
+  package func isInitialized() throws(StoreError) -> Bool {
+    try store.query("SELECT publish IS NOT NULL FROM pleat.installation").map { $0.bool() ?? false }.first ?? false
+  }
+
   package func initialize(publishAll: Bool, ends: [(TopicPartition, Int64)]) throws(StoreError) {
     var topics = ArrayBuilder(.text)
     var partitions = ArrayBuilder(.integer)

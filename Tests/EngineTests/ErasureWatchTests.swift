@@ -30,7 +30,12 @@ struct ErasureWatchTests {
   }
 
   private func watch(_ store: FakeErasures) -> ErasureWatch {
-    let watch = ErasureWatch(store: store, log: EmptyErasureLog(), reporter: SilentReporter())
+    // Answered at once.
+    let probe = AtOnce()
+    let inquiries = Inquiries(onAsk: { probe.step() }, onAnswer: {})
+    probe.stage = ProbeStage(probe: FakeSource(), inquiries: inquiries, topics: [], reporter: SilentReporter())
+    probe.step()
+    let watch = ErasureWatch(store: store, inquiries: inquiries, reporter: SilentReporter())
     watch.use(Self.key)
     return watch
   }
@@ -148,4 +153,11 @@ struct ErasureWatchTests {
   func path(_ sample: (path: String, id: String, holds: Bool)) {
     #expect(JournalEraser.holds(Array(sample.id.utf8), inPath: sample.path) == sample.holds)
   }
+}
+
+/// Steps the probe where somebody asks.
+private final class AtOnce: @unchecked Sendable {
+  var stage: ProbeStage?
+
+  func step() { _ = stage?.step(Instant(monotonicNanoseconds: 1, wall: Timestamp(microseconds: 0))) }
 }

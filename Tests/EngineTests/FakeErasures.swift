@@ -77,7 +77,3 @@ final class FakeErasures: ErasureStore {
   }
   func reset() {}
 }
-
-final class EmptyErasureLog: ErasureLog {
-  func erasureRecords() throws(SourceError) -> [ErasureRecord] { [] }
-}

@@ -5,6 +5,7 @@ import Events
 /// The journal's tables in memory, with a database's promises: an append happens wholly or not at all, and only at the cursors'
 /// epochs and places.
 final class FakeJournal {
+  var isInitialized = false
   struct Segment {
     var firstPosition: Int64
     var draft: SegmentDraft
@@ -59,17 +60,20 @@ final class FakeJournalStore: JournalStore {
 
   let journal: FakeJournal
   var fate: () -> Fate = { .happens }
+  var beforeTakeOver: (TopicPartition) -> Void = { _ in }
   private var pending: Result<[AppendedSegment], StoreError>?
 
   init(_ journal: FakeJournal) { self.journal = journal }
 
   func hashKey() throws(StoreError) -> HashKey { HashKey(k0: 1, k1: 2) }
-  func initialize(publishAll: Bool, ends: [(TopicPartition, Int64)]) throws(StoreError) {}
+  func isInitialized() throws(StoreError) -> Bool { journal.isInitialized }
+  func initialize(publishAll: Bool, ends: [(TopicPartition, Int64)]) throws(StoreError) { journal.isInitialized = true }
   func cursor(_ partition: TopicPartition) throws(StoreError) -> PartitionCursor? { journal.cursors[partition] }
 
   func takeOver(_ partition: TopicPartition, instance: InstanceID, firstOffset: Int64, clusterID: String)
     throws(StoreError) -> PartitionCursor
   {
+    beforeTakeOver(partition)
     var cursor =
       journal.cursors[partition]
       ?? PartitionCursor(

@@ -12,7 +12,13 @@ final class FakeSource: Source {
   }
 
   var wake: (@Sendable () -> Void)?
-  var topics: [TopicPartition: (low: Int64, records: [Record])] = [:]
+  /// Those that several instances read.
+  final class Topics { var all: [TopicPartition: (low: Int64, records: [Record])] = [:] }
+  private let shared: Topics
+  var topics: [TopicPartition: (low: Int64, records: [Record])] {
+    get { shared.all }
+    set { shared.all = newValue }
+  }
   var cluster = "cluster"
   /// Thrown by every call while set.
   var outage: SourceError?
@@ -23,7 +29,17 @@ final class FakeSource: Source {
   private var reading: [TopicPartition: (handle: Int, offset: Int64, saidEnd: Bool)] = [:]
   private var delivered: [UnsafeMutableRawBufferPointer] = []
   private var turn = 0
+  /// Partitions whose broker does not answer.
+  var away: Set<TopicPartition> = []
+  var erasuresAreAway = false
+  /// Questions about partitions so far.
+  private(set) var asked = 0
   private(set) var published: [TopicPartition: Int64] = [:]
+
+  init(_ topics: Topics = Topics()) { shared = topics }
+
+  /// That of another instance.
+  func another() -> FakeSource { FakeSource(shared) }
 
   func append(_ partition: TopicPartition, _ records: [Record]) {
     topics[partition, default: (0, [])].records += records
@@ -36,14 +52,6 @@ final class FakeSource: Source {
 
   private func check() throws(SourceError) { if let outage { throw outage } }
 
-  func clusterID() throws(SourceError) -> String {
-    try check()
-    return cluster
-  }
-  func partitions(of topics: [String]) throws(SourceError) -> [TopicPartition] {
-    try check()
-    return self.topics.keys.filter { topics.contains($0.topic) }.sorted()
-  }
   func add(_ partition: TopicPartition, from offset: Int64, handle: Int) throws(SourceError) {
     try check()
     reading[partition] = (handle, offset, false)
@@ -53,7 +61,7 @@ final class FakeSource: Source {
 
   func poll(limit: Int, _ body: (SourceEvent) -> Void) throws(SourceError) -> Int {
     try check()
-    let partitions = reading.keys.sorted()
+    let partitions = reading.keys.filter { !away.contains($0) }.sorted()
     guard !partitions.isEmpty else { return 0 }
     if let (failed, lost) = broken, var state = reading[failed], let handle = reading[lost]?.handle {
       broken = nil
@@ -130,26 +138,54 @@ final class FakeSource: Source {
     delivered = []
   }
 
-  func watermarks(_ partition: TopicPartition) throws(SourceError) -> (low: Int64, high: Int64) {
-    try check()
-    return (topics[partition]?.low ?? 0, high(partition))
-  }
   func cachedEnd(_ partition: TopicPartition) -> Int64? { high(partition) }
-  func lastRecords(of stretches: [LogStretch]) throws(SourceError) -> [RecordFingerprint?] {
+  func close() { reading = [:] }
+}
+
+/// The brokers as the probe asks them.
+extension FakeSource: Probe {
+  func clusterID() throws(SourceError) -> String {
     try check()
-    return stretches.map { stretch in
-      guard let topic = topics[stretch.partition] else { return nil }
-      let there = stretch.offsets.clamped(to: topic.low..<high(stretch.partition))
-      guard let offset = there.last(where: { !topic.records[Int($0 - topic.low)].isMarker }) else { return nil }
+    return cluster
+  }
+  func partitions(of topics: [String]) throws(SourceError) -> [TopicPartition] {
+    try check()
+    return self.topics.keys.filter { topics.contains($0.topic) }.sorted()
+  }
+  func ask(_ questions: [PartitionQuestion], _ body: (Int, Result<PartitionAnswer, SourceError>) -> Void) {
+    for (index, question) in questions.enumerated() {
+      asked += 1
+      do throws(SourceError) {
+        try check()
+        if away.contains(question.partition) { throw .unavailable("\(question.partition) is away") }
+        body(index, .success(answer(question)))
+      } catch {
+        body(index, .failure(error))
+      }
+    }
+  }
+  private func answer(_ question: PartitionQuestion) -> PartitionAnswer {
+    let topic = topics[question.partition] ?? (0, [])
+    let there = topic.low..<high(question.partition)
+    func fingerprint(_ offset: Int64) -> RecordFingerprint? {
+      guard there.contains(offset), !topic.records[Int(offset - topic.low)].isMarker else { return nil }
       let record = topic.records[Int(offset - topic.low)]
       return RecordFingerprint(
         offset: offset,
         digest: recordDigest(
           timestampMilliseconds: offset, key: Array(record.key.utf8), value: Array(record.value.utf8)))
     }
+    return PartitionAnswer(
+      low: topic.low, high: high(question.partition), records: question.offsets.compactMap(fingerprint),
+      last: there.reversed().lazy.compactMap(fingerprint).first)
+  }
+  func erasureRecords() throws(SourceError) -> [ErasureRecord] {
+    try check()
+    if erasuresAreAway { throw .unavailable("the cursor topic is away") }
+    return []
   }
   func publish(offsets: [(TopicPartition, Int64)]) {
     for (partition, offset) in offsets { published[partition] = offset }
   }
-  func close() { reading = [:] }
+  func rest() {}
 }

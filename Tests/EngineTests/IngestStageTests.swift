@@ -13,15 +13,24 @@ struct IngestStageTests {
     let tail = JournalTail(capacity: 1 << 20) {}
     let reporter = SilentReporter()
     let stage: IngestStage
+    let probe: ProbeStage
     private var nanoseconds: Int64 = 0
 
-    init(_ name: String, _ source: FakeSource, _ journal: FakeJournal, flushEvents: Int = 20) {
+    init(
+      _ name: String, _ source: FakeSource, _ journal: FakeJournal, flushEvents: Int = 20,
+      erasures: FakeErasures? = nil
+    ) {
       self.source = source
       store = FakeJournalStore(journal)
+      let inquiries = Inquiries(onAsk: {}, onAnswer: {})
+      probe = ProbeStage(probe: source, inquiries: inquiries, topics: ["t"], reporter: reporter)
       stage = IngestStage(
-        source: source, store: store, leases: leases, tail: tail, directory: PartitionDirectory(),
-        settings: IngestSettings(topics: ["t"], flushMilliseconds: 20, flushEvents: flushEvents, publishAll: true),
-        reporter: reporter, onDirectoryChange: {})
+        source: source, inquiries: inquiries, store: store, leases: leases, tail: tail,
+        directory: PartitionDirectory(),
+        settings: IngestSettings(flushMilliseconds: 20, flushEvents: flushEvents, publishAll: true),
+        reporter: reporter,
+        erasures: erasures.map { [reporter] in ErasureWatch(store: $0, inquiries: inquiries, reporter: reporter) },
+        onDirectoryChange: {})
       leases.register(InstanceID(name: name, start: 1))
     }
 
@@ -33,10 +42,12 @@ struct IngestStageTests {
       Instant(monotonicNanoseconds: nanoseconds, wall: Timestamp(microseconds: 1_800_000_000_000_000))
     }
 
-    func steps(_ count: Int) {
+    func steps(_ count: Int, answers: Bool = true) {
       for _ in 0..<count {
         nanoseconds += 30_000_000
         _ = stage.step(now)
+        guard answers else { continue }
+        while case .immediately = probe.step(now) {}
       }
     }
   }
@@ -118,7 +129,7 @@ struct IngestStageTests {
       instance.steps(Int(random.next() % 30))
       _ = random.next()
       // Sometimes another takes over while the first still has something in memory; later the first wakes up, and writes nothing.
-      if round % 7 == 3 { instances.append(Instance("i\(round)", source, journal, flushEvents: 9)) }
+      if round % 7 == 3 { instances.append(Instance("i\(round)", source.another(), journal, flushEvents: 9)) }
       if round % 7 == 6, instances.count > 1 {
         let before = journal.position
         instances.removeFirst().steps(1)
@@ -261,6 +272,111 @@ struct IngestStageTests {
       #expect(try journal.ids().sorted() == ["a", "b"])
       #expect(journal.cursors[failed]?.state == .alarm && journal.cursors[lost]?.state == .running)
     }
+  }
+
+  @Test("a broker that does not answer holds up its own partitions alone, and they are read once it answers")
+  func oneIsAway() throws {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    for (partition, id) in [(partition, "a"), (other, "b")] { source.append(partition, [record(id)]) }
+    let first = Instance("a", source, journal)
+    first.hold([partition, other])
+    first.steps(20)
+    source.away = [partition]
+    source.append(other, [record("c")])
+    let second = Instance("b", source, journal)
+    second.hold([partition, other])
+    second.steps(20)
+    #expect(try journal.ids() == ["a", "b", "c"])
+    source.append(other, [record("d")])
+    // Over the check of each minute.
+    second.steps(2_100)
+    source.append(other, [record("e")])
+    second.steps(10)
+    #expect(try journal.ids() == ["a", "b", "c", "d", "e"])
+    #expect(second.reporter.messages.filter { $0.contains("is away") }.count == 1)
+    source.append(partition, [record("f")])
+    source.away = []
+    second.steps(40)
+    #expect(try journal.ids() == ["a", "b", "c", "d", "e", "f"])
+    #expect(second.reporter.messages.contains { $0.contains("answers again") })
+  }
+
+  @Test("a partition that is read, and whose broker does not answer its check, is checked later, and others are read")
+  func checkWaits() throws {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    for (partition, id) in [(partition, "a"), (other, "b")] { source.append(partition, [record(id)]) }
+    let instance = Instance("a", source, journal)
+    instance.hold([partition, other])
+    instance.steps(20)
+    source.away = [partition]
+    instance.steps(2_500)
+    source.append(other, [record("c")])
+    instance.steps(10)
+    #expect(try journal.ids() == ["a", "b", "c"])
+    // Made anew while nobody could see it.
+    source.topics[partition] = (0, ["x", "y", "z"].map(record))
+    source.away = []
+    instance.steps(2_500)
+    #expect(journal.cursors[partition]?.state == .alarm && journal.cursors[other]?.state == .running)
+  }
+
+  @Test("nothing is taken over before the cursor topic was read, and what is read is read on meanwhile")
+  func erasuresAreAway() throws {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    for (partition, id) in [(partition, "a"), (other, "b")] { source.append(partition, [record(id)]) }
+    let instance = Instance("a", source, journal, erasures: FakeErasures())
+    instance.hold([partition])
+    instance.steps(20)
+    source.erasuresAreAway = true
+    instance.hold([partition, other])
+    source.append(partition, [record("c")])
+    instance.steps(50)
+    #expect(try journal.ids() == ["a", "c"])
+    source.append(partition, [record("d")])
+    source.erasuresAreAway = false
+    instance.steps(50)
+    #expect(try journal.ids().sorted() == ["a", "b", "c", "d"])
+  }
+
+  @Test("a topic made anew while its partitions are taken over is an alarm: brokers are asked once that is done")
+  func recreatedDuringTakeover() throws {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    for (partition, id) in [(partition, "a"), (other, "b")] { source.append(partition, [record(id)]) }
+    let first = Instance("a", source, journal)
+    first.hold([partition, other])
+    first.steps(20)
+    let second = Instance("b", source, journal)
+    second.hold([other])
+    second.steps(2, answers: false)
+    // Its answer comes while the other is taken over, which takes long.
+    second.store.beforeTakeOver = { _ in
+      for _ in 0..<3 { _ = second.probe.step(second.now) }
+      for partition in [partition, other] { source.topics[partition] = (0, (0..<40).map { record("new\($0)") }) }
+    }
+    second.hold([partition, other])
+    second.steps(50)
+    #expect(journal.cursors[partition]?.state == .alarm && journal.cursors[other]?.state == .alarm)
+    #expect(journal.position == 2)
+  }
+
+  @Test("who is overtaken before the broker has answered takes over again")
+  func overtaken() throws {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    source.append(partition, (0..<10).map { record("e\($0)") })
+    let (first, second) = (Instance("a", source, journal), Instance("b", source.another(), journal))
+    first.hold([partition])
+    first.steps(20)
+    second.steps(5)
+    second.hold([partition])
+    // It asks, and hears nothing yet.
+    second.steps(1, answers: false)
+    source.append(partition, (10..<20).map { record("e\($0)") })
+    first.steps(20)
+    second.steps(50)
+    source.append(partition, (20..<30).map { record("e\($0)") })
+    second.steps(20)
+    #expect(try journal.ids() == (0..<30).map { "e\($0)" })
+    #expect(journal.cursors[partition]?.state == .running)
   }
 
   @Test("a partition asked back while nothing is read is let go")

@@ -2,6 +2,7 @@ import Engine
 import Events
 import Kafka
 import TestSupport
+import Testing
 
 /// What a source handed over, copied.
 struct Collected: Equatable {
@@ -52,12 +53,14 @@ func makeSource(_ configuration: KafkaClientConfiguration) throws -> KafkaSource
   try KafkaSource(configuration, log: quiet)
 }
 
-extension KafkaSource {
-  func record(_ partition: TopicPartition, at offset: Int64) throws -> RecordFingerprint? {
-    try lastRecords(of: [LogStretch(partition, at: offset)])[0]
-  }
+func makeProbe(_ configuration: KafkaClientConfiguration) -> KafkaProbe {
+  KafkaProbe(configuration, cursorTopic: nil, log: quiet)
+}
 
-  func lastRecord(_ partition: TopicPartition, before end: Int64) throws -> RecordFingerprint? {
-    try lastRecords(of: [LogStretch(partition, lastBefore: end)])[0]
+extension KafkaProbe {
+  func answer(_ partition: TopicPartition, at offsets: [Int64] = []) throws -> PartitionAnswer {
+    var result: Result<PartitionAnswer, SourceError>?
+    ask([PartitionQuestion(partition, offsets: offsets)]) { result = $1 }
+    return try #require(result).get()
   }
 }

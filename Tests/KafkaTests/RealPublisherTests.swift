@@ -228,7 +228,9 @@ struct RealPublisherTests {
     let source = try makeSource((kafka ?? self.kafka).configuration())
     defer { source.close() }
     let partition = TopicPartition(topic, 0)
-    let end = try source.watermarks(partition).high
+    let probe = makeProbe((kafka ?? self.kafka).configuration())
+    defer { probe.close() }
+    let end = try probe.answer(partition).high
     try source.add(partition, from: 0, handle: 1)
     var collected = Collected()
     // A commit is answered before its marker is written: the end may be behind what it was.

@@ -35,10 +35,11 @@ struct RealSourceTests {
     // Three records, each with a marker behind it.
     try collected.poll(source, until: "the end is reached") { $0.events.contains(.end(handle: 1, offset: 6)) }
     #expect(collected.values == ["1", "3"])
-    #expect(try source.watermarks(partition).high == 6)
     #expect(source.cachedEnd(partition) == 6)
-    #expect(try source.lastRecord(partition, before: 6)?.offset == 4)
-    #expect(try source.record(partition, at: 5) == nil)
+    let probe = makeProbe(configuration)
+    defer { probe.close() }
+    let answer = try probe.answer(partition, at: [5])
+    #expect(answer.high == 6 && answer.last?.offset == 4 && answer.records.isEmpty)
   }
 
   @Test("headers are there whatever the value, and compressed or not", arguments: ["none", "zstd", "lz4"])
@@ -81,7 +82,10 @@ struct RealSourceTests {
     var collected = Collected()
     try collected.poll(source, until: "an end is reached") { !$0.events.isEmpty }
     #expect(collected.events == [.end(handle: 1, offset: 0)])
-    #expect(try source.watermarks(partition).high == 2)
+    let probe = makeProbe(configuration)
+    defer { probe.close() }
+    let answer = try probe.answer(partition)
+    #expect(answer.high == 2 && answer.last?.offset == 1)
     let committedEnd = try kafka.administer { try $0.committedEnd(of: partition) }
     #expect(committedEnd == 0)
     try open.commit()
@@ -96,7 +100,10 @@ struct RealSourceTests {
     try kafka.administer { try $0.deleteRecords(partition, before: 4) }
     let source = try makeSource(configuration)
     defer { source.close() }
-    #expect(try source.watermarks(partition) == (4, 10))
+    let probe = makeProbe(configuration)
+    defer { probe.close() }
+    let answer = try probe.answer(partition, at: [3, 4])
+    #expect((answer.low, answer.high) == (4, 10) && answer.records.map(\.offset) == [4])
     for (handle, gone) in [(1, Int64(0)), (2, 3), (3, 11)] {
       var collected = Collected()
       try source.add(partition, from: gone, handle: handle)
@@ -142,25 +149,21 @@ struct RealSourceTests {
   func recreatedTopic() throws {
     try kafka.createTopic(topic)
     try produce(configuration, to: topic, ["a", "b", "c"])
-    let source = try makeSource(configuration)
-    defer { source.close() }
-    let before = try source.record(partition, at: 1)
-    #expect(before?.offset == 1)
-    #expect(try source.record(partition, at: 1) == before)
-    #expect(try source.lastRecord(partition, before: 2) == before)
-    #expect(try source.record(partition, at: 3) == nil)
-    #expect(try source.lastRecord(partition, before: 0) == nil)
+    let probe = makeProbe(configuration)
+    defer { probe.close() }
+    let before = try probe.answer(partition, at: [1, 3])
+    #expect(before.records.map(\.offset) == [1] && before.last?.offset == 2)
+    #expect(try probe.answer(partition, at: [1]).records == before.records)
     try kafka.administer { admin in
       try admin.delete(topic)
       try admin.create(topic, partitions: 1)
     }
     try produce(configuration, to: topic, ["x", "y"])
-    #expect(try source.watermarks(partition).high == 2)
-    let after = try source.record(partition, at: 1)
-    #expect(after != nil && after != before)
+    let after = try probe.answer(partition, at: [1])
+    #expect(after.high == 2 && after.records == [after.last] && after.records != before.records)
   }
 
-  @Test("records of several partitions are looked up at once, those of one partition one after the other")
+  @Test("several partitions are asked about at once, each for several records")
   func manyRecords() throws {
     try kafka.createTopic(topic, partitions: 3)
     let other = TopicPartition(topic, 1)
@@ -172,17 +175,21 @@ struct RealSourceTests {
       try producer.flush()
     }
     try kafka.administer { try $0.deleteRecords(partition, before: 1) }
-    let source = try makeSource(configuration)
-    defer { source.close() }
-    let stretches = [
-      LogStretch(partition, at: 1), LogStretch(other, lastBefore: 1), LogStretch(partition, lastBefore: 3),
-      LogStretch(empty, lastBefore: 0), LogStretch(partition, at: 0), LogStretch(other, at: 7),
-      LogStretch(partition, at: 2),
+    let probe = makeProbe(configuration)
+    defer { probe.close() }
+    let questions = [
+      PartitionQuestion(partition, offsets: [0, 1, 2]), PartitionQuestion(empty),
+      PartitionQuestion(other, offsets: [7]),
+      PartitionQuestion(TopicPartition(topic, 3)),
     ]
-    let found = try source.lastRecords(of: stretches)
-    #expect(found.map { $0?.offset } == [1, 0, 2, nil, nil, nil, 2])
-    #expect(found[2] == found[6] && found[2]?.digest != found[0]?.digest)
-    #expect(try source.lastRecords(of: []).isEmpty)
+    var answers: [Int: PartitionAnswer] = [:]
+    probe.ask(questions) { answers[$0] = try? $1.get() }
+    #expect(answers[0]?.records.map(\.offset) == [1, 2] && answers[0]?.last == answers[0]?.records.last)
+    #expect(answers[0].map { [$0.low, $0.high] } == [1, 3])
+    #expect(answers[1].map { $0.records.isEmpty && $0.last == nil && $0.low == 0 && $0.high == 0 } == true)
+    #expect(answers[2]?.records == [] && answers[2]?.last?.offset == 0)
+    #expect(answers[3] == nil)
+    probe.ask([]) { _, _ in Issue.record("an answer to nothing") }
   }
 
   @Test("whatever a poll hands over is given back in it")
@@ -232,16 +239,18 @@ struct RealSourceTests {
       }
       return !digests.isEmpty
     }
-    #expect(try source.record(partition, at: 0) == digests[0])
+    let probe = makeProbe(configuration)
+    defer { probe.close() }
+    #expect(try probe.answer(partition, at: [0]).records == [digests[0]])
   }
 
   @Test("a topic that does not exist is named")
   func unknownTopic() throws {
-    let source = try makeSource(configuration)
-    defer { source.close() }
+    let probe = makeProbe(configuration)
+    defer { probe.close() }
     let errors = [
-      #expect(throws: SourceError.self) { _ = try source.partitions(of: [topic]) },
-      #expect(throws: SourceError.self) { _ = try source.watermarks(partition) },
+      #expect(throws: SourceError.self) { _ = try probe.partitions(of: [topic]) },
+      #expect(throws: SourceError.self) { _ = try probe.answer(partition) },
     ]
     for error in errors {
       guard case .unknownTopic(topic) = error else {
@@ -262,18 +271,20 @@ struct RealSourceTests {
     try produce(own.configuration(), to: topic, first)
     let source = try makeSource(own.configuration())
     defer { source.close() }
-    let cluster = try source.clusterID()
+    let probe = makeProbe(own.configuration())
+    defer { probe.close() }
+    let cluster = try probe.clusterID()
     #expect(!EmbeddedBroker.isEmbedded(clusterID: cluster))
     try source.add(partition, from: 0, handle: 1)
     var collected = Collected()
     try collected.poll(source, limit: 10, until: "some are there") { $0.values.count >= 500 }
     own.kill()
-    #expect(throws: SourceError.self) { try source.watermarks(partition) }
+    #expect(throws: SourceError.self) { try probe.answer(partition) }
     try own.start()
     try produce(own.configuration(), to: topic, second)
     try collected.poll(source, until: "all are there") { $0.values.count >= 2_000 }
     #expect(collected.values == first + second)
-    #expect(try source.clusterID() == cluster)
+    #expect(try probe.clusterID() == cluster)
   }
 
   @Test("a batch with a wrong checksum is never skipped")
@@ -292,20 +303,20 @@ struct RealSourceTests {
     try own.start()
     let source = try makeSource(own.configuration())
     defer { source.close() }
-    try source.add(partition, from: 0, handle: 1)
-    var collected = Collected()
-    try collected.poll(source, until: "it failed several times") { collected in
-      collected.events.filter { $0 == .failed(handle: 1) }.count >= 3
+    for (handle, offset) in [(1, Int64(0)), (2, 1), (3, 1)] {
+      try source.add(partition, from: offset, handle: handle)
+      var collected = Collected()
+      try collected.poll(source, until: "it has failed") { $0.events.contains(.failed(handle: handle)) }
+      #expect(collected.values == (offset == 0 ? ["before"] : []))
     }
-    #expect(collected.values == ["before"])
   }
 
   @Test("offsets are published to the group, for lag tools")
   func publishedOffsets() throws {
     try kafka.createTopic(topic, partitions: 2)
-    let source = try makeSource(configuration)
-    defer { source.close() }
-    source.publish(offsets: [(TopicPartition(topic, 0), 7), (TopicPartition(topic, 1), 9)])
+    let probe = makeProbe(configuration)
+    defer { probe.close() }
+    probe.publish(offsets: [(TopicPartition(topic, 0), 7), (TopicPartition(topic, 1), 9)])
     let output = "\(kafka.directory)/\(topic).groups"
     try waitUntil("the group has the offsets", milliseconds: 60_000) {
       let tool = try ChildProcess(

@@ -100,7 +100,9 @@ final class Broker {
     let source = try KafkaSource(configuration, log: { _, _ in })
     defer { source.close() }
     let partition = TopicPartition(topic, 0)
-    let low = try source.watermarks(partition).low
+    let probe = KafkaProbe(configuration, cursorTopic: nil, log: { _, _ in })
+    defer { probe.close() }
+    let low = try probe.ends(of: [topic])[partition]?.low ?? 0
     try source.add(partition, from: low, handle: 1)
     var records: [Record] = []
     var ended = false

@@ -20,20 +20,10 @@ package enum Cluster {
   package static func ends(
     _ client: KafkaClientConfiguration, topics: [String], log: @escaping KafkaLog
   ) throws(CommandFailure) -> [TopicPartition: PartitionEnds] {
-    let source: KafkaSource
-    do throws(KafkaConfigurationError) {
-      source = try KafkaSource(client, log: log)
-    } catch {
-      throw CommandFailure(.configuration, "\(error).")
-    }
-    defer { source.close() }
+    let probe = KafkaProbe(client, cursorTopic: nil, log: log)
+    defer { probe.close() }
     do throws(SourceError) {
-      var ends: [TopicPartition: PartitionEnds] = [:]
-      for partition in try source.partitions(of: topics) {
-        let (low, high) = try source.watermarks(partition)
-        ends[partition] = PartitionEnds(low: low, high: high)
-      }
-      return ends
+      return try probe.ends(of: topics).mapValues { PartitionEnds(low: $0.low, high: $0.high) }
     } catch {
       throw CommandFailure(error)
     }

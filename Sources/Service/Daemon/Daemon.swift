@@ -117,7 +117,7 @@ package final class Daemon {
     let (catalog, key) = (preparation.catalog, database.hashKey)
     func target(_ purpose: String) -> ConnectionTarget { Database.target(configuration, for: purpose) }
 
-    let (ingestWaker, relayWaker, keeperWaker) = (Waker(), Waker(), Waker())
+    let (ingestWaker, probeWaker, relayWaker, keeperWaker) = (Waker(), Waker(), Waker(), Waker())
     let projectionWakers = entries.map { _ in Waker() }
     let wakeAll: @Sendable () -> Void = {
       for waker in [ingestWaker, relayWaker] + projectionWakers { waker.wake() }
@@ -139,16 +139,21 @@ package final class Daemon {
       throw CommandFailure(.configuration, "\(error).")
     }
     source.wake = { ingestWaker.wake() }
+    let inquiries = Inquiries(onAsk: { probeWaker.wake() }, onAnswer: { ingestWaker.wake() })
+    let probe = ProbeStage(
+      probe: KafkaProbe(client, cursorTopic: configuration.kafka.cursorTopic, log: log), inquiries: inquiries,
+      topics: configuration.kafka.topics, reporter: logger.with("stage", "probe"))
     let ingest = IngestStage(
-      source: source, store: PostgresJournalStore(target("ingest"), onNotice: postgresNotice("ingest")), leases: leases,
-      tail: tail, directory: directory,
+      source: source, inquiries: inquiries,
+      store: PostgresJournalStore(target("ingest"), onNotice: postgresNotice("ingest")), leases: leases, tail: tail,
+      directory: directory,
       settings: IngestSettings(
-        topics: configuration.kafka.topics, flushMilliseconds: configuration.ingest.flushMilliseconds,
+        flushMilliseconds: configuration.ingest.flushMilliseconds,
         flushEvents: configuration.ingest.flushEvents, publishAll: configuration.relay.publishAll),
       reporter: logger.with("stage", "ingest"),
       erasures: ErasureWatch(
-        store: PostgresErasureStore(target("erasure"), onNotice: postgresNotice("erasure")),
-        log: KafkaErasureLog(source, topic: configuration.kafka.cursorTopic), reporter: logger.with("stage", "ingest")),
+        store: PostgresErasureStore(target("erasure"), onNotice: postgresNotice("erasure")), inquiries: inquiries,
+        reporter: logger.with("stage", "ingest")),
       onDirectoryChange: { keeperWaker.wake() })
 
     var workers: [(any Stage, Waker)] = [(ingest, ingestWaker)]
@@ -179,7 +184,7 @@ package final class Daemon {
     workers.append((relay, relayWaker))
 
     return Assembly(
-      stages: StageSet(workers: workers, keeper: (keeper, keeperWaker)),
+      stages: StageSet(workers: workers, outliving: [(keeper, keeperWaker), (probe, probeWaker)]),
       listener: JournalListening(
         JournalListener(target("listen")), waitMilliseconds: Self.listenMilliseconds,
         reporter: logger.with("stage", "listen")

@@ -1,0 +1,100 @@
+/// Checking that partitions still are what they were, and stopping at an alarm.
+extension IngestStage {
+  /// What is read, in one order: what a stage does must not depend on how a dictionary hashes.
+  func inOrder() -> [IngestPartition] { reading.values.sorted { $0.partition < $1.partition } }
+
+  /// Checks each minute, asking beside the reading; and takes over anew, with the check that comes with it, where an offset was not
+  /// there.
+  func checkPartitions(_ now: Instant) throws {
+    guard reading.values.contains(where: { $0.isOutOfRange || now.monotonicNanoseconds >= $0.checkAt }) else { return }
+    var checks: [PartitionCheck] = []
+    for partition in inOrder() where !partition.isOutOfRange {
+      if let check = answered(partition, now) { checks.append(check) }
+    }
+    if !checks.isEmpty {
+      // Before anything more of them is appended.
+      try settle()
+      _ = try check(checks.filter { isRead($0.partition) }, now)
+    }
+    for partition in inOrder() where partition.isOutOfRange {
+      try flushNow(now)
+      if isRead(partition) { stopReading(partition) }
+    }
+  }
+
+  /// Asks what a check that is due needs, without waiting; the check, once the answer is there.
+  func answered(_ partition: IngestPartition, _ now: Instant) -> PartitionCheck? {
+    guard now.monotonicNanoseconds >= partition.checkAt else { return nil }
+    guard let inquiry = partition.inquiry else {
+      partition.inquiry = PartitionInquiry(partition, inquiries)
+      return nil
+    }
+    do throws(SourceError) {
+      guard let check = try inquiry.check() else { return nil }
+      partition.inquiry = nil
+      noteAnswered(partition.partition)
+      return check
+    } catch {
+      partition.inquiry = nil
+      partition.checkAt = now.monotonicNanoseconds + IngestSettings.retryNanoseconds
+      noteUnanswered(partition.partition, error)
+      return nil
+    }
+  }
+
+  /// Not any more where a flush that has come to its end paused it: a check would take that back.
+  private func isRead(_ partition: IngestPartition) -> Bool { reading[partition.handle] === partition }
+
+  /// The partitions that still are what they were; the others stand still with an alarm.
+  func check(_ checks: [PartitionCheck], _ now: Instant) throws -> [IngestPartition] {
+    var fine: [PartitionCheck] = []
+    for check in checks {
+      let reason =
+        check.alarm(clusterID: clusterID, comparesFirstEnd: holds(.firstEndIsCompared))
+        ?? (holds(.fingerprints) ? check.alarmOfRecords : nil) ?? check.alarmOfRetention
+      if let reason { try alarm(check.partition, reason, now) } else { fine.append(check) }
+    }
+    // A database that went back says nothing by itself while there is nothing to append.
+    for partition in fine.map(\.partition) where holds(.cursorIsCompared) {
+      let stored = try store.cursor(partition.partition)
+      guard stored?.epoch == partition.cursor.epoch, stored?.nextOffset == partition.cursor.nextOffset else {
+        throw StoreError.lost(
+          "the cursor of \(partition.partition) is not where it was left: the database went back, or somebody decided")
+      }
+    }
+    for check in fine {
+      let (partition, last) = (check.partition, check.answer.last)
+      if last != partition.cursor.checked || partition.cursor.clusterID == nil {
+        try store.note(
+          partition.partition, epoch: partition.cursor.epoch, state: .running, reason: nil, clusterID: clusterID,
+          checked: last)
+        partition.cursor.checked = last
+        partition.cursor.clusterID = clusterID
+      }
+      partition.checkAt = now.monotonicNanoseconds + IngestSettings.checkNanoseconds
+    }
+    return fine.map(\.partition)
+  }
+
+  private func alarm(_ partition: IngestPartition, _ reason: String, _ now: Instant) throws {
+    try settle()
+    reporter.report(
+      .error, "\(partition.partition) stands still: \(reason)",
+      [("topic", partition.partition.topic), ("partition", "\(partition.partition.partition)")])
+    try store.note(
+      partition.partition, epoch: partition.cursor.epoch, state: .alarm, reason: reason, clusterID: nil, checked: nil)
+    halt(partition, lookAt: now.monotonicNanoseconds + IngestSettings.decisionNanoseconds)
+  }
+
+  // MARK: What is said
+
+  func noteUnanswered(_ partition: TopicPartition, _ error: SourceError) {
+    unanswered[partition, default: Outage()].begin(
+      reporter, "the broker of \(partition) does not answer, others go on: \(error.text); trying again")
+  }
+
+  func noteAnswered(_ partition: TopicPartition) {
+    guard var outage = unanswered.removeValue(forKey: partition) else { return }
+    outage.end(reporter, "the broker of \(partition) answers again")
+  }
+}

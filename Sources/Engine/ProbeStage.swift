@@ -1,0 +1,92 @@
+/// Asks the brokers what ingest wants to know, beside it: who does not answer holds up only what is asked of him.
+package final class ProbeStage: Stage {
+  package let name = "probe"
+  private let probe: any Probe
+  private let inquiries: Inquiries
+  private let topics: [String]
+  private let reporter: any Reporter
+
+  private var questions: [Inquiries.Asked] = []
+  private var erasures: [Reply<[ErasureRecord]>] = []
+  private var clusterID: String?
+  private var discoverAt: Int64 = 0
+  private var outage = Outage()
+
+  /// How often the topics are looked at for new partitions.
+  private static let discoverNanoseconds: Int64 = 60_000_000_000
+  private static let retryNanoseconds: Int64 = 500_000_000
+
+  package init(probe: any Probe, inquiries: Inquiries, topics: [String], reporter: any Reporter) {
+    (self.probe, self.inquiries, self.topics, self.reporter) = (probe, inquiries, topics, reporter)
+  }
+
+  /// One thing a step, since each may take its time; in turn, since each may come again at once.
+  package func step(_ now: Instant) -> NextStep {
+    publish()
+    if now.monotonicNanoseconds >= discoverAt {
+      discover(now)
+      return .immediately
+    }
+    questions += inquiries.takePartitions()
+    erasures += inquiries.takeErasures()
+    if !erasures.isEmpty {
+      answerErasures()
+    } else if !questions.isEmpty {
+      answerQuestions()
+    }
+    guard questions.isEmpty, erasures.isEmpty else { return .immediately }
+    probe.rest()
+    return .at(discoverAt)
+  }
+
+  package func stop(_ now: Instant) {
+    publish()
+    probe.close()
+  }
+
+  private func publish() {
+    let offsets = inquiries.takeOffsets()
+    if !offsets.isEmpty { probe.publish(offsets: offsets.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }) }
+  }
+
+  private func discover(_ now: Instant) {
+    do throws(SourceError) {
+      // First: a client that is asked for the cluster alone connects only after a second.
+      let partitions = try probe.partitions(of: topics)
+      let id: String
+      if let clusterID { id = clusterID } else { id = try probe.clusterID() }
+      clusterID = id
+      inquiries.found(Inquiries.Topics(clusterID: id, partitions: partitions))
+      outage.end(reporter, "Kafka tells of the topics again")
+      discoverAt = now.monotonicNanoseconds + Self.discoverNanoseconds
+    } catch {
+      switch error {
+      case .unavailable: outage.begin(reporter, "Kafka does not answer: \(error.text); trying again")
+      case .unknownTopic: outage.begin(reporter, error.text, .error)
+      }
+      discoverAt = now.monotonicNanoseconds + Self.retryNanoseconds
+    }
+  }
+
+  private func answerErasures() {
+    let result: Result<[ErasureRecord], SourceError>
+    do throws(SourceError) { result = .success(try probe.erasureRecords()) } catch { result = .failure(error) }
+    for reply in erasures { reply.put(result) }
+    erasures = []
+    inquiries.answered()
+  }
+
+  private func answerQuestions() {
+    var asked: Set<TopicPartition> = []
+    let (round, later) = questions.reduce(into: ([Inquiries.Asked](), [Inquiries.Asked]())) {
+      if asked.insert($1.question.partition).inserted { $0.0.append($1) } else { $0.1.append($1) }
+    }
+    var isAnswered = [Bool](repeating: false, count: round.count)
+    probe.ask(round.map(\.question)) { index, result in
+      isAnswered[index] = true
+      round[index].reply.put(result)
+      inquiries.answered()
+    }
+    questions = zip(round, isAnswered).filter { !$0.1 }.map(\.0) + later
+  }
+}

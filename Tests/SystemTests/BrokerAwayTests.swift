@@ -1,0 +1,83 @@
+import Engine
+import Foundation
+import Kafka
+import TestSupport
+import Testing
+
+extension SystemTests {
+  @Suite("A broker of several that is away", .enabled(if: Servers.hasRealKafka))
+  struct BrokerAwayTests {
+    private static let partitions: Int32 = 3
+
+    private func produce(_ ids: [String], to partition: TopicPartition, _ kafka: RealKafka) throws {
+      let producer = try KafkaProducer(kafka.configuration(), log: { _, _ in })
+      defer { producer.close() }
+      for id in ids {
+        let event = Array(
+          """
+          {"specversion":"1.0","id":"\(id)","source":"s","type":"project_opened","time":"2026-10-01T00:00:00Z",\
+          "data":{"project_id":"p","user_id":"u"}}
+          """.utf8)
+        try event.withUnsafeBytes {
+          try producer.send(topic: partition.topic, partition: partition.partition, key: nil, value: $0)
+        }
+      }
+      try producer.flush()
+    }
+
+    @Test("what the others lead is read on, and taken over by who starts; the rest once it is back")
+    func oneAway() throws {
+      let servers = try Servers.own(kafkaNodes: 3)
+      defer { servers.stop() }
+      let kafka = try #require(servers.kafka)
+      let pleat = try Installation(on: servers)
+      defer { pleat.stopAll() }
+      // One copy of each partition, each on a node of its own.
+      try pleat.broker.deleteTopic(pleat.input)
+      try kafka.administer {
+        try $0.create(
+          pleat.input, partitions: Self.partitions, replication: 1, settings: [("min.insync.replicas", "1")])
+      }
+      let partitions = (0..<Self.partitions).map { TopicPartition(pleat.input, $0) }
+      func nextOffsets(_ partitions: [TopicPartition]) throws -> [String] {
+        try partitions.map {
+          try pleat.sql(
+            "SELECT next_offset FROM pleat.partitions WHERE topic = '\($0.topic)' AND partition = \($0.partition)")
+        }
+      }
+      for partition in partitions { try produce((0..<5).map { "a\(partition.partition)\($0)" }, to: partition, kafka) }
+      var daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+
+      kafka.kill(0)
+      let probe = KafkaProbe(kafka.configuration(), cursorTopic: nil, log: { _, _ in })
+      defer { probe.close() }
+      var there: [TopicPartition] = []
+      try Wait.until("one partition has no leader") {
+        there = []
+        probe.ask(partitions.map { PartitionQuestion($0) }) { index, result in
+          if case .success = result { there.append(partitions[index]) }
+        }
+        return there.count == partitions.count - 1
+      }
+      for partition in there { try produce((0..<5).map { "b\(partition.partition)\($0)" }, to: partition, kafka) }
+      try Wait.until("the others are read") { try nextOffsets(there) == ["10", "10"] }
+      #expect(daemon.terminate() == 0)
+
+      for partition in there { try produce((0..<5).map { "c\(partition.partition)\($0)" }, to: partition, kafka) }
+      daemon = try pleat.start()
+      try Wait.until("the others are taken over") { try nextOffsets(there) == ["15", "15"] }
+      let away = try #require(partitions.first { !there.contains($0) })
+      try Wait.until("it is said") { daemon.output.contains("the broker of \(away) does not answer") }
+
+      try kafka.start()
+      try produce((0..<5).map { "b\(away.partition)\($0)" }, to: away, kafka)
+      try pleat.waitCaughtUp()
+      #expect(try nextOffsets([away]) == ["10"])
+      #expect(daemon.output.contains("the broker of \(away) answers again"))
+      let ids = try pleat.journal().map(\.id)
+      #expect(ids.count == 40 && Set(ids).count == 40, "\(pleat.logs)")
+      #expect(daemon.terminate() == 0)
+    }
+  }
+}
