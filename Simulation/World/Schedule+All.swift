@@ -278,7 +278,7 @@ extension Schedule {
       world.wait("the other is read") { isRead() }
       // A new instance waits for the leases of the one before.
       let seconds = Double(world.scheduler.now - written) / 1e9
-      world.expect(seconds < (round == 2 ? 5 : 0.5), "the other is read within moments, and not after \(seconds) s")
+      world.expect(seconds < (round == 2 ? 15 : 0.5), "the other is read within moments, and not after \(seconds) s")
     }
     world.expect(!world.isFolded, "it was away")
     world.broker.leaderAwayUntil = [:]

@@ -38,7 +38,9 @@ final class SimulatedProbe: Probe {
     if let delay = world.latency() { world.scheduler.sleep(delay) }
     if process.isDead || world.scheduler.isEnding { throw .unavailable("the instance is dead") }
     if !process.reaches(partition, in: world) || world.fate(.broker) != .answered {
-      world.scheduler.sleep(world.scheduler.random.nanoseconds(0.01...0.5))
+      // A connection that is refused, or a question that nobody answers.
+      let patience = world.scheduler.random.chance(0.5) ? 0.01...0.5 : 2...5
+      world.scheduler.sleep(world.scheduler.random.nanoseconds(patience))
       throw .unavailable("the broker is away")
     }
   }

@@ -32,8 +32,8 @@ final class SimulatedSource: Source {
   /// What the client fetches by itself.
   private func fetch(_ partition: TopicPartition, _ state: inout Reading) -> SourceEvent? {
     guard process.reaches(partition, in: world) else { return nil }
+    if state.saidMissing { return nil }
     guard let log = world.broker.log(partition) else {
-      if state.saidMissing { return nil }
       state.saidMissing = true
       return .partitionError(handle: state.handle, "unknown topic or partition")
     }

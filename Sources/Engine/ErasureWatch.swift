@@ -35,8 +35,13 @@ package final class ErasureWatch {
 
   func use(_ key: HashKey) { keys = ErasureKeys(people: key, identities: identityKey(of: key)) }
 
-  /// The database may have gone back: what was asked for before says nothing.
-  func forgetReply() { (reply, repliedAt) = (nil, nil) }
+  /// The database may have gone back: what was heard before says nothing.
+  func doubt() {
+    recordsAt = 0
+    forgetReply()
+  }
+
+  private func forgetReply() { (reply, repliedAt) = (nil, nil) }
 
   /// To be called again and again: what was heard and not used for some seconds, or what nobody waits for any more, is asked for anew.
   func age(_ now: Instant, isWanted: Bool) {

@@ -39,8 +39,12 @@ final class IngestPartition {
   private var awaitsFirstRecord = true
   /// The next offset was not there.
   var isOutOfRange = false
-  /// It failed: nothing of it is journaled before it is taken over again, and checked with that.
-  var hasFailed = false
+  /// It failed, and the source has stopped it: nothing of it is journaled before it is checked.
+  private(set) var hasFailed = false
+  /// When it is added to the source again, after a failure that a check has found nothing behind.
+  var resumeAt: Int64?
+  private var failures = 0
+  private var failedOffset: Int64 = -1
   /// Too many bad records: nothing more is read, and the next flush stores it.
   var isPausing = false
 
@@ -59,8 +63,25 @@ final class IngestPartition {
     if cursor.checked == nil { checkAt = 0 }
   }
 
-  /// Whether a flush would change anything.
-  var isDirty: Bool { nextOffset != cursor.nextOffset || isPausing }
+  func noteFailure() {
+    hasFailed = true
+    failures = nextOffset > failedOffset ? 1 : failures + 1
+    failedOffset = nextOffset
+    // What was asked before says nothing of it.
+    (inquiry, checkAt, resumeAt) = (nil, 0, nil)
+  }
+
+  /// It is what it was: the source is asked again, after the first failure since a record at once.
+  func noteChecked(_ now: Instant) {
+    checkAt = now.monotonicNanoseconds + IngestSettings.checkNanoseconds
+    guard hasFailed else { return }
+    hasFailed = false
+    let wait = failures == 1 ? 0 : IngestSettings.retryNanoseconds << min(failures - 1, 5)
+    resumeAt = now.monotonicNanoseconds + wait
+  }
+
+  /// Whether a flush may and would change anything.
+  var isDirty: Bool { !hasFailed && (nextOffset != cursor.nextOffset || isPausing) }
 
   /// True where it begins to point to the source's memory, so that `keepLastRecord` must come before that is given back.
   func noteEvent(_ record: SourceRecord, time: Timestamp) -> Bool {

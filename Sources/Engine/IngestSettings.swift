@@ -28,6 +28,7 @@ package struct IngestSettings: Sendable {
   /// Without anything to do it looks again after so long.
   static let idleNanoseconds: Int64 = 250_000_000
   static let retryNanoseconds: Int64 = 500_000_000
+  static let greatestRetryNanoseconds: Int64 = 8_000_000_000
   /// Where a poll brings fewer events than these, the next ones are left where they are until the flush is due, or so long at most:
   /// waking up for every record costs more than the record.
   static let fewEvents = 64

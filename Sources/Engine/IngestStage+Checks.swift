@@ -3,10 +3,18 @@ extension IngestStage {
   /// What is read, in one order: what a stage does must not depend on how a dictionary hashes.
   func inOrder() -> [IngestPartition] { reading.values.sorted { $0.partition < $1.partition } }
 
-  /// Checks each minute, asking beside the reading; and takes over anew, with the check that comes with it, where an offset was not
-  /// there.
+  /// Checks each minute and after a failure, asking beside the reading; and takes over anew, with the check that comes with it, where an
+  /// offset was not there.
   func checkPartitions(_ now: Instant) throws {
-    guard reading.values.contains(where: { $0.isOutOfRange || now.monotonicNanoseconds >= $0.checkAt }) else { return }
+    let isDue = reading.values.contains {
+      $0.isOutOfRange || now.monotonicNanoseconds >= min($0.checkAt, $0.resumeAt ?? .max)
+    }
+    guard isDue else { return }
+    for partition in inOrder() {
+      guard let moment = partition.resumeAt, now.monotonicNanoseconds >= moment else { continue }
+      try source.add(partition.partition, from: partition.nextOffset, handle: partition.handle)
+      partition.resumeAt = nil
+    }
     var checks: [PartitionCheck] = []
     for partition in inOrder() where !partition.isOutOfRange {
       if let check = answered(partition, now) { checks.append(check) }
@@ -15,6 +23,8 @@ extension IngestStage {
       // Before anything more of them is appended.
       try settle()
       _ = try check(checks.filter { isRead($0.partition) }, now)
+      // Of those that had failed something may be left to journal.
+      if pendingSince == nil { pendingSince = now.monotonicNanoseconds }
     }
     for partition in inOrder() where partition.isOutOfRange {
       try flushNow(now)
@@ -36,8 +46,7 @@ extension IngestStage {
       return check
     } catch {
       partition.inquiry = nil
-      partition.checkAt = now.monotonicNanoseconds + IngestSettings.retryNanoseconds
-      noteUnanswered(partition.partition, error)
+      partition.checkAt = noteSilent(partition.partition, error, now)
       return nil
     }
   }
@@ -71,7 +80,7 @@ extension IngestStage {
         partition.cursor.checked = last
         partition.cursor.clusterID = clusterID
       }
-      partition.checkAt = now.monotonicNanoseconds + IngestSettings.checkNanoseconds
+      partition.noteChecked(now)
     }
     return fine.map(\.partition)
   }
@@ -86,15 +95,29 @@ extension IngestStage {
     halt(partition, lookAt: now.monotonicNanoseconds + IngestSettings.decisionNanoseconds)
   }
 
-  // MARK: What is said
+  // MARK: Who does not answer
 
-  func noteUnanswered(_ partition: TopicPartition, _ error: SourceError) {
-    unanswered[partition, default: Outage()].begin(
+  /// A partition whose broker does not answer.
+  struct Silence {
+    var outage = Outage()
+    var wait = IngestSettings.retryNanoseconds
+    /// When to ask again: later each time, since who asks waits for it, and others wait for him.
+    var askAt: Int64 = 0
+  }
+
+  /// Returns when to ask again.
+  func noteSilent(_ partition: TopicPartition, _ error: SourceError, _ now: Instant) -> Int64 {
+    var silence = silent[partition] ?? Silence()
+    silence.outage.begin(
       reporter, "the broker of \(partition) does not answer, others go on: \(error.text); trying again")
+    silence.askAt = now.monotonicNanoseconds + silence.wait
+    silence.wait = min(silence.wait * 2, IngestSettings.greatestRetryNanoseconds)
+    silent[partition] = silence
+    return silence.askAt
   }
 
   func noteAnswered(_ partition: TopicPartition) {
-    guard var outage = unanswered.removeValue(forKey: partition) else { return }
-    outage.end(reporter, "the broker of \(partition) answers again")
+    guard var silence = silent.removeValue(forKey: partition) else { return }
+    silence.outage.end(reporter, "the broker of \(partition) answers again")
   }
 }

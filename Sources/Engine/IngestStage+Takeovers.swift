@@ -28,10 +28,11 @@ extension IngestStage {
     try beginAnswered(now)
     var ready: [(partition: TopicPartition, term: Int, first: Int64)] = []
     var waits = false
+    let begun = Dictionary(uniqueKeysWithValues: (reading.values + taken).map { ($0.resource, $0.term) })
     for partition in directory.all {
       let resource = LeaseResource.partition(partition)
       guard let term = held[resource] else { continue }
-      if (inOrder() + taken).contains(where: { $0.resource == resource && $0.term == term }) { continue }
+      if begun[resource] == term { continue }
       if let halt = halted[resource], halt.term == term {
         guard now.monotonicNanoseconds >= halt.lookAt else { continue }
         halted[resource]?.lookAt = now.monotonicNanoseconds + IngestSettings.decisionNanoseconds
@@ -65,7 +66,7 @@ extension IngestStage {
   private func firstOffset(_ partition: TopicPartition, _ now: Instant) throws(StoreError) -> Int64? {
     if let known = firstOffsets[partition] { return known }
     if replies[partition] == nil {
-      if let until = putOff[partition], now.monotonicNanoseconds < until { return nil }
+      if let silence = silent[partition], now.monotonicNanoseconds < silence.askAt { return nil }
       try settle()
       if let cursor = try store.cursor(partition) {
         firstOffsets[partition] = cursor.nextOffset
@@ -78,7 +79,7 @@ extension IngestStage {
 
   /// Lowest offset and high watermark of a partition that is not read; nil while its broker is asked.
   func ends(of partition: TopicPartition, _ now: Instant) -> (low: Int64, high: Int64)? {
-    if let until = putOff[partition], now.monotonicNanoseconds < until { return nil }
+    if let silence = silent[partition], now.monotonicNanoseconds < silence.askAt { return nil }
     let reply = replies[partition] ?? inquiries.ask(PartitionQuestion(partition))
     replies[partition] = reply
     do throws(SourceError) {
@@ -88,8 +89,7 @@ extension IngestStage {
       return (answer.low, answer.high)
     } catch {
       replies[partition] = nil
-      putOff[partition] = now.monotonicNanoseconds + IngestSettings.retryNanoseconds
-      noteUnanswered(partition, error)
+      _ = noteSilent(partition, error, now)
       return nil
     }
   }
@@ -135,7 +135,7 @@ extension IngestStage {
     for one in taken where held[one.resource] != one.term { leases.releaseIfAsked(one.resource) }
     taken.removeAll { held[$0.resource] != $0.term }
     firstOffsets = firstOffsets.filter { held[LeaseResource.partition($0.key)] != nil }
-    unanswered = unanswered.filter { held[LeaseResource.partition($0.key)] != nil }
+    silent = silent.filter { held[LeaseResource.partition($0.key)] != nil }
   }
 
   /// The partition, if it is ours and runs.

@@ -24,8 +24,8 @@ package final class IngestStage: Stage {
   var firstOffsets: [TopicPartition: Int64] = [:]
   /// Of questions about partitions that are not taken over.
   var replies: [TopicPartition: Reply<PartitionAnswer>] = [:]
-  /// Not asked about before then.
-  var putOff: [TopicPartition: Int64] = [:]
+  /// Those whose brokers do not answer.
+  var silent: [TopicPartition: Silence] = [:]
   /// Taken over, and read once their brokers have said that they are what they were.
   var taken: [IngestPartition] = []
   /// By handle.
@@ -46,7 +46,7 @@ package final class IngestStage: Stage {
   private var deadLetters: [DeadLetter] = []
   private var pendingEvents = 0
   private var pendingBytes = 0
-  private var pendingSince: Int64?
+  var pendingSince: Int64?
   private var inFlight: [ReadSegment]?
   private var inFlightOffsets: [(TopicPartition, Int64)] = []
   /// Records between what the last flush took and the ends of the partitions, as far as they are known.
@@ -61,7 +61,6 @@ package final class IngestStage: Stage {
   private var retryAt: Int64 = 0
   private var storeOutage = Outage()
   private var sourceOutage = Outage()
-  var unanswered: [TopicPartition: Outage] = [:]
   var erasureOutage = Outage()
   /// Erasures are not looked for before then.
   var prepareAt: Int64 = 0
@@ -151,7 +150,6 @@ package final class IngestStage: Stage {
 
   private func read(_ now: Instant) throws(SourceError) -> Int {
     guard decoder != nil, !reading.isEmpty else { return 0 }
-    var failed: [IngestPartition] = []
     let limit = min(
       IngestSettings.pollLimit, settings.flushEvents * IngestSettings.pendingFlushes - pendingEvents)
     let count = try source.poll(limit: max(limit, 1)) { event in
@@ -170,15 +168,10 @@ package final class IngestStage: Stage {
         reading[handle]?.isOutOfRange = true
       case .partitionError(let handle, let text):
         if let partition = reading[handle] {
-          partition.hasFailed = true
-          failed.append(partition)
+          partition.noteFailure()
           reporter.report(.warning, "\(partition.partition): \(text)")
         }
       }
-    }
-    for partition in failed {
-      stopReading(partition)
-      putOff[partition.partition] = now.monotonicNanoseconds + IngestSettings.retryNanoseconds
     }
     return count
   }
@@ -268,8 +261,9 @@ package final class IngestStage: Stage {
       offsets.append((partition.partition, taken.move.to))
       if let segment = taken.segment { sent.append(segment) }
     }
-    flush.deadLetters = deadLetters
-    deadLetters = []
+    let moved = Set(flush.moves.map(\.partition))
+    flush.deadLetters = deadLetters.filter { moved.contains($0.partition) }
+    deadLetters.removeAll { moved.contains($0.partition) }
     pendingEvents = 0
     pendingBytes = 0
     pendingSince = nil
@@ -387,8 +381,8 @@ package final class IngestStage: Stage {
     for partition in reading.values { removeFromSource(partition.partition) }
     reading = [:]
     halted = [:]
-    (firstOffsets, replies, putOff, taken) = ([:], [:], [:], [])
-    erasures?.forgetReply()
+    (firstOffsets, replies, taken) = ([:], [:], [])
+    erasures?.doubt()
     forgetLastPartition()
     deadLetters = []
     pendingEvents = 0

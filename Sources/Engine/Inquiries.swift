@@ -43,9 +43,13 @@ package final class Inquiries: Sendable {
 
   // MARK: Ingest's side
 
+  /// An earlier question about the partition is nobody's any more.
   func ask(_ question: PartitionQuestion) -> Reply<PartitionAnswer> {
     let reply = Reply<PartitionAnswer>()
-    state.withLock { $0.partitions.append((question, reply)) }
+    state.withLock { state in
+      state.partitions.removeAll { $0.question.partition == question.partition }
+      state.partitions.append((question, reply))
+    }
     onAsk()
     return reply
   }

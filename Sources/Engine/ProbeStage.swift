@@ -10,6 +10,8 @@ package final class ProbeStage: Stage {
   private var erasures: [Reply<[ErasureRecord]>] = []
   private var clusterID: String?
   private var discoverAt: Int64 = 0
+  /// In the step before: a failure may have taken longer than it is put off.
+  private var hasDiscovered = false
   private var outage = Outage()
 
   /// How often the topics are looked at for new partitions.
@@ -23,12 +25,16 @@ package final class ProbeStage: Stage {
   /// One thing a step, since each may take its time; in turn, since each may come again at once.
   package func step(_ now: Instant) -> NextStep {
     publish()
-    if now.monotonicNanoseconds >= discoverAt {
+    let asked = inquiries.takePartitions()
+    questions.removeAll { old in asked.contains { $0.question.partition == old.question.partition } }
+    questions += asked
+    erasures += inquiries.takeErasures()
+    if now.monotonicNanoseconds >= discoverAt, !hasDiscovered || questions.isEmpty && erasures.isEmpty {
+      hasDiscovered = true
       discover(now)
       return .immediately
     }
-    questions += inquiries.takePartitions()
-    erasures += inquiries.takeErasures()
+    hasDiscovered = false
     if !erasures.isEmpty {
       answerErasures()
     } else if !questions.isEmpty {
@@ -77,16 +83,12 @@ package final class ProbeStage: Stage {
   }
 
   private func answerQuestions() {
-    var asked: Set<TopicPartition> = []
-    let (round, later) = questions.reduce(into: ([Inquiries.Asked](), [Inquiries.Asked]())) {
-      if asked.insert($1.question.partition).inserted { $0.0.append($1) } else { $0.1.append($1) }
-    }
-    var isAnswered = [Bool](repeating: false, count: round.count)
-    probe.ask(round.map(\.question)) { index, result in
+    var isAnswered = [Bool](repeating: false, count: questions.count)
+    probe.ask(questions.map(\.question)) { index, result in
       isAnswered[index] = true
-      round[index].reply.put(result)
+      questions[index].reply.put(result)
       inquiries.answered()
     }
-    questions = zip(round, isAnswered).filter { !$0.1 }.map(\.0) + later
+    questions = zip(questions, isAnswered).filter { !$0.1 }.map(\.0)
   }
 }

@@ -106,34 +106,45 @@ final class ClientHandle {
     }
   }
 
-  /// Lowest offset and end of a partition, asked from its leader, in the client's isolation level.
+  /// Lowest offset and end of a partition, asked from its leader, in the client's isolation level. (librdkafka's own call for that waits
+  /// longer than it is told to, in 2.0.2 for as long as a broker is silent.)
   func watermarks(_ partition: TopicPartition, timeoutMilliseconds: Int32) throws(KafkaError) -> (
     low: Int64, high: Int64
   ) {
-    var (low, high): (Int64, Int64) = (0, 0)
-    let code = rd_kafka_query_watermark_offsets(
-      client, partition.topic, partition.partition, &low, &high, timeoutMilliseconds)
-    guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
-      throw unreachable(KafkaError(code: code, doing: "Watermarks of \(partition)"))
-    }
-    return (low, high)
+    try watermarks(of: [partition], timeoutMilliseconds: timeoutMilliseconds)[0].get()
   }
 
   /// Lowest offsets and ends of partitions, all of them in one request to each of their leaders, in the client's isolation level.
   func watermarks(
     of partitions: [TopicPartition], timeoutMilliseconds: Int32
   ) throws(KafkaError) -> [Result<(low: Int64, high: Int64), KafkaError>] {
-    let lows = try offsets(of: partitions, at: Int64(RD_KAFKA_OFFSET_BEGINNING), timeoutMilliseconds)
-    let highs = try offsets(of: partitions, at: Int64(RD_KAFKA_OFFSET_END), timeoutMilliseconds)
-    return zip(lows, highs).map { low, high in
-      low.flatMap { low in high.map { high in (low, max(low, high)) } }
+    do throws(KafkaError) {
+      let lows = try offsets(of: partitions, at: Int64(RD_KAFKA_OFFSET_BEGINNING), timeoutMilliseconds)
+      let highs = try offsets(of: partitions, at: Int64(RD_KAFKA_OFFSET_END), timeoutMilliseconds)
+      return (0..<partitions.count).map { index in
+        guard 0 <= lows[index], lows[index] <= highs[index] else {
+          let text = "Watermarks of \(partitions[index]): \(lows[index]) and \(highs[index]) are none of one topic"
+          return .failure(KafkaError(code: RD_KAFKA_RESP_ERR__BAD_MSG, text))
+        }
+        return .success((lows[index], highs[index]))
+      }
+    } catch {
+      // What is wrong with one partition is said of the request.
+      if partitions.count == 1 || error.isTimeout { throw error }
+      return partitions.map { partition in
+        do throws(KafkaError) {
+          return .success(try watermarks(partition, timeoutMilliseconds: timeoutMilliseconds))
+        } catch {
+          return .failure(error)
+        }
+      }
     }
   }
 
   /// The protocol has numbers below zero for both ends where it has times.
   private func offsets(
     of partitions: [TopicPartition], at time: Int64, _ timeoutMilliseconds: Int32
-  ) throws(KafkaError) -> [Result<Int64, KafkaError>] {
+  ) throws(KafkaError) -> [Int64] {
     if partitions.isEmpty { return [] }
     guard let list = rd_kafka_topic_partition_list_new(Int32(clamping: partitions.count)) else {
       fatalError("librdkafka is out of memory")
@@ -149,10 +160,7 @@ final class ClientHandle {
     }
     return (0..<partitions.count).map { index in
       let found = list.pointee.elems[index]
-      guard found.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
-        return .failure(KafkaError(code: found.err, doing: "Watermarks of \(partitions[index])"))
-      }
-      return .success(found.offset)
+      return found.err == RD_KAFKA_RESP_ERR_NO_ERROR ? found.offset : -1
     }
   }
 

@@ -39,7 +39,11 @@ final class LogReader {
         ("enable.auto.commit", "false"), ("enable.auto.offset.store", "false"), ("check.crcs", "true"),
         ("allow.auto.create.topics", "false"), ("queued.max.messages.kbytes", "4096"),
       ] + (commits ? [("group.id", configuration.group)] : []),
-      suggestions: [("fetch.wait.max.ms", "10"), ("fetch.message.max.bytes", "262144")], log: log)
+      suggestions: [
+        ("fetch.wait.max.ms", "10"), ("fetch.message.max.bytes", "262144"),
+        // Who does not answer is left, so that the next question goes to another one.
+        ("socket.timeout.ms", "\(Self.requestTimeoutMilliseconds)"),
+      ], log: log)
     queue = handle.makeQueue()
   }
 
@@ -89,9 +93,12 @@ final class LogReader {
     let stretches = zip(questions, answers).map { question, answer in
       (try? answer.get()).map { Self.stretches(of: question, $0) } ?? []
     }
+    let deadline = monotonicMilliseconds() + Self.stallMilliseconds
     for number in 0..<(stretches.map(\.count).max() ?? 0) {
-      let indices = stretches.indices.filter { number < stretches[$0].count }
-      let found = try lastRecords(of: indices.map { stretches[$0][number] })
+      let indices = stretches.indices.filter {
+        if case .success = answers[$0] { number < stretches[$0].count } else { false }
+      }
+      let found = try lastRecords(of: indices.map { stretches[$0][number] }, until: deadline)
       for (index, record) in zip(indices, found) {
         let isLast = number == stretches[index].count - 1
         switch (record, answers[index]) {
@@ -117,11 +124,11 @@ final class LogReader {
 
   /// The fingerprint of the last record of each stretch, all read at once; nil where there is none. No partition twice.
   private func lastRecords(
-    of stretches: [LogStretch]
+    of stretches: [LogStretch], until deadline: Int64
   ) throws(KafkaError) -> [Result<RecordFingerprint?, KafkaError>] {
     var found = [RecordFingerprint?](repeating: nil, count: stretches.count)
     // Retention may be faster than the question: there is no such record any more.
-    let failures = try read(stretches, whereGone: .ends) { number, record in
+    let failures = try read(stretches, whereGone: .ends, until: deadline) { number, record in
       let stretch = stretches[number]
       guard record.offset < stretch.offsets.upperBound else { return .enough }
       found[number] = RecordFingerprint(
@@ -149,7 +156,8 @@ final class LogReader {
 
   /// `body` is told the stretch's number. What becomes of one stretch does not touch the others: its failure is returned.
   private func read(
-    _ stretches: [LogStretch], whereGone: Gone = .throwsError, _ body: (Int, Record) -> Verdict
+    _ stretches: [LogStretch], whereGone: Gone = .throwsError, until last: Int64 = .max,
+    _ body: (Int, Record) -> Verdict
   ) throws(KafkaError) -> [KafkaError?] {
     var readings: [Reading] = []
     var failures = [KafkaError?](repeating: nil, count: stretches.count)
@@ -181,7 +189,8 @@ final class LogReader {
       guard let message = rd_kafka_consume_queue(queue, Self.waitMilliseconds) else {
         handle.serveCallbacks()
         let now = monotonicMilliseconds()
-        for (number, reading) in readings.enumerated() where !reading.isOver && reading.deadline <= now {
+        for (number, reading) in readings.enumerated()
+        where !reading.isOver && min(reading.deadline, last) <= now {
           end(number, stalled(reading))
         }
         continue

@@ -29,9 +29,15 @@ final class FakeSource: Source {
   private var reading: [TopicPartition: (handle: Int, offset: Int64, saidEnd: Bool)] = [:]
   private var delivered: [UnsafeMutableRawBufferPointer] = []
   private var turn = 0
+  /// Where a partition fails each time it is read up to there.
+  var corrupt: [TopicPartition: Int64] = [:]
+  private(set) var failures = 0
   /// Partitions whose broker does not answer.
   var away: Set<TopicPartition> = []
   var erasuresAreAway = false
+  var topicsAreAway = false
+  /// So many questions are answered at once.
+  var comesTo = Int.max
   /// Questions about partitions so far.
   private(set) var asked = 0
   private(set) var published: [TopicPartition: Int64] = [:]
@@ -94,7 +100,7 @@ final class FakeSource: Source {
       return 1
     }
     var count = 0
-    while count < min(limit, 7), state.offset < high(partition) {
+    while count < min(limit, 7), state.offset < min(high(partition), corrupt[partition] ?? .max) {
       let record = topic.records[Int(state.offset - topic.low)]
       if !record.isMarker {
         deliver(record, at: state.offset, handle: state.handle, body)
@@ -104,6 +110,12 @@ final class FakeSource: Source {
       state.saidEnd = false
     }
     giveBack(body)
+    if corrupt[partition] == state.offset {
+      failures += 1
+      body(.partitionError(handle: state.handle, "a wrong checksum"))
+      reading[partition] = nil
+      return count + 1
+    }
     if state.offset == high(partition), !state.saidEnd {
       state.saidEnd = true
       body(.endReached(handle: state.handle, offset: state.offset))
@@ -150,10 +162,11 @@ extension FakeSource: Probe {
   }
   func partitions(of topics: [String]) throws(SourceError) -> [TopicPartition] {
     try check()
+    if topicsAreAway { throw .unavailable("nobody tells of the topics") }
     return self.topics.keys.filter { topics.contains($0.topic) }.sorted()
   }
   func ask(_ questions: [PartitionQuestion], _ body: (Int, Result<PartitionAnswer, SourceError>) -> Void) {
-    for (index, question) in questions.enumerated() {
+    for (index, question) in questions.enumerated().prefix(comesTo) {
       asked += 1
       do throws(SourceError) {
         try check()

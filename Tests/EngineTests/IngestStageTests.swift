@@ -301,6 +301,28 @@ struct IngestStageTests {
     #expect(second.reporter.messages.contains { $0.contains("answers again") })
   }
 
+  @Test("what was read before a failure is journaled once it is checked; then it is tried again, less and less often")
+  func corrupt() throws {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    source.append(partition, (0..<10).map { record("e\($0)") })
+    source.append(other, [record("a")])
+    source.corrupt[partition] = 5
+    let instance = Instance("a", source, journal)
+    instance.hold([partition, other])
+    instance.steps(40)
+    #expect(try Set(journal.ids()) == Set((0..<5).map { "e\($0)" } + ["a"]))
+    #expect(journal.cursors[partition]?.nextOffset == 5 && journal.cursors[partition]?.epoch == 1)
+    instance.steps(1_000)
+    #expect(3...8 ~= source.failures)
+    source.append(other, [record("b")])
+    instance.steps(5)
+    #expect(try journal.ids().last == "b")
+    source.corrupt = [:]
+    instance.steps(1_000)
+    #expect(try Set(journal.ids()) == Set((0..<10).map { "e\($0)" } + ["a", "b"]))
+    #expect(journal.position == 12)
+  }
+
   @Test("a partition that is read, and whose broker does not answer its check, is checked later, and others are read")
   func checkWaits() throws {
     let (source, journal) = (FakeSource(), FakeJournal())

@@ -38,15 +38,20 @@ final class Servers: @unchecked Sendable {
   }
 
   /// Servers of one's own, to be killed: a real Kafka, which must be there. They end with `stop`.
-  /// - Parameter onSmallDisks: each on a file system of its own that can be filled.
-  static func own(kafkaNodes: Int = 1, onSmallDisks: Bool = false) throws -> Servers {
+  /// - Parameters:
+  ///   - onSmallDisks: each on a file system of its own that can be filled.
+  ///   - kafkaSettings: broker properties that go over those of the tests.
+  static func own(
+    kafkaNodes: Int = 1, kafkaSettings: [String: String] = [:], onSmallDisks: Bool = false
+  ) throws -> Servers {
     let disks =
       onSmallDisks
       ? (
         postgres: try LimitedDisk(megabytes: postgresDiskMegabytes),
         kafka: try LimitedDisk(megabytes: kafkaDiskMegabytes)
       ) : nil
-    return try Servers(kafka: RealKafka(nodes: kafkaNodes, in: disks?.kafka.path), disks: disks)
+    return try Servers(
+      kafka: RealKafka(nodes: kafkaNodes, in: disks?.kafka.path, settings: kafkaSettings), disks: disks)
   }
 
   /// `kafka`: one's own, not yet started; nil for the shared one.
