@@ -14,7 +14,8 @@ package enum FaultKind: Int, CaseIterable, CustomStringConvertible, Sendable {
   case blockerEnded, swapRefused
 
   // Of the broker.
-  case brokerLost, brokerReplyLost, relayCommitLost, relayCommitLate, brokerAway, leaderAway, brokerUnreachable, fenced
+  case brokerLost, brokerReplyLost, relayCommitLost, relayCommitLate, brokerAway, leaderAway, partitionFails,
+    brokerUnreachable, fenced
   case abortedTransaction, hangingTransaction, timedOutTransaction, foreignTransaction, truncate, recreate, refill
   case retention, compaction, leap, resend, badRecord, alarm, skip
 
@@ -59,6 +60,7 @@ package enum FaultKind: Int, CaseIterable, CustomStringConvertible, Sendable {
     case .relayCommitLost: "the reply to the relay's commit is lost, and it has happened"
     case .relayCommitLate: "the relay's commit happens later"
     case .brokerAway: "the broker is away"
+    case .partitionFails: "a partition fails, and is read again after a check"
     case .leaderAway: "the broker of one partition is away"
     case .brokerUnreachable: "an instance does not reach the broker"
     case .fenced: "a transactional producer is fenced"

@@ -77,7 +77,7 @@ final class SimulatedProbe: Probe {
     let began = world.scheduler.now
     let log = try found()
     var answer = PartitionAnswer(low: log.low, high: log.high)
-    for offset in question.offsets {
+    for offset in question.offsets ?? [] {
       let log = try found()
       if let record = record(log, offset..<offset + 1) { answer.records.append(record) }
     }

@@ -9,7 +9,7 @@ final class SimulatedSource: Source {
     var fetched: [PartitionLog.Entry] = []
     var end: Int64?
     var isOutOfRange = false
-    var saidMissing = false
+    var hasFailed = false
   }
 
   private let world: World
@@ -32,9 +32,14 @@ final class SimulatedSource: Source {
   /// What the client fetches by itself.
   private func fetch(_ partition: TopicPartition, _ state: inout Reading) -> SourceEvent? {
     guard process.reaches(partition, in: world) else { return nil }
-    if state.saidMissing { return nil }
+    if state.hasFailed { return nil }
+    if world.isTroubled, world.profile.brokerDoubt > 0, world.scheduler.random.chance(world.profile.brokerDoubt) {
+      world.count(.partitionFails)
+      state.hasFailed = true
+      return .partitionError(handle: state.handle, "a fetch fails")
+    }
     guard let log = world.broker.log(partition) else {
-      state.saidMissing = true
+      state.hasFailed = true
       return .partitionError(handle: state.handle, "unknown topic or partition")
     }
     guard state.offset >= log.low, state.offset <= log.high else {

@@ -39,7 +39,7 @@ final class IngestPartition {
   private var awaitsFirstRecord = true
   /// The next offset was not there.
   var isOutOfRange = false
-  /// It failed, and the source has stopped it: nothing of it is journaled before it is checked.
+  /// It failed, or its broker did not answer: the source has stopped it, and nothing of it is journaled before it is checked.
   private(set) var hasFailed = false
   /// When it is added to the source again, after a failure that a check has found nothing behind.
   var resumeAt: Int64?
@@ -60,23 +60,25 @@ final class IngestPartition {
   func noteJournaled() {
     guard awaitsFirstRecord, cursor.journaled != nil else { return }
     awaitsFirstRecord = false
-    if cursor.checked == nil { checkAt = 0 }
+    if cursor.checked == nil { (inquiry, checkAt) = (nil, 0) }
   }
 
   func noteFailure() {
-    hasFailed = true
     failures = nextOffset > failedOffset ? 1 : failures + 1
     failedOffset = nextOffset
-    // What was asked before says nothing of it.
-    (inquiry, checkAt, resumeAt) = (nil, 0, nil)
+    checkAt = 0
+    hold()
   }
+
+  /// The source has stopped it until it is checked; what was asked before says nothing.
+  func hold() { (hasFailed, inquiry, resumeAt) = (true, nil, nil) }
 
   /// It is what it was: the source is asked again, after the first failure since a record at once.
   func noteChecked(_ now: Instant) {
     checkAt = now.monotonicNanoseconds + IngestSettings.checkNanoseconds
     guard hasFailed else { return }
     hasFailed = false
-    let wait = failures == 1 ? 0 : IngestSettings.retryNanoseconds << min(failures - 1, 5)
+    let wait = failures <= 1 ? 0 : IngestSettings.retryNanoseconds << min(failures - 1, 5)
     resumeAt = now.monotonicNanoseconds + wait
   }
 

@@ -40,13 +40,17 @@ extension IngestStage {
       return nil
     }
     do throws(SourceError) {
-      guard let check = try inquiry.check() else { return nil }
+      guard let check = try inquiry.check(partition) else { return nil }
       partition.inquiry = nil
       noteAnswered(partition.partition)
       return check
     } catch {
-      partition.inquiry = nil
       partition.checkAt = noteSilent(partition.partition, error, now)
+      partition.inquiry = nil
+      guard isRead(partition) else { return nil }
+      // Meanwhile it may become another one: nothing more of it is journaled.
+      removeFromSource(partition.partition)
+      partition.hold()
       return nil
     }
   }
@@ -73,11 +77,11 @@ extension IngestStage {
     }
     for check in fine {
       let (partition, last) = (check.partition, check.answer.last)
-      if last != partition.cursor.checked || partition.cursor.clusterID == nil {
+      if last ?? partition.cursor.checked != partition.cursor.checked || partition.cursor.clusterID == nil {
         try store.note(
           partition.partition, epoch: partition.cursor.epoch, state: .running, reason: nil, clusterID: clusterID,
           checked: last)
-        partition.cursor.checked = last
+        partition.cursor.checked = last ?? partition.cursor.checked
         partition.cursor.clusterID = clusterID
       }
       partition.noteChecked(now)

@@ -59,28 +59,31 @@ extension IngestStage {
     }
     taken += justTaken
     // What is asked from now on is what is there after the takeovers, however long they took.
-    for one in taken where one.inquiry?.isAnswered ?? true { one.inquiry = PartitionInquiry(one, inquiries) }
+    for one in taken where now.monotonicNanoseconds >= one.checkAt && one.inquiry?.isAnswered ?? true {
+      one.inquiry = PartitionInquiry(one, inquiries)
+    }
   }
 
   /// Where a partition begins if the database does not know it yet; nil while its broker is asked.
   private func firstOffset(_ partition: TopicPartition, _ now: Instant) throws(StoreError) -> Int64? {
-    if let known = firstOffsets[partition] { return known }
+    if let known = firstOffsets[partition], now.monotonicNanoseconds < known.until { return known.offset }
+    let until = now.monotonicNanoseconds + IngestSettings.answerNanoseconds
     if replies[partition] == nil {
       if let silence = silent[partition], now.monotonicNanoseconds < silence.askAt { return nil }
       try settle()
       if let cursor = try store.cursor(partition) {
-        firstOffsets[partition] = cursor.nextOffset
+        firstOffsets[partition] = (cursor.nextOffset, until)
         return cursor.nextOffset
       }
     }
-    firstOffsets[partition] = ends(of: partition, now)?.low
-    return firstOffsets[partition]
+    firstOffsets[partition] = ends(of: partition, now).map { ($0.low, until) }
+    return firstOffsets[partition]?.offset
   }
 
   /// Lowest offset and high watermark of a partition that is not read; nil while its broker is asked.
   func ends(of partition: TopicPartition, _ now: Instant) -> (low: Int64, high: Int64)? {
     if let silence = silent[partition], now.monotonicNanoseconds < silence.askAt { return nil }
-    let reply = replies[partition] ?? inquiries.ask(PartitionQuestion(partition))
+    let reply = replies[partition] ?? inquiries.ask(PartitionQuestion(partition, offsets: nil))
     replies[partition] = reply
     do throws(SourceError) {
       guard let answer = try reply.get() else { return nil }
@@ -135,6 +138,7 @@ extension IngestStage {
     for one in taken where held[one.resource] != one.term { leases.releaseIfAsked(one.resource) }
     taken.removeAll { held[$0.resource] != $0.term }
     firstOffsets = firstOffsets.filter { held[LeaseResource.partition($0.key)] != nil }
+    replies = replies.filter { held[LeaseResource.partition($0.key)] != nil }
     silent = silent.filter { held[LeaseResource.partition($0.key)] != nil }
   }
 

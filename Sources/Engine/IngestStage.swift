@@ -21,7 +21,7 @@ package final class IngestStage: Stage {
   private var decoder: EventDecoder?
   private(set) var clusterID = ""
   /// Held, and known to begin there, or to have a cursor.
-  var firstOffsets: [TopicPartition: Int64] = [:]
+  var firstOffsets: [TopicPartition: (offset: Int64, until: Int64)] = [:]
   /// Of questions about partitions that are not taken over.
   var replies: [TopicPartition: Reply<PartitionAnswer>] = [:]
   /// Those whose brokers do not answer.
@@ -303,7 +303,7 @@ package final class IngestStage: Stage {
     for (partition, offset) in inFlightOffsets { offsetsToPublish[partition] = offset }
     for partition in reading.values {
       partition.noteJournaled()
-      if partition.isPausing { halt(partition, lookAt: 0) }
+      if partition.cursor.state == .paused { halt(partition, lookAt: 0) }
     }
   }
 

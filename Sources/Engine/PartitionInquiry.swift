@@ -1,6 +1,5 @@
 /// What a partition's broker is asked for a check, and about which state of it.
 struct PartitionInquiry {
-  private let partition: IngestPartition
   /// As the database had it…
   private let cursor: PartitionCursor
   /// … everything before here read.
@@ -8,14 +7,14 @@ struct PartitionInquiry {
   private let reply: Reply<PartitionAnswer>
 
   init(_ partition: IngestPartition, _ inquiries: Inquiries) {
-    (self.partition, cursor, nextOffset) = (partition, partition.cursor, partition.nextOffset)
+    (cursor, nextOffset) = (partition.cursor, partition.nextOffset)
     let known = holds(.fingerprints) ? cursor.fingerprints : []
     reply = inquiries.ask(
       PartitionQuestion(partition.partition, offsets: Set(known.map(\.offset)).sorted()))
   }
 
   /// nil while no answer has come.
-  func check() throws(SourceError) -> PartitionCheck? {
+  func check(_ partition: IngestPartition) throws(SourceError) -> PartitionCheck? {
     try reply.get().map {
       PartitionCheck(partition: partition, cursor: cursor, nextOffset: nextOffset, answer: $0)
     }

@@ -1,10 +1,10 @@
 /// What is asked of a partition's broker.
 package struct PartitionQuestion: Hashable, Sendable {
   package var partition: TopicPartition
-  /// Of records, each once.
-  package var offsets: [Int64]
+  /// Of records, each once, besides the last one; nil where only the ends are asked for.
+  package var offsets: [Int64]?
 
-  package init(_ partition: TopicPartition, offsets: [Int64] = []) {
+  package init(_ partition: TopicPartition, offsets: [Int64]?) {
     (self.partition, self.offsets) = (partition, offsets)
   }
 }
@@ -14,9 +14,9 @@ package struct PartitionAnswer: Sendable {
   /// Its lowest offset, and its high watermark.
   package var low: Int64
   package var high: Int64
-  /// The records at the offsets asked for, as far as they are there: not compacted, not deleted, no marker, before the end.
+  /// The records at the offsets asked for, as far as they are there: not compacted, not deleted, no marker, before the end, readable.
   package var records: [RecordFingerprint]
-  /// The last record; nil where none is near the end.
+  /// The last record; nil where none is near the end, or can be read there.
   package var last: RecordFingerprint?
 
   package init(low: Int64, high: Int64, records: [RecordFingerprint] = [], last: RecordFingerprint? = nil) {

@@ -131,10 +131,13 @@ final class ClientHandle {
     } catch {
       // What is wrong with one partition is said of the request.
       if partitions.count == 1 || error.isTimeout { throw error }
+      var silence: KafkaError?
       return partitions.map { partition in
+        if let silence { return .failure(silence) }
         do throws(KafkaError) {
           return .success(try watermarks(partition, timeoutMilliseconds: timeoutMilliseconds))
         } catch {
+          if error.isTimeout { silence = error }
           return .failure(error)
         }
       }

@@ -33,6 +33,13 @@ package struct KafkaError: Error, Sendable, CustomStringConvertible {
     code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART.rawValue || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC.rawValue
       || code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION.rawValue
   }
+  /// What stands in the log cannot be read, whoever asks.
+  var isOfRecord: Bool {
+    [
+      RD_KAFKA_RESP_ERR__BAD_MSG, RD_KAFKA_RESP_ERR__BAD_COMPRESSION, RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED,
+      RD_KAFKA_RESP_ERR_INVALID_MSG, RD_KAFKA_RESP_ERR_INVALID_RECORD,
+    ].contains { $0.rawValue == code }
+  }
   package var isTimeout: Bool {
     code == RD_KAFKA_RESP_ERR__TIMED_OUT.rawValue || code == RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT.rawValue
   }

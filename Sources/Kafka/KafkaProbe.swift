@@ -70,11 +70,14 @@ package final class KafkaProbe: Probe {
     of questions: [PartitionQuestion], _ body: (Int, Result<PartitionAnswer, SourceError>) -> Void
   ) -> [(leader: Int32, index: Int)] {
     var known: [String: Result<[Int32]?, SourceError>] = [:]
+    // Who does not answer for one topic is not asked about the next.
+    var silence: Result<[Int32]?, SourceError>?
     var found: [(Int32, Int)] = []
     for (index, question) in questions.enumerated() {
       let partition = question.partition
-      let leaders = known[partition.topic] ?? topicLeaders(partition.topic)
+      let leaders = known[partition.topic] ?? silence ?? topicLeaders(partition.topic)
       known[partition.topic] = leaders
+      if case .failure = leaders { silence = leaders }
       switch leaders {
       case .failure(let error): body(index, .failure(error))
       case .success(nil): body(index, .failure(.unknownTopic(partition.topic)))

@@ -116,13 +116,13 @@ final class LogReader {
   /// The records asked for, as far as they can be there, and where the last one is looked for.
   private static func stretches(of question: PartitionQuestion, _ answer: PartitionAnswer) -> [LogStretch] {
     let there = answer.low..<answer.high
-    if there.isEmpty { return [] }
-    let records = question.offsets.filter(there.contains).map { LogStretch(question.partition, at: $0) }
+    guard let offsets = question.offsets, !there.isEmpty else { return [] }
+    let records = offsets.filter(there.contains).map { LogStretch(question.partition, at: $0) }
     let last = LogStretch(question.partition, lastBefore: answer.high)
     return records + [LogStretch(question.partition, last.offsets.clamped(to: there))]
   }
 
-  /// The fingerprint of the last record of each stretch, all read at once; nil where there is none. No partition twice.
+  /// The fingerprint of the last record of each stretch that can be read, all read at once; nil where there is none. No partition twice.
   private func lastRecords(
     of stretches: [LogStretch], until deadline: Int64
   ) throws(KafkaError) -> [Result<RecordFingerprint?, KafkaError>] {
@@ -138,7 +138,9 @@ final class LogReader {
           value: record.value.map { Array($0) }))
       return record.offset + 1 < stretch.offsets.upperBound ? .goOn : .enough
     }
-    return zip(found, failures).map { record, failure in failure.map { .failure($0) } ?? .success(record) }
+    return zip(found, failures).map { record, failure in
+      if let failure, !failure.isOfRecord { .failure(failure) } else { .success(record) }
+    }
   }
 
   private enum Gone { case throwsError, ends }

@@ -189,7 +189,7 @@ extension FakeSource: Probe {
           timestampMilliseconds: offset, key: Array(record.key.utf8), value: Array(record.value.utf8)))
     }
     return PartitionAnswer(
-      low: topic.low, high: high(question.partition), records: question.offsets.compactMap(fingerprint),
+      low: topic.low, high: high(question.partition), records: (question.offsets ?? []).compactMap(fingerprint),
       last: there.reversed().lazy.compactMap(fingerprint).first)
   }
   func erasureRecords() throws(SourceError) -> [ErasureRecord] {

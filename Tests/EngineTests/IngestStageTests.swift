@@ -340,6 +340,7 @@ struct IngestStageTests {
     source.away = []
     instance.steps(2_500)
     #expect(journal.cursors[partition]?.state == .alarm && journal.cursors[other]?.state == .running)
+    #expect(try journal.ids() == ["a", "b", "c"])
   }
 
   @Test("nothing is taken over before the cursor topic was read, and what is read is read on meanwhile")

@@ -24,7 +24,7 @@ struct ProbeStageTests {
   func topicsAreAway() throws {
     source.topicsAreAway = true
     for round in 0..<5 {
-      let reply = inquiries.ask(PartitionQuestion(partition))
+      let reply = inquiries.ask(PartitionQuestion(partition, offsets: []))
       let erasures = inquiries.askForErasures()
       // Each look at the topics takes longer than it is put off.
       for second in 0..<4 { step(at: Int64(round * 20 + second * 5)) }
@@ -40,9 +40,9 @@ struct ProbeStageTests {
   func replaced() throws {
     step(at: 0)
     source.comesTo = 0
-    let first = inquiries.ask(PartitionQuestion(partition))
+    let first = inquiries.ask(PartitionQuestion(partition, offsets: []))
     step(at: 1)
-    let second = inquiries.ask(PartitionQuestion(partition))
+    let second = inquiries.ask(PartitionQuestion(partition, offsets: []))
     let third = inquiries.ask(PartitionQuestion(partition, offsets: [0]))
     source.comesTo = .max
     step(at: 2)

@@ -58,7 +58,7 @@ func makeProbe(_ configuration: KafkaClientConfiguration) -> KafkaProbe {
 }
 
 extension KafkaProbe {
-  func answer(_ partition: TopicPartition, at offsets: [Int64] = []) throws -> PartitionAnswer {
+  func answer(_ partition: TopicPartition, at offsets: [Int64]? = []) throws -> PartitionAnswer {
     var result: Result<PartitionAnswer, SourceError>?
     ask([PartitionQuestion(partition, offsets: offsets)]) { result = $1 }
     return try #require(result).get()

@@ -178,9 +178,9 @@ struct RealSourceTests {
     let probe = makeProbe(configuration)
     defer { probe.close() }
     let questions = [
-      PartitionQuestion(partition, offsets: [0, 1, 2]), PartitionQuestion(empty),
+      PartitionQuestion(partition, offsets: [0, 1, 2]), PartitionQuestion(empty, offsets: []),
       PartitionQuestion(other, offsets: [7]),
-      PartitionQuestion(TopicPartition(topic, 3)),
+      PartitionQuestion(TopicPartition(topic, 3), offsets: nil),
     ]
     var answers: [Int: PartitionAnswer] = [:]
     probe.ask(questions) { answers[$0] = try? $1.get() }
@@ -309,6 +309,11 @@ struct RealSourceTests {
       try collected.poll(source, until: "it has failed") { $0.events.contains(.failed(handle: handle)) }
       #expect(collected.values == (offset == 0 ? ["before"] : []))
     }
+    // Asked about, it answers: what cannot be read is not told of.
+    let probe = makeProbe(own.configuration())
+    defer { probe.close() }
+    let answer = try probe.answer(partition, at: [0, 1])
+    #expect(answer.high == 3 && answer.records.map(\.offset) == [0] && answer.last?.offset == 0)
   }
 
   @Test("offsets are published to the group, for lag tools")

@@ -104,6 +104,7 @@ final class Broker {
     defer { probe.close() }
     let low = try probe.ends(of: [topic])[partition]?.low ?? 0
     try source.add(partition, from: low, handle: 1)
+    var (next, hasFailed) = (low, false)
     var records: [Record] = []
     var ended = false
     try waitUntil("\(topic) is read to its end") {
@@ -117,10 +118,14 @@ final class Broker {
             record.headers[String(decoding: name, as: UTF8.self)] = value.map { String(decoding: $0, as: UTF8.self) }
           }
           records.append(record)
+          next = found.content.offset + 1
+        case .partitionError: hasFailed = true
         case .endReached: ended = true
-        case .released, .offsetOutOfRange, .partitionError: break
+        case .released, .offsetOutOfRange: break
         }
       }
+      if hasFailed { try source.add(partition, from: next, handle: 1) }
+      hasFailed = false
       return ended
     }
     return records
