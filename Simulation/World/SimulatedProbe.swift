@@ -50,9 +50,9 @@ final class SimulatedProbe: Probe {
     return world.broker.clusterID
   }
 
-  func partitions(of topics: [String]) throws(SourceError) -> [TopicPartition] {
+  func partitions(of topic: String) throws(SourceError) -> [TopicPartition] {
     try wait()
-    return world.inputs
+    return world.inputs.filter { $0.topic == topic }
   }
 
   func ask(_ questions: [PartitionQuestion], _ body: (Int, Result<PartitionAnswer, SourceError>) -> Void) {

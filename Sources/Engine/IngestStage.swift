@@ -333,7 +333,7 @@ package final class IngestStage: Stage {
     if isInitialized, now.monotonicNanoseconds < discoverAt { return true }
     guard let topics = inquiries.topics else { return false }
     clusterID = topics.clusterID
-    if !isInitialized { isInitialized = try initialize(topics.partitions, now) }
+    if !isInitialized { isInitialized = try initialize(topics, now) }
     guard isInitialized else { return false }
     discoverAt = now.monotonicNanoseconds + IngestSettings.discoverNanoseconds
     if directory.set(topics.partitions) {
@@ -343,19 +343,21 @@ package final class IngestStage: Stage {
     return true
   }
 
-  /// Whether the installation is initialized: at its first start it is told where the partitions end, once all of them have answered.
-  private func initialize(_ partitions: [TopicPartition], _ now: Instant) throws -> Bool {
+  /// Whether the installation is initialized: at its first start it is told where the partitions end, once all topics are there and
+  /// all partitions have answered.
+  private func initialize(_ topics: Inquiries.Topics, _ now: Instant) throws -> Bool {
     if decoder == nil {
       let key = try store.hashKey()
       decoder = EventDecoder(identityKey: identityKey(of: key))
       erasures?.use(key)
     }
     if try store.isInitialized() { return true }
-    for partition in partitions where firstEnds[partition] == nil {
+    guard topics.missing.isEmpty else { return false }
+    for partition in topics.partitions where firstEnds[partition] == nil {
       firstEnds[partition] = ends(of: partition, now)?.high
     }
-    let ends = partitions.compactMap { partition in firstEnds[partition].map { (partition, $0) } }
-    guard ends.count == partitions.count else { return false }
+    let ends = topics.partitions.compactMap { partition in firstEnds[partition].map { (partition, $0) } }
+    guard ends.count == topics.partitions.count else { return false }
     try store.initialize(publishAll: settings.publishAll, ends: ends)
     return true
   }

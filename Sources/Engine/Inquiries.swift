@@ -21,6 +21,8 @@ package final class Inquiries: Sendable {
   struct Topics: Hashable, Sendable {
     var clusterID: String
     var partitions: [TopicPartition]
+    /// Those that are not there: among the partitions are those that they had.
+    var missing: [String] = []
   }
 
   private struct State {

@@ -27,8 +27,8 @@ package struct PartitionAnswer: Sendable {
 /// Asks the brokers. A call waits for them, some seconds at most. One thread uses it.
 package protocol Probe: AnyObject {
   func clusterID() throws(SourceError) -> String
-  /// Every partition of the topics, in order.
-  func partitions(of topics: [String]) throws(SourceError) -> [TopicPartition]
+  /// Every partition of the topic, in order.
+  func partitions(of topic: String) throws(SourceError) -> [TopicPartition]
   /// Answers the questions, no partition twice, by their index and in any order, each as soon as it can be. What it does not come to,
   /// because others took their time, is asked again.
   func ask(_ questions: [PartitionQuestion], _ body: (Int, Result<PartitionAnswer, SourceError>) -> Void)

@@ -9,6 +9,7 @@ package final class ProbeStage: Stage {
   private var questions: [Inquiries.Asked] = []
   private var erasures: [Reply<[ErasureRecord]>] = []
   private var clusterID: String?
+  private var partitions: [String: [TopicPartition]] = [:]
   private var discoverAt: Int64 = 0
   /// In the step before: a failure may have taken longer than it is put off.
   private var hasDiscovered = false
@@ -56,22 +57,38 @@ package final class ProbeStage: Stage {
   }
 
   private func discover(_ now: Instant) {
+    discoverAt = now.monotonicNanoseconds + Self.retryNanoseconds
     do throws(SourceError) {
       // First: a client that is asked for the cluster alone connects only after a second.
-      let partitions = try probe.partitions(of: topics)
+      let missing = try look()
       let id: String
       if let clusterID { id = clusterID } else { id = try probe.clusterID() }
       clusterID = id
-      inquiries.found(Inquiries.Topics(clusterID: id, partitions: partitions))
-      outage.end(reporter, "Kafka tells of the topics again")
-      discoverAt = now.monotonicNanoseconds + Self.discoverNanoseconds
-    } catch {
-      switch error {
-      case .unavailable: outage.begin(reporter, "Kafka does not answer: \(error.text); trying again")
-      case .unknownTopic: outage.begin(reporter, error.text, .error)
+      inquiries.found(
+        Inquiries.Topics(clusterID: id, partitions: topics.flatMap { partitions[$0] ?? [] }, missing: missing))
+      if missing.isEmpty {
+        outage.end(reporter, "Kafka tells of the topics again")
+        discoverAt = now.monotonicNanoseconds + Self.discoverNanoseconds
+      } else {
+        outage.begin(reporter, missing.map { SourceError.unknownTopic($0).text }.joined(separator: "; "), .error)
       }
-      discoverAt = now.monotonicNanoseconds + Self.retryNanoseconds
+    } catch {
+      outage.begin(reporter, "Kafka does not answer: \(error.text); trying again")
     }
+  }
+
+  /// Which topics are not there.
+  private func look() throws(SourceError) -> [String] {
+    var missing: [String] = []
+    for topic in topics {
+      do throws(SourceError) {
+        partitions[topic] = try probe.partitions(of: topic)
+      } catch {
+        guard case .unknownTopic = error else { throw error }
+        missing.append(topic)
+      }
+    }
+    return missing
   }
 
   private func answerErasures() {

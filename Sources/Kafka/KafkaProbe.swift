@@ -32,14 +32,10 @@ package final class KafkaProbe: Probe {
     return try ask { reader throws(KafkaError) in try reader.clusterID() }
   }
 
-  package func partitions(of topics: [String]) throws(SourceError) -> [TopicPartition] {
-    var all: [TopicPartition] = []
-    for topic in topics {
-      let count = try ask { reader throws(KafkaError) in try reader.leaders(of: topic)?.count }
-      guard let count else { throw .unknownTopic(topic) }
-      all += (0..<Int32(count)).map { TopicPartition(topic, $0) }
-    }
-    return all
+  package func partitions(of topic: String) throws(SourceError) -> [TopicPartition] {
+    let count = try ask { reader throws(KafkaError) in try reader.leaders(of: topic)?.count }
+    guard let count else { throw .unknownTopic(topic) }
+    return (0..<Int32(count)).map { TopicPartition(topic, $0) }
   }
 
   // MARK: Partitions
@@ -102,13 +98,21 @@ package final class KafkaProbe: Probe {
     }
   }
 
-  /// Lowest offset and high watermark of every partition of the topics, for commands.
-  package func ends(of topics: [String]) throws(SourceError) -> [TopicPartition: (low: Int64, high: Int64)] {
-    let partitions = try partitions(of: topics)
-    let ends = try ask { reader throws(KafkaError) in try reader.watermarks(of: partitions) }
-    var found: [TopicPartition: (low: Int64, high: Int64)] = [:]
-    for (partition, end) in zip(partitions, ends) { found[partition] = try end.mapError(SourceError.init).get() }
-    return found
+  /// Lowest offset and high watermark of partitions, for commands: of each, or why they are not known. Each silent broker takes some
+  /// seconds.
+  package func ends(
+    of partitions: [TopicPartition]
+  ) -> [(partition: TopicPartition, ends: Result<PartitionAnswer, SourceError>)] {
+    var answers: [(TopicPartition, Result<PartitionAnswer, SourceError>)] = []
+    var left = partitions
+    while !left.isEmpty {
+      let asked = left
+      ask(asked.map { PartitionQuestion($0, offsets: nil) }) { index, answer in
+        answers.append((asked[index], answer))
+        left.removeAll { $0 == asked[index] }
+      }
+    }
+    return answers
   }
 
   // MARK: Erasures, offsets

@@ -160,10 +160,12 @@ extension FakeSource: Probe {
     try check()
     return cluster
   }
-  func partitions(of topics: [String]) throws(SourceError) -> [TopicPartition] {
+  func partitions(of topic: String) throws(SourceError) -> [TopicPartition] {
     try check()
     if topicsAreAway { throw .unavailable("nobody tells of the topics") }
-    return self.topics.keys.filter { topics.contains($0.topic) }.sorted()
+    let partitions = topics.keys.filter { $0.topic == topic }.sorted()
+    if partitions.isEmpty { throw .unknownTopic(topic) }
+    return partitions
   }
   func ask(_ questions: [PartitionQuestion], _ body: (Int, Result<PartitionAnswer, SourceError>) -> Void) {
     for (index, question) in questions.enumerated().prefix(comesTo) {

@@ -404,8 +404,13 @@ struct IngestStageTests {
 
   @Test("a partition asked back while nothing is read is let go")
   func askedBack() {
-    let instance = Instance("a", FakeSource(), FakeJournal())
+    let (source, journal) = (FakeSource(), FakeJournal())
+    for partition in [partition, other] { source.append(partition, []) }
+    let instance = Instance("a", source, journal)
+    instance.steps(5)
+    source.away = [partition, other]
     instance.hold([partition, other])
+    instance.steps(5)
     instance.leases.askToRelease([LeaseResource.partition(other)])
     instance.steps(5)
     #expect(instance.leases.takeReleased() == [LeaseResource.partition(other)])

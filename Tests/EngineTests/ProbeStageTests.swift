@@ -36,6 +36,23 @@ struct ProbeStageTests {
     #expect(inquiries.topics == Inquiries.Topics(clusterID: "cluster", partitions: [partition]))
   }
 
+  @Test("a topic that is not there keeps its partitions, and nobody from finding those of the others")
+  func missingTopic() {
+    let two = [TopicPartition("u", 0), TopicPartition("u", 1)]
+    let stage = ProbeStage(probe: source, inquiries: inquiries, topics: ["gone", "t", "u"], reporter: SilentReporter())
+    func look(at seconds: Int64) -> Inquiries.Topics? {
+      _ = stage.step(
+        Instant(monotonicNanoseconds: seconds * 1_000_000_000, wall: Timestamp(microseconds: 1_800_000_000_000_000)))
+      return inquiries.topics
+    }
+    source.append(two[0], [])
+    #expect(look(at: 0)?.missing == ["gone"] && inquiries.topics?.partitions == [partition, two[0]])
+    source.append(two[1], [])
+    source.topics[partition] = nil
+    _ = look(at: 1)
+    #expect(look(at: 2)?.missing == ["gone", "t"] && inquiries.topics?.partitions == [partition] + two)
+  }
+
   @Test("a later question about a partition takes the place of an earlier one, asked or not")
   func replaced() throws {
     step(at: 0)

@@ -249,7 +249,7 @@ struct RealSourceTests {
     let probe = makeProbe(configuration)
     defer { probe.close() }
     let errors = [
-      #expect(throws: SourceError.self) { _ = try probe.partitions(of: [topic]) },
+      #expect(throws: SourceError.self) { _ = try probe.partitions(of: topic) },
       #expect(throws: SourceError.self) { _ = try probe.answer(partition) },
     ]
     for error in errors {

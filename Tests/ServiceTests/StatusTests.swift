@@ -62,7 +62,7 @@ struct StatusTests {
   func caughtUp(position: Int64, projects: Int64, models: Int64?, expected: Bool) {
     let report = StatusReport(
       instance: "i", status: status([p0: position], journal: 7, projects: projects, models: models),
-      ends: [p0: PartitionEnds(low: 0, high: 10)], projections: ["projects", "models"])
+      ends: TopicEnds(known: [p0: PartitionEnds(low: 0, high: 10)]), projections: ["projects", "models"])
     #expect(report.isCaughtUp == expected)
   }
 
@@ -75,6 +75,21 @@ struct StatusTests {
       #expect(!report.isCaughtUp)
       #expect(report.text.hasPrefix("i, pleat \(pleatVersion): what Kafka holds is not known, watermark "))
     }
+  }
+
+  @Test(
+    "nobody is caught up where one broker is silent, and its partitions are named beside what is known of the others")
+  func silentBroker() {
+    var known = status([p0: 10, p1: 4], journal: 7, projects: 7, models: 7)
+    for index in known.partitions.indices { known.partitions[index].endOffset = 4 }
+    let ends = TopicEnds(
+      known: [p0: PartitionEnds(low: 0, high: 10)],
+      failures: [CommandFailure(.unavailable, "the end of t/1 is not known: nobody answers")])
+    let report = StatusReport(instance: "i", status: known, ends: ends, projections: ["projects", "models"])
+    #expect(!report.isCaughtUp)
+    #expect(report.text.hasPrefix("i, pleat \(pleatVersion): what Kafka holds is known in part, watermark "))
+    #expect(report.text.contains("\nthe end of t/1 is not known: nobody answers\n"))
+    #expect(throws: CommandFailure.self) { try ends.all() }
   }
 
   @Test("who holds a snapshot for long is named")
@@ -91,7 +106,8 @@ struct StatusTests {
     var stands = status([p0: 12], journal: 7, projects: 7, models: 7)
     stands.partitions[0].state = "alarm"
     let ends = [p0: PartitionEnds(low: 0, high: 10)]
-    let report = StatusReport(instance: "i", status: stands, ends: ends, projections: ["projects", "models"])
+    let report = StatusReport(
+      instance: "i", status: stands, ends: TopicEnds(known: ends), projections: ["projects", "models"])
     #expect(!report.isCaughtUp)
     var goal = CatchUpGoal(ends: ends, projections: ["projects", "models"])
     #expect(!isReached(&goal, stands))
@@ -101,7 +117,8 @@ struct StatusTests {
   func json() {
     let report = StatusReport(
       instance: "i", status: status([p0: 8], journal: 7, projects: 7, models: nil),
-      ends: [p0: PartitionEnds(low: 0, high: 10), p1: PartitionEnds(low: 4, high: 4)], projections: ["projects"])
+      ends: TopicEnds(known: [p0: PartitionEnds(low: 0, high: 10), p1: PartitionEnds(low: 4, high: 4)]),
+      projections: ["projects"])
     #expect(
       report.json.description
         == #"{"instance":"i","version":"\#(pleatVersion)","caught_up":false,"watermark":"1970-01-01T00:00:01Z","#

@@ -9,9 +9,7 @@ extension SystemTests {
   struct BrokerAwayTests {
     private static let partitions: Int32 = 3
 
-    private func produce(_ ids: [String], to partition: TopicPartition, _ kafka: RealKafka) throws {
-      let producer = try KafkaProducer(kafka.configuration(), log: { _, _ in })
-      defer { producer.close() }
+    private func produce(_ ids: [String], to partition: TopicPartition, _ producer: KafkaProducer) throws {
       for id in ids {
         let event = Array(
           """
@@ -62,7 +60,12 @@ extension SystemTests {
             "SELECT next_offset FROM pleat.partitions WHERE topic = '\($0.topic)' AND partition = \($0.partition)")
         }
       }
-      for partition in partitions { try produce((0..<5).map { "a\(partition.partition)\($0)" }, to: partition, kafka) }
+      // It knows every node before one is away.
+      let producer = try KafkaProducer(kafka.configuration(), log: { _, _ in })
+      defer { producer.close() }
+      for partition in partitions {
+        try produce((0..<5).map { "a\(partition.partition)\($0)" }, to: partition, producer)
+      }
       // Without it nothing is taken over.
       let cursorTopic = pleat.environment["PLEAT_KAFKA_CURSOR_TOPIC"]!
       try kafka.administer {
@@ -79,17 +82,21 @@ extension SystemTests {
       let away = partitions[index]
       let there = partitions.filter { $0 != away }
       if absence == .frozen { kafka.suspend(leaders[index] - 1) } else { kafka.kill(leaders[index] - 1) }
-      for partition in there { try produce((0..<5).map { "b\(partition.partition)\($0)" }, to: partition, kafka) }
+      for partition in there { try produce((0..<5).map { "b\(partition.partition)\($0)" }, to: partition, producer) }
       try Wait.until("the others are read") { try nextOffsets(there) == ["10", "10"] }
       #expect(daemon.terminate() == 0)
 
-      for partition in there { try produce((0..<5).map { "c\(partition.partition)\($0)" }, to: partition, kafka) }
+      for partition in there { try produce((0..<5).map { "c\(partition.partition)\($0)" }, to: partition, producer) }
       daemon = try pleat.start()
       try Wait.until("the others are taken over") { try nextOffsets(there) == ["15", "15"] }
       try Wait.until("it is said") { daemon.output.contains("the broker of \(away) does not answer") }
+      let status = try pleat.pleat("status", expecting: 69)
+      #expect(
+        status.contains("what Kafka holds is known in part") && status.contains("the end of \(away) is not known"))
+      for partition in there { #expect(!status.contains("the end of \(partition)")) }
 
       if absence == .frozen { kafka.resume(leaders[index] - 1) } else { try kafka.start() }
-      try produce((0..<5).map { "b\(away.partition)\($0)" }, to: away, kafka)
+      try produce((0..<5).map { "b\(away.partition)\($0)" }, to: away, producer)
       try pleat.waitCaughtUp()
       #expect(try nextOffsets([away]) == ["10"])
       #expect(daemon.output.contains("the broker of \(away) answers again"))

@@ -122,6 +122,22 @@ extension SystemTests {
       #expect(daemon.terminate() == 0)
     }
 
+    @Test("status names a topic that is gone beside what is known of the others", .enabled(if: Servers.hasRealKafka))
+    func topicGone() throws {
+      let pleat = try Installation(topics: ["in": 1, "gone": 1])
+      let (gone, there) = (pleat.input, "\(pleat.name).in")
+      for topic in [gone, there] { try pleat.produce(Data(event("\(topic)-a").utf8), to: topic) }
+      let daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      try pleat.broker.deleteTopic(gone)
+      try pleat.produce(Data(event("\(there)-b").utf8), to: there)
+      try Wait.until("the other is read on\(pleat.logs)") { try pleat.journal().count == 3 }
+      let status = try pleat.pleat("status", expecting: 69)
+      #expect(
+        status.contains("what Kafka holds is known in part") && status.contains("the topic \(gone) does not exist"))
+      #expect(daemon.terminate() == 0)
+    }
+
     @Test("offsets that are gone are an alarm with the exact gap", .enabled(if: Servers.hasRealKafka))
     func gap() throws {
       let pleat = try Installation()

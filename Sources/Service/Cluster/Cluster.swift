@@ -16,14 +16,42 @@ package enum Cluster {
     return client
   }
 
-  /// Lowest offset and end of every partition of the input topics, `read_uncommitted`.
+  /// Lowest offset and end of every partition of the topics, `read_uncommitted`, as far as their brokers answer. Throws where none
+  /// does.
   package static func ends(
     _ client: KafkaClientConfiguration, topics: [String], log: @escaping KafkaLog
-  ) throws(CommandFailure) -> [TopicPartition: PartitionEnds] {
+  ) throws(CommandFailure) -> TopicEnds {
     let probe = KafkaProbe(client, cursorTopic: nil, log: log)
     defer { probe.close() }
+    var partitions: [TopicPartition] = []
+    var ends = TopicEnds()
+    for topic in topics {
+      do throws(SourceError) {
+        partitions += try probe.partitions(of: topic)
+      } catch {
+        guard case .unknownTopic = error else { throw CommandFailure(error) }
+        ends.failures.append(CommandFailure(error))
+      }
+    }
+    for (partition, answer) in probe.ends(of: partitions) {
+      switch answer {
+      case .success(let found): ends.known[partition] = PartitionEnds(low: found.low, high: found.high)
+      case .failure(let error):
+        ends.failures.append(CommandFailure(.unavailable, "the end of \(partition) is not known: \(error.text)"))
+      }
+    }
+    return ends
+  }
+
+  /// Of one partition; nil if there is none. Other partitions' brokers are not asked.
+  package static func ends(
+    _ client: KafkaClientConfiguration, of partition: TopicPartition
+  ) throws(CommandFailure) -> PartitionEnds? {
+    let probe = KafkaProbe(client, cursorTopic: nil, log: { _, _ in })
+    defer { probe.close() }
     do throws(SourceError) {
-      return try probe.ends(of: topics).mapValues { PartitionEnds(low: $0.low, high: $0.high) }
+      guard try probe.partitions(of: partition.topic).contains(partition) else { return nil }
+      return try probe.ends(of: [partition])[0].ends.map { PartitionEnds(low: $0.low, high: $0.high) }.get()
     } catch {
       throw CommandFailure(error)
     }

@@ -12,8 +12,9 @@ package enum SkippedTo {
     guard configuration.kafka.bootstrap != nil else { return nil }
     let client: KafkaClientConfiguration
     do throws(ConfigurationError) { client = try Cluster.client(configuration) } catch { throw error.failure }
-    let all = try Cluster.ends(client, topics: [partition.topic], log: { _, _ in })
-    guard let ends = all[partition] else { throw CommandFailure(.failure, "there is no partition \(partition).") }
+    guard let ends = try Cluster.ends(client, of: partition) else {
+      throw CommandFailure(.failure, "there is no partition \(partition).")
+    }
     if offset < ends.low || offset > ends.high {
       throw CommandFailure(
         .failure,

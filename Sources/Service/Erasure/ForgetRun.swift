@@ -46,7 +46,7 @@ package struct ForgetRun {
     do throws(ConfigurationError) { client = try Cluster.client(configuration) } catch { throw error.failure }
     let owner = try Owner.connect(configuration, for: "forget")
     let keys = try owner.erasureKeys()
-    let ends = try Cluster.ends(client, topics: configuration.kafka.topics, log: { _, _ in })
+    let ends = try Cluster.ends(client, topics: configuration.kafka.topics, log: { _, _ in }).all()
     let store = PostgresErasureStore(Database.adminTarget(configuration, for: "forget"), profile: .owner)
     defer { store.reset() }
     do throws(StoreError) {

@@ -1,16 +1,16 @@
-package import Engine
+import Engine
 
 /// What `pleat status` says: the database's view, with the ends of the topics as Kafka has them now where it was asked.
 package struct StatusReport {
   package let instance: String
   package let status: DatabaseStatus
-  /// Lowest offset and end of every input partition; nil where Kafka was not asked.
-  package let ends: [TopicPartition: PartitionEnds]?
+  /// nil where Kafka was not asked, or did not answer.
+  package let ends: TopicEnds?
   /// Every projection that should run.
   package let projections: Set<String>
 
   package init(
-    instance: String, status: DatabaseStatus, ends: [TopicPartition: PartitionEnds]?, projections: some Sequence<String>
+    instance: String, status: DatabaseStatus, ends: TopicEnds?, projections: some Sequence<String>
   ) {
     (self.instance, self.status, self.ends, self.projections) = (instance, status, ends, Set(projections))
   }
@@ -27,18 +27,18 @@ package struct StatusReport {
   /// Partitions that were read, and those of the topics that were not yet.
   private var rows: [Row] {
     let known = Dictionary(uniqueKeysWithValues: status.partitions.map { ($0.partition, $0) })
-    let all = Set(known.keys).union(ends.map { Set($0.keys) } ?? []).sorted()
+    let all = Set(known.keys).union(ends.map { Set($0.known.keys) } ?? []).sorted()
     return all.map { partition in
-      let end = ends?[partition]
+      let end = ends?.known[partition]
       return Row(
         partition: partition, known: known[partition], end: end?.high ?? known[partition]?.endOffset,
         position: known[partition]?.position ?? end?.low ?? 0)
     }
   }
 
-  /// Never where Kafka was not asked: what it holds by now is not known.
+  /// Never where Kafka, or one of its brokers, did not say what it holds by now.
   package var isCaughtUp: Bool {
-    guard ends != nil else { return false }
+    guard let ends, ends.failures.isEmpty else { return false }
     let positions = Dictionary(uniqueKeysWithValues: status.projections.map { ($0.name, $0.position) })
     return rows.allSatisfy { $0.lag == 0 && $0.known?.state != "alarm" }
       && projections.union(positions.keys).allSatisfy { positions[$0] ?? 0 >= status.journalPosition }
@@ -87,7 +87,12 @@ package struct StatusReport {
   }
 
   package var text: String {
-    let place = isCaughtUp ? "caught up" : ends == nil ? "what Kafka holds is not known" : "behind"
+    let place: String
+    if let ends {
+      place = isCaughtUp ? "caught up" : ends.failures.isEmpty ? "behind" : "what Kafka holds is known in part"
+    } else {
+      place = "what Kafka holds is not known"
+    }
     var text = "\(instance), pleat \(pleatVersion): \(place)"
     text += ", watermark \(status.watermark.map(\.rfc3339) ?? "none yet"), journal at \(status.journalPosition)\n\n"
     var partitions = TextTable([
@@ -124,6 +129,7 @@ package struct StatusReport {
     for projection in status.projections {
       if let reason = projection.reason { text += "\n\(projection.name), \(projection.state): \(reason)\n" }
     }
+    for failure in ends?.failures ?? [] { text += "\n\(failure.message)\n" }
     for warning in warnings { text += "\nWarning: \(warning)\n" }
     return text
   }

@@ -20,11 +20,13 @@ package struct StatusRun {
 
   package func run(waitSeconds: Double?) throws(CommandFailure) -> Outcome {
     if let waitSeconds { return try wait(waitSeconds) }
-    var ends: [TopicPartition: PartitionEnds]?
+    var ends: TopicEnds?
     var failure: CommandFailure?
     if configuration.kafka.bootstrap != nil {
       do throws(CommandFailure) {
-        ends = try self.ends()
+        let found = try self.ends()
+        ends = found
+        failure = found.failures.first
       } catch  where error.exitCode == .unavailable {
         // The database knows enough to show: the ends are then those that ingest saw last.
         failure = error
@@ -34,7 +36,7 @@ package struct StatusRun {
     return Outcome(report: report(try read(connection), ends), failure: failure)
   }
 
-  private func ends() throws(CommandFailure) -> [TopicPartition: PartitionEnds] {
+  private func ends() throws(CommandFailure) -> TopicEnds {
     let client: KafkaClientConfiguration
     do throws(ConfigurationError) { client = try Cluster.client(configuration) } catch { throw error.failure }
     return try Cluster.ends(client, topics: configuration.kafka.topics, log: { _, _ in })
@@ -48,7 +50,7 @@ package struct StatusRun {
     do throws(PostgresError) { return try StatusQueries.readPlaces(connection) } catch { throw CommandFailure(error) }
   }
 
-  private func report(_ status: DatabaseStatus, _ ends: [TopicPartition: PartitionEnds]?) -> StatusReport {
+  private func report(_ status: DatabaseStatus, _ ends: TopicEnds?) -> StatusReport {
     StatusReport(instance: configuration.instance, status: status, ends: ends, projections: projections)
   }
 
@@ -56,7 +58,7 @@ package struct StatusRun {
   package struct Live {
     private let run: StatusRun
     private var connection: Connection?
-    private var ends: [TopicPartition: PartitionEnds]?
+    private var ends: TopicEnds?
 
     fileprivate init(_ run: StatusRun) { self.run = run }
 
@@ -97,7 +99,7 @@ package struct StatusRun {
     }
     var found: [TopicPartition: PartitionEnds]?
     while found == nil {
-      do throws(CommandFailure) { found = try ends() } catch { if !mayGoOn(after: error) { throw error } }
+      do throws(CommandFailure) { found = try ends().all() } catch { if !mayGoOn(after: error) { throw error } }
     }
     let ends = found ?? [:]
     var goal = CatchUpGoal(ends: ends, projections: projections)
@@ -108,11 +110,11 @@ package struct StatusRun {
         if let connection { open = connection } else { open = try Database.connect(configuration, for: "status") }
         connection = open
         if goal.isReached(by: try readPlaces(open)) {
-          return Outcome(report: report(try read(open), ends), failure: nil)
+          return Outcome(report: report(try read(open), TopicEnds(known: ends)), failure: nil)
         }
         if SystemClock.monotonicNanoseconds() >= deadline {
           let failure = CommandFailure(.tryAgain, "not caught up within \(seconds) s; see the status.")
-          return Outcome(report: report(try read(open), ends), failure: failure)
+          return Outcome(report: report(try read(open), TopicEnds(known: ends)), failure: failure)
         }
         pause.wait(until: min(deadline, SystemClock.monotonicNanoseconds() + Self.pollNanoseconds))
       } catch {

@@ -19,7 +19,7 @@ final class DemoOutput {
     let probe = KafkaProbe(client, cursorTopic: nil, log: { _, _ in })
     defer { probe.close() }
     do throws(SourceError) {
-      next = try probe.partitions(of: topics).map { ($0, 0) }
+      for topic in topics { next += try probe.partitions(of: topic).map { ($0, 0) } }
       for handle in next.indices { try begin(handle) }
     } catch {
       throw CommandFailure(error)
