@@ -146,5 +146,8 @@ final class SimulatedOutboxStore: OutboxStore {
       try session.moveRelay(epoch: epoch, places: places)
     }
   }
+  func fail(epoch: Int64, delivery: String, reason: String) throws(StoreError) {
+    try move(epoch: epoch, places: [:], state: "failed", delivery: delivery)
+  }
   func reset() { connection.reset() }
 }

@@ -73,5 +73,7 @@ package protocol OutboxStore: AnyObject {
   func foldedPlaces() throws(StoreError) -> [String: ProjectionPlace]
   /// Moves the copy, by compare-and-swap on the epoch.
   func move(epoch: Int64, places: [String: RelayPlace], state: String, delivery: String) throws(StoreError)
+  /// For `status`: the relay stands still, and why.
+  func fail(epoch: Int64, delivery: String, reason: String) throws(StoreError)
   func reset()
 }

@@ -268,7 +268,7 @@ package final class RelayStage: Stage {
     case PublishError.alarm(let text):
       outage.begin(reporter, "the relay stands still: \(text)", .error)
       delay = Self.alarmRetryNanoseconds
-      noteFailure()
+      noteFailure(text)
     default:
       outage.begin(reporter, "the relay starts over: \(error)", .error)
     }
@@ -276,10 +276,10 @@ package final class RelayStage: Stage {
   }
 
   /// For `status`: an alarm is nothing that passes.
-  private func noteFailure() {
+  private func noteFailure(_ reason: String) {
     guard let epoch else { return }
     do throws(StoreError) {
-      try store.move(epoch: epoch, places: [:], state: "failed", delivery: delivery)
+      try store.fail(epoch: epoch, delivery: delivery, reason: reason)
     } catch {
       reporter.report(.debug, "the relay's state could not be noted: \(error.message)")
     }

@@ -15,3 +15,19 @@ package enum BatchFormError: Error, Hashable, Sendable {
   /// Payload and identities are not of the same batch: so many events in each.
   case mismatch(payload: Int, identities: Int)
 }
+
+extension BatchFormError: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .notThisForm: "it does not begin as an event batch does"
+    case .unknownVersion(let version): "it is of version \(version) of the form, which this program does not know"
+    case .truncated: "it ends too early"
+    case .trailingBytes: "bytes are left over behind its end"
+    case .tooLarge: "it holds more than a batch may"
+    case .malformed(let what): what
+    case .compression(let error): "it cannot be unpacked: \(error)"
+    case .mismatch(let payload, let identities):
+      "its payload holds \(payload) events, and its identities are of \(identities)"
+    }
+  }
+}

@@ -32,7 +32,12 @@ package enum LoginRefusal {
       if poll(&descriptor, 1, deadline.millisecondsLeft) <= 0, deadline.hasPassed { return nil }
       state = PQconnectPoll(pg)
     }
-    return state == PGRES_POLLING_FAILED ? refusal(in: String(cString: PQerrorMessage(pg))) : nil
+    guard state == PGRES_POLLING_FAILED else { return nil }
+    if PQconnectionNeedsPassword(pg) == 1 {
+      return ServerError(
+        sqlState: "28P01", message: "a password is asked for, and there is none", detail: nil, hint: nil, position: nil)
+    }
+    return refusal(in: String(cString: PQerrorMessage(pg)))
   }
 
   /// The error in `… FATAL:  28000: role "x" does not exist`, whatever the server calls FATAL, if it is one that stays.

@@ -109,5 +109,9 @@ package final class PostgresOutboxStore: OutboxStore {
       ])
   }
 
+  package func fail(epoch: Int64, delivery: String, reason: String) throws(StoreError) {
+    _ = try store.query("SELECT pleat.fail_relay($1, $2, $3)", [.bigint(epoch), .text(delivery), .text(reason)])
+  }
+
   package func reset() { store.reset() }
 }

@@ -52,7 +52,7 @@ struct BrokerCommand: Command {
     print("bootstrap=\(broker.bootstrap)")
     fflush(nil)
     while true {
-      if let signal = signals.next(within: Self.pollNanoseconds), signal != SIGHUP { return }
+      if signals.next(within: Self.pollNanoseconds) != nil { return }
       if withParent, getppid() != parent { return }
     }
   }

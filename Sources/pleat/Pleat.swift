@@ -21,7 +21,8 @@ struct Pleat: Command {
 enum Program {
   static func main() {
     let code = CommandRunner(Pleat.self).run(Array(CommandLine.arguments.dropFirst()))
-    fflush(nil)
-    exit(code.rawValue)
+    let isWritten = fflush(nil) == 0
+    if !isWritten { standardError("pleat: standard output cannot be written.\n") }
+    exit(isWritten || code != .success ? code.rawValue : ExitCode.failure.rawValue)
   }
 }

@@ -151,7 +151,10 @@ struct ConfigurationTests {
       ("instance: a\ninstance: b", #"/c:2: "instance" stands here for the second time"#),
       ("instance: &a b", "/c:1: anchors (&name) are not taken here"),
       ("a: b\n---\nc: d", "/c:2: a second document begins here; one is taken"),
-      ("postgres: {url: a, url_file: /f}", "postgres.url (/c:1): postgres.url_file is set too (/c:1); one is enough"),
+      (
+        "postgres: {url: host=a, url_file: /f}",
+        "postgres.url (/c:1): postgres.url_file is set too (/c:1); one is enough"
+      ),
       ("postgres: {password_file: /f}", "postgres.password_file (/c:1): there is no file /f"),
       (
         "kafka: {properties: {sasl.password_file: /f}}",

@@ -1,3 +1,4 @@
+import Postgres
 import Service
 import Testing
 
@@ -74,6 +75,33 @@ struct SecretTests {
     let report = ConfigurationReport(configuration)
     #expect(report.text.contains("postgresql://u:***@h/d"))
     #expect(report.text.contains("# /url, by /c:1"))
+  }
+
+  @Test(
+    "a connection that libpq cannot use is a problem of the configuration, and no piece of it is said",
+    arguments: [
+      "postgresql://u:hunter2@[::1/x", "postgresql://u:p%zzhunter2@h/x", "postgresql://u:sec@hunter2@h/x",
+      "host=h password=my hunter2 port=1", "host=h passwort=hunter2", "postgresql://h/d?passwort=hunter2", "hunter2",
+      "http://u:hunter2@h/x", "postgresql://u:hunter2@h:99999/x", "postgresql://u:hunter2@h:0/x",
+      "host=h sslmode=hunter2", "host=a,b port=1,hunter2",
+    ])
+  func unusableConnection(_ text: String) {
+    let error = #expect(throws: ConfigurationError.self) {
+      try ConfigurationLoader.load(file: nil, sources: sources(["PLEAT_POSTGRES_URL": text]))
+    }
+    #expect(error?.problems.count == 1)
+    #expect(error?.message.hasPrefix("postgres.url (PLEAT_POSTGRES_URL): ") == true)
+    #expect(error?.message.contains("hunter2") == false)
+  }
+
+  @Test(
+    "what libpq can use is no problem",
+    arguments: [
+      "", "host=h", "postgresql://u:p%40ss@a:1,b:2/d?sslmode=verify-full&target_session_attrs=read-write",
+      "host=/run/postgresql,@abstract port=5432 password='a b'", "postgres:///d?host=/run",
+    ])
+  func usableConnection(_ text: String) throws {
+    #expect(ConnectionParameters.problem(in: text) == nil)
   }
 
   @Test("a secret's file that is empty is refused")

@@ -92,6 +92,18 @@ struct StatusTests {
     #expect(throws: CommandFailure.self) { try ends.all() }
   }
 
+  @Test("partitions that their topic does not have any more are named, where all brokers answer")
+  func gone() {
+    let known = status([p0: 10, p1: 4], journal: 7, projects: 7, models: 7)
+    var ends = TopicEnds(known: [p0: PartitionEnds(low: 0, high: 10)])
+    func warnings() -> [String] {
+      StatusReport(instance: "i", status: known, ends: ends, projections: ["projects", "models"]).warnings
+    }
+    #expect(warnings() == ["t/1 is gone: its topic was made anew, and has 1 partition now."])
+    ends.failures = [CommandFailure(.unavailable, "the end of t/1 is not known")]
+    #expect(warnings().isEmpty)
+  }
+
   @Test("who holds a snapshot for long is named")
   func snapshot() {
     var held = status([p0: 10], journal: 7, projects: 7, models: 7)

@@ -4,6 +4,7 @@ import Testing
 extension SystemTests {
   @Suite("Checking an installation")
   struct CheckTests {
+    @discardableResult
     private func check(_ pleat: Installation, expecting code: Int32 = 0, _ more: [String: String] = [:]) throws
       -> [String: Any]
     {
@@ -30,6 +31,43 @@ extension SystemTests {
       try pleat.pleat("check", expecting: 78, environment: ["PLEAT_INGEST_FLUSH_EVENTS": "many"])
       _ = try pleat.sql("DELETE FROM pleat.migrations WHERE number = (SELECT max(number) FROM pleat.migrations)")
       #expect(try check(pleat, expecting: 78)["ok"] as? Bool == false)
+    }
+
+    @Test("a catalog that says something else under the same version is refused, and nothing is folded with it")
+    func otherCatalog() throws {
+      let pleat = try Installation()
+      func catalog(_ version: Int, _ name: String) throws -> [String: String] {
+        let file = pleat.folder.appendingPathComponent("\(name)-\(version).yaml")
+        try "version: \(version)\ntechnologies:\n  - {name: \(name), category: language}\n"
+          .write(to: file, atomically: true, encoding: .utf8)
+        return ["PLEAT_PROJECTIONS_CATALOG": file.path]
+      }
+      func serve(_ catalog: [String: String]) throws {
+        let daemon = try pleat.start("one", catalog)
+        try Wait.until("it runs\(pleat.logs)") { daemon.output.contains("running") }
+        #expect(daemon.terminate() == 0)
+      }
+      try serve(try catalog(7, "Swift"))
+      try serve(try catalog(7, "Swift"))
+      let other = try catalog(7, "Rust")
+      let found = try check(pleat, expecting: 78, other)["checks"] as! [[String: Any]]
+      let said = found.first { $0["name"] as? String == "catalog" }?["message"] as? String
+      #expect(said?.contains("something else of 'Rust' than it did as version 7") == true, "\(found)")
+      try pleat.pleat("run", expecting: 78, environment: other)
+      try check(pleat, expecting: 0, try catalog(7, "Swift"))
+      try serve(try catalog(8, "Rust"))
+    }
+
+    @Test("what cannot be written is a failure")
+    func fullDisk() throws {
+      let pleat = try Installation()
+      for command in ["config --json", "check", "status --json", "--help"] {
+        let result = try Shell.run(
+          "/bin/sh", ["-c", "exec \(pleat.servers.program.path) \(command) >/dev/full"],
+          environment: pleat.environment)
+        #expect(result.status == 1, "\(command)")
+        #expect(String(decoding: result.errors, as: UTF8.self).contains("standard output cannot be written"))
+      }
     }
   }
 }

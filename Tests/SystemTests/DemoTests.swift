@@ -29,8 +29,10 @@ extension SystemTests {
       #expect(try processes(of: folder) == [])
     }
 
-    @Test("Ctrl-C ends it in the middle, and leaves nothing behind")
-    func stopped() throws {
+    @Test(
+      "Ctrl-C and a terminal that is closed end it in the middle, and leave nothing behind",
+      arguments: [SIGINT, SIGHUP])
+    func stopped(_ signal: Int32) throws {
       let folder = try Servers.clusterFolder("demo")
       defer { try? FileManager.default.removeItem(at: folder) }
       let logs = try Servers.clusterFolder("logs")
@@ -41,7 +43,7 @@ extension SystemTests {
       try Wait.until("PostgreSQL is started") {
         try !processes(of: folder).filter { $0.contains("postgres") }.isEmpty
       }
-      demo.signal(SIGINT)
+      demo.signal(signal)
       #expect(demo.waitForExit(120), "\(demo.output)")
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [])
       #expect(try processes(of: folder) == [])

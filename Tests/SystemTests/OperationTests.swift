@@ -138,6 +138,20 @@ extension SystemTests {
       #expect(daemon.terminate() == 0)
     }
 
+    @Test("a relay that stands still says why in the status", .enabled(if: Servers.hasRealKafka))
+    func relayFails() throws {
+      let pleat = try Installation()
+      let cursors = try #require(pleat.environment["PLEAT_KAFKA_CURSOR_TOPIC"])
+      try pleat.broker.createTopic(cursors, partitions: 1)
+      let daemon = try pleat.start()
+      try Wait.until("the relay stands still\(pleat.logs)") {
+        try pleat.pleat("status").contains("relay, failed: the cursor topic \(cursors) has cleanup.policy=delete")
+      }
+      try pleat.broker.deleteTopic(cursors)
+      try Wait.until("it goes on\(pleat.logs)") { try !pleat.pleat("status").contains("relay, failed") }
+      #expect(daemon.terminate() == 0)
+    }
+
     @Test("offsets that are gone are an alarm with the exact gap", .enabled(if: Servers.hasRealKafka))
     func gap() throws {
       let pleat = try Installation()
@@ -204,6 +218,10 @@ extension SystemTests {
       try pleat.waitCaughtUp()
       #expect(daemon.terminate(within: 10) == 0)
       #expect(try pleat.sql("SELECT count(*) FROM pleat.leases WHERE owner IS NOT NULL") == "0")
+      let status =
+        try JSONSerialization.jsonObject(with: Data(try pleat.pleat("status", "--json").utf8)) as! [String: Any]
+      let partitions = status["partitions"] as! [[String: Any]]
+      #expect(partitions.map { $0["state"] as? String } == ["stopped", "stopped", "stopped"])
     }
 
     @Test("where nothing new comes, a start and a rebuild leave every projection live")

@@ -1,5 +1,6 @@
 import Engine
 import Kafka
+import Postgres
 
 /// Makes a configuration of its sources: one YAML file, the environment, which goes before it, and files of secrets.
 package struct ConfigurationLoader {
@@ -252,7 +253,9 @@ package struct ConfigurationLoader {
 
   private static func isSecret(_ property: String) -> Bool {
     let name = property.lowercased()
-    return ["password", "secret", "token", "key.pem", "oauthbearer.config", "jaas"].contains { name.contains($0) }
+    return ["password", "passphrase", "secret", "token", "key.pem", "oauthbearer.config", "jaas"].contains {
+      name.contains($0)
+    }
   }
 
   /// The connection that `key` says, or the file that `fileKey` names, or a credential named for `key`.
@@ -274,6 +277,9 @@ package struct ConfigurationLoader {
       }
     } else if let (found, place) = secrets.credential(key.rawValue) {
       (secret, origin) = (found, place)
+    }
+    if let secret, let problem = ConnectionParameters.problem(in: secret.reveal()) {
+      wrong(raw.values[key] == nil ? fileKey : key, problem)
     }
     note(key, secret.map { .string(shownConnection($0)) }, origin)
     return secret

@@ -28,12 +28,19 @@ package struct ConfigurationCheck {
     }
     note("configuration", configuration.file.map { "\($0) and the environment" } ?? "the environment alone")
     let catalog = preparation.catalog
-    note("catalog", "version \(catalog.version), \(catalog.entries.count) technologies")
+    var isMigrated = false
     do throws(Preparation.Failure) {
       let database = try preparation.database()
+      isMigrated = true
       note("postgres", "migrated, and the login is no more than pleat_writer; installation \(database.installation)")
     } catch {
       note("postgres", error.commandFailure)
+    }
+    do throws(Preparation.Failure) {
+      if isMigrated { try preparation.publishCatalog(rehearse: true) }
+      note("catalog", "version \(catalog.version), \(catalog.entries.count) technologies")
+    } catch {
+      note("catalog", error.commandFailure)
     }
     do throws(Preparation.Failure) {
       let cluster = try preparation.cluster(log: { _, _ in })

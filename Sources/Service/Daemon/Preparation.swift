@@ -84,21 +84,27 @@ package struct Preparation {
     }
   }
 
-  /// Shows readers the catalog that folds here use; an older one than theirs changes nothing.
-  package func publishCatalog() throws(Failure) {
+  /// Shows readers the catalog that folds here use; an older one than theirs changes nothing, another one of the same version is
+  /// refused.
+  ///
+  /// - Parameter rehearse: only to see whether it would be.
+  package func publishCatalog(rehearse: Bool = false) throws(Failure) {
     let names = catalog.entries.flatMap { entry in
       ([entry.name] + entry.aliases).map { (alias: $0, technology: entry.name, category: entry.category) }
     }
     // A name may be listed among its own aliases.
     var seen: Set<String> = []
     let distinct = names.filter { seen.insert($0.alias).inserted }
-    _ = try Self.postgres { () throws(PostgresError) in
-      try Connection(Database.target(configuration, for: "run")).query(
+    try Self.postgres { () throws(PostgresError) in
+      let connection = try Connection(Database.target(configuration, for: "run"))
+      if rehearse { try connection.execute("BEGIN") }
+      _ = try connection.query(
         Self.publishCatalog,
         [
           .int(Int32(clamping: catalog.version)), .texts(distinct.map(\.alias)), .texts(distinct.map(\.technology)),
           .texts(distinct.map(\.category)),
         ])
+      if rehearse { try connection.execute("ROLLBACK") }
     }
   }
 

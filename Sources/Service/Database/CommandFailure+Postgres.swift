@@ -27,6 +27,7 @@ extension CommandFailure {
         self.init(.configuration, "the login of postgres.url may not do this: \(server.message).")
       case SQLState.lost, SQLState.lockNotAvailable:
         self.init(.tryAgain, "\(server.message): call it again.")
+      case SQLState.foreign: self.init(.configuration, "\(server.message).")
       case SQLState.unfitDecision: self.init(.failure, "\(server.message).")
       default:
         let isPassing = ["08", "53", "57", "58"].contains { server.sqlState.hasPrefix($0) }

@@ -29,6 +29,9 @@ struct JournalSink: LogSink {
     String(name.uppercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" })
   }
 
+  /// Whether journald takes records; where it does not, its library drops them without a word.
+  static var isThere: Bool { access("/run/systemd/journal/socket", F_OK) == 0 }
+
   /// Whether standard error leads to journald, as systemd says in `JOURNAL_STREAM` (device:inode).
   static func isConnected(_ environment: [String: String]) -> Bool {
     guard let stream = environment["JOURNAL_STREAM"] else { return false }

@@ -21,9 +21,12 @@ package struct Logger: Reporter {
       switch format {
       case .text: TextSink()
       case .json: JSONSink()
-      case .journal: JournalSink()
+      case .journal: JournalSink.isThere ? JournalSink() : TextSink()
       }
     self.init(level: log.level, sink: sink)
+    if format == .journal, !JournalSink.isThere {
+      report(.warning, "journald is not there: log.format \"journal\" is text on standard error", [])
+    }
   }
 
   package func report(_ severity: Severity, _ message: String, _ fields: [(String, String)]) {

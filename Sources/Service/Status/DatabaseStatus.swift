@@ -53,8 +53,10 @@ package struct DatabaseStatus: Sendable {
     package var delivery: String
     /// Derived events that wait for it.
     package var behind: Int64
-    package init(state: String, delivery: String, behind: Int64) {
-      (self.state, self.delivery, self.behind) = (state, delivery, behind)
+    /// Why it stands still.
+    package var reason: String?
+    package init(state: String, delivery: String, behind: Int64, reason: String? = nil) {
+      (self.state, self.delivery, self.behind, self.reason) = (state, delivery, behind, reason)
     }
   }
 

@@ -4,9 +4,12 @@ import Projections
 
 /// What `status` asks the database. Rights of `pleat_writer` or `pleat_operator` are enough.
 package enum StatusQueries {
+  /// `stopped` where nobody holds the lease, and nothing else keeps it from being read.
   private static let partitions = """
     SELECT p.topic, p.partition, p.next_offset, p.end_offset,
-      CASE WHEN l.until > clock_timestamp() THEN l.owner END, p.state, p.reason, p.duplicates, p.dead_letters
+      CASE WHEN l.until > clock_timestamp() THEN l.owner END,
+      CASE WHEN p.state <> 'running' OR l.until > clock_timestamp() THEN p.state ELSE 'stopped' END, p.reason,
+      p.duplicates, p.dead_letters
     FROM pleat.partitions p
     LEFT JOIN pleat.leases l ON l.resource = 'partition/' || p.topic || '/' || p.partition
     ORDER BY p.topic, p.partition
@@ -36,7 +39,8 @@ package enum StatusQueries {
        CROSS JOIN LATERAL (
          SELECT count(*) AS waiting FROM pleat.outbox o
          WHERE o.projection = g.projection AND o.position > i.live_from
-           AND (o.position, o.ordinal) > (coalesce(p.position, 0), coalesce(p.ordinal, -1))) w)
+           AND (o.position, o.ordinal) > (coalesce(p.position, 0), coalesce(p.ordinal, -1))) w),
+      r.reason
     FROM pleat.relay_cursor r
     CROSS JOIN pleat.installation i
     LEFT JOIN pleat.leases l ON l.resource = 'relay'
@@ -69,7 +73,8 @@ package enum StatusQueries {
         deadLetters: row.bigint() ?? 0)
     }
     let relay = try connection.query(relay).map { row in
-      DatabaseStatus.Relay(state: row.text() ?? "", delivery: row.text() ?? "", behind: row.bigint() ?? 0)
+      DatabaseStatus.Relay(
+        state: row.text() ?? "", delivery: row.text() ?? "", behind: row.bigint() ?? 0, reason: row.text())
     }
     let head = try connection.query(head).map { row in (position: row.bigint() ?? 0, watermark: row.timestamptz()) }
     let projections = try connection.query(projections).map { row in

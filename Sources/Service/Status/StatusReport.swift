@@ -45,7 +45,19 @@ package struct StatusReport {
   }
 
   /// What is no part of the contract's object, a sentence each.
-  package var warnings: [String] {
+  package var warnings: [String] { gone + snapshots }
+
+  /// Partitions that their topic does not have any more.
+  private var gone: [String] {
+    guard let ends, ends.failures.isEmpty else { return [] }
+    return status.partitions.map(\.partition).compactMap { partition in
+      let count = ends.known.keys.count { $0.topic == partition.topic }
+      if ends.known[partition] != nil || count == 0 { return nil }
+      return "\(partition) is gone: its topic was made anew, and has \(count) partition\(count == 1 ? "" : "s") now."
+    }
+  }
+
+  private var snapshots: [String] {
     status.oldSnapshots.map { snapshot in
       let who = snapshot.pid.map { "backend \($0)" } ?? "a transaction"
       return "\(who) of \(snapshot.login) (\(snapshot.application)) has held a snapshot for "
@@ -129,6 +141,7 @@ package struct StatusReport {
     for projection in status.projections {
       if let reason = projection.reason { text += "\n\(projection.name), \(projection.state): \(reason)\n" }
     }
+    if let reason = status.relay.reason { text += "\nrelay, \(status.relay.state): \(reason)\n" }
     for failure in ends?.failures ?? [] { text += "\n\(failure.message)\n" }
     for warning in warnings { text += "\nWarning: \(warning)\n" }
     return text

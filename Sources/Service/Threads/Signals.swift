@@ -4,13 +4,20 @@ import Glibc
 package struct Signals {
   private var set = sigset_t()
 
-  /// Blocks SIGTERM, SIGINT and SIGHUP for this thread and those it starts from now on, and ignores SIGPIPE: a peer that went
-  /// away is an error of a call, not the end of the process.
+  /// Blocks SIGTERM, SIGINT and SIGHUP (but where it is ignored, as under `nohup`) for this thread and those it starts from now on,
+  /// and ignores SIGPIPE: a peer that went away is an error of a call, not the end of the process.
   package init() {
     sigemptyset(&set)
-    for signal in [SIGTERM, SIGINT, SIGHUP] { sigaddset(&set, signal) }
+    for signal in [SIGTERM, SIGINT] { sigaddset(&set, signal) }
+    if !Self.isIgnored(SIGHUP) { sigaddset(&set, SIGHUP) }
     pthread_sigmask(SIG_BLOCK, &set, nil)
     signal(SIGPIPE, SIG_IGN)
+  }
+
+  private static func isIgnored(_ signal: Int32) -> Bool {
+    var action = sigaction()
+    sigaction(signal, nil, &action)
+    return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
   }
 
   /// The next signal, waiting for at most so long; nil if none came.

@@ -175,7 +175,7 @@ final class PostgresStages {
   }
 
   private func endIfAsked() throws(CommandFailure) {
-    guard let signal = signals.next(within: 0), signal != SIGHUP else { return }
+    guard signals.next(within: 0) != nil else { return }
     throw CommandFailure(.failure, "it was stopped.")
   }
 }

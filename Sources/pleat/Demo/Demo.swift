@@ -119,8 +119,7 @@ final class Demo {
   }
 
   private func wasStopped() -> Bool {
-    guard let signal = signals.next(within: 0) else { return false }
-    return signal != SIGHUP || isLive
+    signals.next(within: 0) != nil
   }
 
   private func startBroker(_ parts: inout Parts, _ cluster: PrivateCluster) throws(CommandFailure) -> String {
@@ -175,7 +174,7 @@ final class Demo {
   ) throws(CommandFailure) -> Bool {
     let deadline = SystemClock.monotonicNanoseconds() + Self.startSeconds * SystemClock.nanosecondsPerSecond
     while true {
-      if let signal = signals.next(within: 100_000_000), signal != SIGHUP { return false }
+      if signals.next(within: 100_000_000) != nil { return false }
       try requireDaemon(daemon, cluster)
       let status: DatabaseStatus
       do throws(PostgresError) { status = try StatusQueries.read(connection) } catch { throw CommandFailure(error) }
@@ -206,7 +205,7 @@ final class Demo {
     generator.start()
     if isLive { print("\u{1B}[?1049h\u{1B}[?25l", terminator: "") }
     while true {
-      if let signal = signals.next(within: Self.frameNanoseconds), signal != SIGHUP { break }
+      if signals.next(within: Self.frameNanoseconds) != nil { break }
       try requireDaemon(daemon, cluster)
       if let problem = generator.problem { throw CommandFailure(.failure, "sending failed: \(problem).") }
       try observe(&snapshot, generator, output, connection)
@@ -231,7 +230,7 @@ final class Demo {
         || (snapshot.status?.relay.behind ?? 0) > 0,
         SystemClock.monotonicNanoseconds() < deadline
       {
-        if let signal = signals.next(within: Self.frameNanoseconds / 5), signal != SIGHUP { break }
+        if signals.next(within: Self.frameNanoseconds / 5) != nil { break }
         try requireDaemon(daemon, cluster)
         try observe(&snapshot, generator, output, connection)
       }
