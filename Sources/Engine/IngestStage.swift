@@ -224,7 +224,10 @@ package final class IngestStage: Stage {
     partition.badRecords.record(isBad: true)
     if partition.badRecords.tooMany {
       partition.isPausing = true
-      reporter.report(.error, "\(partition.partition) pauses: more than half of its last records are bad")
+      reporter.report(
+        .error,
+        "\(partition.partition) pauses: more than half of its last records are bad; `pleat deadletters` shows them, `pleat resume` lets it go on"
+      )
     }
   }
 

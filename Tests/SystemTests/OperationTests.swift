@@ -214,6 +214,7 @@ extension SystemTests {
     @Test("SIGTERM gives the leases back and ends with 0 within 10 seconds")
     func terminates() throws {
       let pleat = try Installation(topics: ["in": 3])
+      try pleat.produce(Data((0..<50).map { "\($0)\(event("\($0)"))" }.joined().utf8))
       let daemon = try pleat.start()
       try pleat.waitCaughtUp()
       #expect(daemon.terminate(within: 10) == 0)
