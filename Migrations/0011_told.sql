@@ -40,27 +40,56 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION pleat.fail_relay IS 'The relay stands still, and why; by compare-and-swap on its epoch.';
 
+CREATE TABLE pleat.catalog_versions (
+  version integer PRIMARY KEY,
+  digest  bytea NOT NULL,
+  since   timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE pleat.catalog_versions IS 'Every technology catalog that folds here have used: a version says the same for ever.';
+
+CREATE FUNCTION pleat.catalog_digest(catalog_aliases text[], catalog_technologies text[], catalog_categories text[]) RETURNS bytea
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT sha256(convert_to(coalesce(string_agg(to_json(ARRAY[alias, technology, category])::text, E'\n' ORDER BY alias COLLATE "C"), ''),
+    'UTF8'))
+  FROM unnest(catalog_aliases, catalog_technologies, catalog_categories) AS entry (alias, technology, category);
+END;
+COMMENT ON FUNCTION pleat.catalog_digest IS 'SHA-256 of what a catalog says, whatever the order of its entries.';
+
+INSERT INTO pleat.catalog_versions (version, digest)
+SELECT version, pleat.catalog_digest(array_agg(alias), array_agg(technology), array_agg(category))
+FROM pleat.technology_catalog GROUP BY version;
+
+-- PL004 says here that a catalog is not the one of its version.
+CREATE FUNCTION pleat.require_technology_catalog(
+  catalog_version integer, catalog_aliases text[], catalog_technologies text[], catalog_categories text[]
+) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+  IF EXISTS (
+    SELECT FROM pleat.catalog_versions v
+    WHERE v.version = catalog_version
+      AND v.digest <> pleat.catalog_digest(catalog_aliases, catalog_technologies, catalog_categories)
+  ) THEN
+    RAISE EXCEPTION 'the technology catalog is not the one that was folded with as version %: what it says now needs a higher version',
+      catalog_version USING ERRCODE = 'PL004';
+  END IF;
+END
+$function$;
+COMMENT ON FUNCTION pleat.require_technology_catalog IS 'Refuses (PL004) another catalog than the one that had its version before.';
+
 CREATE OR REPLACE FUNCTION pleat.replace_technology_catalog(
   catalog_version integer, catalog_aliases text[], catalog_technologies text[], catalog_categories text[]
 ) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
-DECLARE
-  v_alias text;
 BEGIN
   LOCK TABLE pleat.technology_catalog IN SHARE ROW EXCLUSIVE MODE;
-  IF EXISTS (SELECT FROM pleat.technology_catalog WHERE version > catalog_version) THEN
+  PERFORM pleat.require_technology_catalog(catalog_version, catalog_aliases, catalog_technologies, catalog_categories);
+  IF EXISTS (SELECT FROM pleat.catalog_versions WHERE version >= catalog_version) THEN
     RETURN;
   END IF;
-  SELECT min(coalesce(old.alias, new.alias) COLLATE "C") INTO v_alias
-    FROM (SELECT * FROM pleat.technology_catalog WHERE version = catalog_version) old
-    FULL JOIN unnest(catalog_aliases, catalog_technologies, catalog_categories) AS new (alias, technology, category)
-      ON new.alias COLLATE "C" = old.alias
-    WHERE EXISTS (SELECT FROM pleat.technology_catalog WHERE version = catalog_version)
-      AND (old.technology, old.category) IS DISTINCT FROM (new.technology COLLATE "C", new.category COLLATE "C");
-  IF v_alias IS NOT NULL THEN
-    RAISE EXCEPTION 'the technology catalog says something else of % than it did as version % before: what it says now is a higher version',
-      quote_literal(v_alias), catalog_version USING ERRCODE = 'PL004';
-  END IF;
+  INSERT INTO pleat.catalog_versions (version, digest)
+  VALUES (catalog_version, pleat.catalog_digest(catalog_aliases, catalog_technologies, catalog_categories));
   DELETE FROM pleat.technology_catalog;
   INSERT INTO pleat.technology_catalog (alias, technology, category, version)
   SELECT alias, technology, category, catalog_version
@@ -70,5 +99,7 @@ $function$;
 COMMENT ON FUNCTION pleat.replace_technology_catalog IS
   'Puts a catalog in the place of the one shown, one element of the arrays an alias; leaves a later version alone, and refuses (PL004) another one of the same version.';
 
-REVOKE EXECUTE ON FUNCTION pleat.fail_relay FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION pleat.fail_relay TO pleat_writer;
+REVOKE EXECUTE ON FUNCTION pleat.fail_relay, pleat.catalog_digest, pleat.require_technology_catalog FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pleat.fail_relay, pleat.require_technology_catalog TO pleat_writer;
+GRANT EXECUTE ON FUNCTION pleat.require_technology_catalog TO pleat_operator;
+GRANT SELECT ON pleat.catalog_versions TO pleat_writer, pleat_operator;

@@ -226,7 +226,7 @@ package final class IngestStage: Stage {
       partition.isPausing = true
       reporter.report(
         .error,
-        "\(partition.partition) pauses: more than half of its last records are bad; `pleat deadletters` shows them, `pleat resume` lets it go on"
+        "\(partition.partition) pauses: more than half of its last records are bad; see `pleat deadletters list`, and `pleat resume TOPIC PARTITION`"
       )
     }
   }

@@ -86,8 +86,11 @@ package final class Inquiries: Sendable {
   }
 
   func found(_ topics: Topics) {
-    state.withLock { $0.topics = topics }
-    onAnswer()
+    let isNews = state.withLock { state in
+      defer { state.topics = topics }
+      return state.topics != topics
+    }
+    if isNews { onAnswer() }
   }
 
   func answered() { onAnswer() }

@@ -18,6 +18,8 @@ package final class ProbeStage: Stage {
   /// How often the topics are looked at for new partitions.
   private static let discoverNanoseconds: Int64 = 60_000_000_000
   private static let retryNanoseconds: Int64 = 500_000_000
+  /// While a topic is gone that was there, or never came, beside others.
+  private static let missingNanoseconds: Int64 = 5_000_000_000
 
   package init(probe: any Probe, inquiries: Inquiries, topics: [String], reporter: any Reporter) {
     (self.probe, self.inquiries, self.topics, self.reporter) = (probe, inquiries, topics, reporter)
@@ -71,6 +73,7 @@ package final class ProbeStage: Stage {
         discoverAt = now.monotonicNanoseconds + Self.discoverNanoseconds
       } else {
         outage.begin(reporter, missing.map { SourceError.unknownTopic($0).text }.joined(separator: "; "), .error)
+        if !partitions.isEmpty { discoverAt = now.monotonicNanoseconds + Self.missingNanoseconds }
       }
     } catch {
       outage.begin(reporter, "Kafka does not answer: \(error.text); trying again")

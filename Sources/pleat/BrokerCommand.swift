@@ -9,7 +9,8 @@ struct BrokerCommand: Command {
       "broker", "Run the embedded broker, for demos and tests.",
       discussion: """
         A Kafka broker in memory, on 127.0.0.1, without transactions: what is in it goes with it, and each partition keeps \
-        its newest 5 MiB. The first line it prints is bootstrap=HOST:PORT. It runs until SIGTERM or SIGINT.
+        its newest 5 MiB. The first line it prints is bootstrap=HOST:PORT. It runs until SIGTERM or SIGINT, or \
+        until its terminal is closed.
         """)
   }
 
@@ -20,7 +21,7 @@ struct BrokerCommand: Command {
     private static let greatestPartitions: Int32 = 1_000
 
     init?(argument: String) {
-      guard let colon = argument.lastIndex(of: ":"), colon != argument.startIndex,
+      guard let colon = argument.lastIndex(of: ":"), TopicName.isLegal(String(argument[..<colon])),
         let partitions = Int32(argument[argument.index(after: colon)...]),
         (1...Self.greatestPartitions).contains(partitions)
       else { return nil }

@@ -83,7 +83,8 @@ struct DeadLettersCommand: Command {
 
     func run() throws(CommandFailure) {
       let connection = try Database.connect(try common.configuration(), for: "deadletters")
-      var wanted = ids
+      var seen: Set<Int64> = []
+      var wanted = ids.filter { seen.insert($0).inserted }
       if ids.isEmpty {
         try DeadLetters.list(connection, topic: nil, reason: reason, limit: .max) { letter in wanted.append(letter.id) }
       }

@@ -1,4 +1,4 @@
-import Glibc
+@preconcurrency import Glibc
 import Service
 
 /// The program: its commands, in the order of help.
@@ -21,7 +21,7 @@ struct Pleat: Command {
 enum Program {
   static func main() {
     let code = CommandRunner(Pleat.self).run(Array(CommandLine.arguments.dropFirst()))
-    let isWritten = fflush(nil) == 0
+    let isWritten = fflush(stdout) == 0 && ferror(stdout) == 0
     if !isWritten { standardError("pleat: standard output cannot be written.\n") }
     exit(isWritten || code != .success ? code.rawValue : ExitCode.failure.rawValue)
   }

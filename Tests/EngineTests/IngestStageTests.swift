@@ -18,12 +18,12 @@ struct IngestStageTests {
 
     init(
       _ name: String, _ source: FakeSource, _ journal: FakeJournal, flushEvents: Int = 20,
-      erasures: FakeErasures? = nil
+      erasures: FakeErasures? = nil, topics: [String] = ["t"]
     ) {
       self.source = source
       store = FakeJournalStore(journal)
       let inquiries = Inquiries(onAsk: {}, onAnswer: {})
-      probe = ProbeStage(probe: source, inquiries: inquiries, topics: ["t"], reporter: reporter)
+      probe = ProbeStage(probe: source, inquiries: inquiries, topics: topics, reporter: reporter)
       stage = IngestStage(
         source: source, inquiries: inquiries, store: store, leases: leases, tail: tail,
         directory: PartitionDirectory(),
@@ -400,6 +400,26 @@ struct IngestStageTests {
     second.steps(20)
     #expect(try journal.ids() == (0..<30).map { "e\($0)" })
     #expect(journal.cursors[partition]?.state == .running)
+  }
+
+  @Test("a first start waits for every topic; a later one reads those that are there")
+  func firstStart() throws {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    source.append(partition, [record("a")])
+    let first = Instance("a", source, journal, topics: ["t", "u"])
+    first.hold([partition])
+    first.steps(200)
+    #expect(try !journal.isInitialized && journal.ids().isEmpty)
+    let second = TopicPartition("u", 0)
+    source.append(second, [])
+    first.steps(200)
+    #expect(try journal.isInitialized && journal.ids() == ["a"])
+    source.topics[second] = nil
+    source.append(partition, [record("b")])
+    let later = Instance("b", source.another(), journal, topics: ["t", "u"])
+    later.hold([partition])
+    later.steps(20)
+    #expect(try journal.ids() == ["a", "b"])
   }
 
   @Test("a partition asked back while nothing is read is let go")

@@ -49,8 +49,8 @@ struct ProbeStageTests {
     #expect(look(at: 0)?.missing == ["gone"] && inquiries.topics?.partitions == [partition, two[0]])
     source.append(two[1], [])
     source.topics[partition] = nil
-    _ = look(at: 1)
-    #expect(look(at: 2)?.missing == ["gone", "t"] && inquiries.topics?.partitions == [partition] + two)
+    #expect(look(at: 4)?.missing == ["gone"])
+    #expect(look(at: 5)?.missing == ["gone", "t"] && inquiries.topics?.partitions == [partition] + two)
   }
 
   @Test("a later question about a partition takes the place of an earlier one, asked or not")

@@ -83,7 +83,8 @@ struct SecretTests {
       "postgresql://u:hunter2@[::1/x", "postgresql://u:p%zzhunter2@h/x", "postgresql://u:sec@hunter2@h/x",
       "host=h password=my hunter2 port=1", "host=h passwort=hunter2", "postgresql://h/d?passwort=hunter2", "hunter2",
       "http://u:hunter2@h/x", "postgresql://u:hunter2@h:99999/x", "postgresql://u:hunter2@h:0/x",
-      "host=h sslmode=hunter2", "host=a,b port=1,hunter2",
+      "host=h sslmode=hunter2", "host=a,b port=1,hunter2", "postgresql://u:sec@hun/ter2hunter2@h/x",
+      "postgresql://u:12/hunter2@h/x", "postgresql://u:hunter2@@h/x",
     ])
   func unusableConnection(_ text: String) {
     let error = #expect(throws: ConfigurationError.self) {
@@ -92,13 +93,23 @@ struct SecretTests {
     #expect(error?.problems.count == 1)
     #expect(error?.message.hasPrefix("postgres.url (PLEAT_POSTGRES_URL): ") == true)
     #expect(error?.message.contains("hunter2") == false)
+    let credential = #expect(throws: ConfigurationError.self) {
+      try ConfigurationLoader.load(
+        file: nil, sources: sources(["CREDENTIALS_DIRECTORY": "/run/c"], files: ["/run/c/postgres.url": text]))
+    }
+    #expect(
+      credential?.message.hasPrefix("postgres.url (credential /run/c/postgres.url): ") == true, "\(credential?.message ?? "")")
   }
 
   @Test(
     "what libpq can use is no problem",
     arguments: [
       "", "host=h", "postgresql://u:p%40ss@a:1,b:2/d?sslmode=verify-full&target_session_attrs=read-write",
-      "host=/run/postgresql,@abstract port=5432 password='a b'", "postgres:///d?host=/run",
+      "host=/run/postgresql,@abstract port=5432 password='a b'", "postgres:///d?host=/run", "host=/run/pg@15",
+      "service=x",
+      "postgresql:///d?host=/a@b", "postgresql://%2Frun%2Fpg%4015/d", "host=a,b port='1, 55432 '",
+      "postgresql://a:,b:2/d",
+      "port=''", "postgresql://u:sec?ret@h/x",
     ])
   func usableConnection(_ text: String) throws {
     #expect(ConnectionParameters.problem(in: text) == nil)

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 
 extension SystemTests {
@@ -33,6 +34,8 @@ extension SystemTests {
       "Ctrl-C and a terminal that is closed end it in the middle, and leave nothing behind",
       arguments: [SIGINT, SIGHUP])
     func stopped(_ signal: Int32) throws {
+      // Who runs the tests may be under `nohup`.
+      Glibc.signal(SIGHUP, SIG_DFL)
       let folder = try Servers.clusterFolder("demo")
       defer { try? FileManager.default.removeItem(at: folder) }
       let logs = try Servers.clusterFolder("logs")

@@ -5,6 +5,13 @@ import Testing
 extension SystemTests {
   @Suite("On the embedded broker")
   struct EmbeddedBrokerTests {
+    @Test("a topic that no Kafka would have is refused", arguments: ["a/b:1", ":1", "a", "a:0", "..:1"])
+    func topicNames(_ topic: String) throws {
+      let result = try Shell.run(try Servers.shared().program.path, ["broker", "--topic", topic])
+      #expect(result.status == 64)
+      #expect(String(decoding: result.errors, as: UTF8.self).contains("as pleat.events:4"))
+    }
+
     @Test("run and status say that derived events are delivered at least once")
     func delivery() throws {
       let pleat = try Installation(embedded: true)

@@ -188,6 +188,7 @@ package final class RealKafka: @unchecked Sendable {
     }
   }
 
+  @discardableResult
   package func administer<Result>(_ body: (AdminTopics) throws -> Result) throws -> Result {
     let admin = try AdminTopics(configuration(), log: { _, _ in })
     defer { admin.close() }

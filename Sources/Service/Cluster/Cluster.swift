@@ -33,13 +33,19 @@ package enum Cluster {
         ends.failures.append(CommandFailure(error))
       }
     }
+    var silent: [String: [TopicPartition]] = [:]
     for (partition, answer) in probe.ends(of: partitions) {
       switch answer {
       case .success(let found): ends.known[partition] = PartitionEnds(low: found.low, high: found.high)
-      case .failure(let error):
-        ends.failures.append(CommandFailure(.unavailable, "the end of \(partition) is not known: \(error.text)"))
+      case .failure(let error): silent[error.text, default: []].append(partition)
       }
     }
+    for (reason, partitions) in silent.sorted(by: { $0.key < $1.key }) {
+      let names = partitions.sorted().map { "\($0)" }
+      let which = names.count == 1 ? "end of \(names[0]) is" : "ends of \(names.joined(separator: ", ")) are"
+      ends.failures.append(CommandFailure(.unavailable, "the \(which) not known: \(reason)"))
+    }
+    if ends.known.isEmpty, let failure = ends.failures.first { throw failure }
     return ends
   }
 

@@ -168,19 +168,11 @@ package struct ConfigurationLoader {
     return topic
   }
 
-  /// Kafka's own rule for names.
   private mutating func checkTopic(_ key: ConfigurationKey, _ topic: String) {
-    let greatestBytes = 249
-    let isLegal = topic.utf8.allSatisfy { byte in
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
-        true
-      default: false
-      }
-    }
-    if !isLegal || topic.isEmpty || topic.utf8.count > greatestBytes || topic == "." || topic == ".." {
-      wrong(key, "\"\(topic)\" is not a topic's name: 1 to \(greatestBytes) of letters, digits, \".\", \"_\", \"-\"")
+    if !TopicName.isLegal(topic) {
+      wrong(
+        key,
+        "\"\(topic)\" is not a topic's name: 1 to \(TopicName.greatestBytes) of letters, digits, \".\", \"_\", \"-\"")
     }
   }
 
@@ -279,7 +271,7 @@ package struct ConfigurationLoader {
       (secret, origin) = (found, place)
     }
     if let secret, let problem = ConnectionParameters.problem(in: secret.reveal()) {
-      wrong(raw.values[key] == nil ? fileKey : key, problem)
+      problems.append("\(key.rawValue) (\(origin)): \(problem)")
     }
     note(key, secret.map { .string(shownConnection($0)) }, origin)
     return secret

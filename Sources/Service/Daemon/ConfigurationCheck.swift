@@ -37,7 +37,7 @@ package struct ConfigurationCheck {
       note("postgres", error.commandFailure)
     }
     do throws(Preparation.Failure) {
-      if isMigrated { try preparation.publishCatalog(rehearse: true) }
+      if isMigrated { try preparation.requireCatalog() }
       note("catalog", "version \(catalog.version), \(catalog.entries.count) technologies")
     } catch {
       note("catalog", error.commandFailure)

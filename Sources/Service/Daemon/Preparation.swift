@@ -53,7 +53,6 @@ package struct Preparation {
   // MARK: - PostgreSQL
 
   private static let installationQuery = "SELECT uuid::text FROM pleat.installation"
-  private static let publishCatalog = "SELECT pleat.replace_technology_catalog($1, $2, $3, $4)"
 
   /// Requires a migrated database and a login that is no more than the writer.
   package func database() throws(Failure) -> DatabaseFacts {
@@ -84,27 +83,16 @@ package struct Preparation {
     }
   }
 
-  /// Shows readers the catalog that folds here use; an older one than theirs changes nothing, another one of the same version is
-  /// refused.
-  ///
-  /// - Parameter rehearse: only to see whether it would be.
-  package func publishCatalog(rehearse: Bool = false) throws(Failure) {
-    let names = catalog.entries.flatMap { entry in
-      ([entry.name] + entry.aliases).map { (alias: $0, technology: entry.name, category: entry.category) }
-    }
-    // A name may be listed among its own aliases.
-    var seen: Set<String> = []
-    let distinct = names.filter { seen.insert($0.alias).inserted }
+  /// Shows readers the catalog that folds here use, if it is the one that had its version before.
+  package func publishCatalog() throws(Failure) {
     try Self.postgres { () throws(PostgresError) in
-      let connection = try Connection(Database.target(configuration, for: "run"))
-      if rehearse { try connection.execute("BEGIN") }
-      _ = try connection.query(
-        Self.publishCatalog,
-        [
-          .int(Int32(clamping: catalog.version)), .texts(distinct.map(\.alias)), .texts(distinct.map(\.technology)),
-          .texts(distinct.map(\.category)),
-        ])
-      if rehearse { try connection.execute("ROLLBACK") }
+      try PublishedCatalog.publish(catalog, Connection(Database.target(configuration, for: "run")))
+    }
+  }
+
+  package func requireCatalog() throws(Failure) {
+    try Self.postgres { () throws(PostgresError) in
+      try PublishedCatalog.require(catalog, Connection(Database.target(configuration, for: "run")))
     }
   }
 

@@ -18,7 +18,8 @@ package struct EvidenceContext {
     } catch {
       throw error.failure
     }
-    _ = try Database.connect(configuration, for: "check")
+    let connection = try Database.connect(configuration, for: "check")
+    do throws(PostgresError) { try PublishedCatalog.require(catalog, connection) } catch { throw CommandFailure(error) }
     let store = PostgresJournalStore(Database.target(configuration, for: "check"))
     defer { store.reset() }
     do throws(StoreError) { key = try store.hashKey() } catch { throw CommandFailure(error) }

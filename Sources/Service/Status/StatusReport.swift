@@ -40,21 +40,21 @@ package struct StatusReport {
   package var isCaughtUp: Bool {
     guard let ends, ends.failures.isEmpty else { return false }
     let positions = Dictionary(uniqueKeysWithValues: status.projections.map { ($0.name, $0.position) })
-    return rows.allSatisfy { $0.lag == 0 && $0.known?.state != "alarm" }
+    let gone = Set(gone)
+    return rows.allSatisfy { $0.known?.state != "alarm" && ($0.lag == 0 || gone.contains($0.partition)) }
       && projections.union(positions.keys).allSatisfy { positions[$0] ?? 0 >= status.journalPosition }
   }
 
   /// What is no part of the contract's object, a sentence each.
-  package var warnings: [String] { gone + snapshots }
+  package var warnings: [String] {
+    gone.map { partition in "\(partition) is gone: its topic was made anew, and has fewer partitions now." } + snapshots
+  }
 
   /// Partitions that their topic does not have any more.
-  private var gone: [String] {
+  private var gone: [TopicPartition] {
     guard let ends, ends.failures.isEmpty else { return [] }
-    return status.partitions.map(\.partition).compactMap { partition in
-      let count = ends.known.keys.count { $0.topic == partition.topic }
-      if ends.known[partition] != nil || count == 0 { return nil }
-      return "\(partition) is gone: its topic was made anew, and has \(count) partition\(count == 1 ? "" : "s") now."
-    }
+    let topics = Set(ends.known.keys.map(\.topic))
+    return status.partitions.map(\.partition).filter { topics.contains($0.topic) && ends.known[$0] == nil }
   }
 
   private var snapshots: [String] {
