@@ -98,7 +98,8 @@ struct SecretTests {
         file: nil, sources: sources(["CREDENTIALS_DIRECTORY": "/run/c"], files: ["/run/c/postgres.url": text]))
     }
     #expect(
-      credential?.message.hasPrefix("postgres.url (credential /run/c/postgres.url): ") == true, "\(credential?.message ?? "")")
+      credential?.message.hasPrefix("postgres.url (credential /run/c/postgres.url): ") == true,
+      "\(credential?.message ?? "")")
   }
 
   @Test(
