@@ -41,11 +41,13 @@ END $$;
 COMMENT ON FUNCTION pleat.fail_relay IS 'The relay stands still, and why; by compare-and-swap on its epoch.';
 
 CREATE TABLE pleat.catalog_versions (
-  version integer PRIMARY KEY,
-  digest  bytea NOT NULL,
-  since   timestamptz NOT NULL DEFAULT clock_timestamp()
+  version   integer PRIMARY KEY,
+  digest    bytea NOT NULL,
+  since     timestamptz NOT NULL DEFAULT clock_timestamp(),
+  was_shown boolean NOT NULL DEFAULT false
 );
 COMMENT ON TABLE pleat.catalog_versions IS 'Every technology catalog that folds here have used: a version says the same for ever.';
+COMMENT ON COLUMN pleat.catalog_versions.was_shown IS 'Whether readers have seen it: one that was only rebuilt with has not been.';
 
 CREATE FUNCTION pleat.catalog_digest(catalog_aliases text[], catalog_technologies text[], catalog_categories text[]) RETURNS bytea
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -56,8 +58,8 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pleat.catalog_digest IS 'SHA-256 of what a catalog says, whatever the order of its entries.';
 
-INSERT INTO pleat.catalog_versions (version, digest)
-SELECT version, pleat.catalog_digest(array_agg(alias), array_agg(technology), array_agg(category))
+INSERT INTO pleat.catalog_versions (version, digest, was_shown)
+SELECT version, pleat.catalog_digest(array_agg(alias), array_agg(technology), array_agg(category)), true
 FROM pleat.technology_catalog GROUP BY version;
 
 -- PL004 says here that a catalog is not the one of its version.
@@ -78,18 +80,31 @@ END
 $function$;
 COMMENT ON FUNCTION pleat.require_technology_catalog IS 'Refuses (PL004) another catalog than the one that had its version before.';
 
+CREATE FUNCTION pleat.record_technology_catalog(
+  catalog_version integer, catalog_aliases text[], catalog_technologies text[], catalog_categories text[]
+) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+  INSERT INTO pleat.catalog_versions (version, digest)
+  VALUES (catalog_version, pleat.catalog_digest(catalog_aliases, catalog_technologies, catalog_categories))
+  ON CONFLICT DO NOTHING;
+  PERFORM pleat.require_technology_catalog(catalog_version, catalog_aliases, catalog_technologies, catalog_categories);
+END
+$function$;
+COMMENT ON FUNCTION pleat.record_technology_catalog IS
+  'Before something is folded with a catalog: from now on this is its version''s; refuses (PL004) another one of the same version.';
+
 CREATE OR REPLACE FUNCTION pleat.replace_technology_catalog(
   catalog_version integer, catalog_aliases text[], catalog_technologies text[], catalog_categories text[]
 ) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
 BEGIN
   LOCK TABLE pleat.technology_catalog IN SHARE ROW EXCLUSIVE MODE;
-  PERFORM pleat.require_technology_catalog(catalog_version, catalog_aliases, catalog_technologies, catalog_categories);
-  IF EXISTS (SELECT FROM pleat.catalog_versions WHERE version >= catalog_version) THEN
+  PERFORM pleat.record_technology_catalog(catalog_version, catalog_aliases, catalog_technologies, catalog_categories);
+  IF EXISTS (SELECT FROM pleat.catalog_versions WHERE was_shown AND version >= catalog_version) THEN
     RETURN;
   END IF;
-  INSERT INTO pleat.catalog_versions (version, digest)
-  VALUES (catalog_version, pleat.catalog_digest(catalog_aliases, catalog_technologies, catalog_categories));
+  UPDATE pleat.catalog_versions SET was_shown = true WHERE version = catalog_version;
   DELETE FROM pleat.technology_catalog;
   INSERT INTO pleat.technology_catalog (alias, technology, category, version)
   SELECT alias, technology, category, catalog_version
@@ -97,9 +112,10 @@ BEGIN
 END
 $function$;
 COMMENT ON FUNCTION pleat.replace_technology_catalog IS
-  'Puts a catalog in the place of the one shown, one element of the arrays an alias; leaves a later version alone, and refuses (PL004) another one of the same version.';
+  'Records a catalog, and puts it in the place of the one shown, one element of the arrays an alias; leaves a later version alone, and refuses (PL004) another one of the same version.';
 
-REVOKE EXECUTE ON FUNCTION pleat.fail_relay, pleat.catalog_digest, pleat.require_technology_catalog FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION pleat.fail_relay, pleat.require_technology_catalog TO pleat_writer;
+REVOKE EXECUTE ON FUNCTION
+  pleat.fail_relay, pleat.catalog_digest, pleat.require_technology_catalog, pleat.record_technology_catalog FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pleat.fail_relay, pleat.require_technology_catalog, pleat.record_technology_catalog TO pleat_writer;
 GRANT EXECUTE ON FUNCTION pleat.require_technology_catalog TO pleat_operator;
 GRANT SELECT ON pleat.catalog_versions TO pleat_writer, pleat_operator;

@@ -21,7 +21,7 @@ package final class Inquiries: Sendable {
   struct Topics: Hashable, Sendable {
     var clusterID: String
     var partitions: [TopicPartition]
-    /// Those that are not there: among the partitions are those that they had.
+    /// Those that are not there, or of which nothing is told: among the partitions are those that they had.
     var missing: [String] = []
   }
 

@@ -18,7 +18,7 @@ package final class ProbeStage: Stage {
   /// How often the topics are looked at for new partitions.
   private static let discoverNanoseconds: Int64 = 60_000_000_000
   private static let retryNanoseconds: Int64 = 500_000_000
-  /// While a topic is gone that was there, or never came, beside others.
+  /// While a topic is gone that was there, never came, or is kept from us, beside others.
   private static let missingNanoseconds: Int64 = 5_000_000_000
 
   package init(probe: any Probe, inquiries: Inquiries, topics: [String], reporter: any Reporter) {
@@ -67,12 +67,13 @@ package final class ProbeStage: Stage {
       if let clusterID { id = clusterID } else { id = try probe.clusterID() }
       clusterID = id
       inquiries.found(
-        Inquiries.Topics(clusterID: id, partitions: topics.flatMap { partitions[$0] ?? [] }, missing: missing))
+        Inquiries.Topics(
+          clusterID: id, partitions: topics.flatMap { partitions[$0] ?? [] }, missing: missing.map(\.topic)))
       if missing.isEmpty {
         outage.end(reporter, "Kafka tells of the topics again")
         discoverAt = now.monotonicNanoseconds + Self.discoverNanoseconds
       } else {
-        outage.begin(reporter, missing.map { SourceError.unknownTopic($0).text }.joined(separator: "; "), .error)
+        outage.begin(reporter, missing.map(\.error.text).joined(separator: "; "), .error)
         if !partitions.isEmpty { discoverAt = now.monotonicNanoseconds + Self.missingNanoseconds }
       }
     } catch {
@@ -80,15 +81,15 @@ package final class ProbeStage: Stage {
     }
   }
 
-  /// Which topics are not there.
-  private func look() throws(SourceError) -> [String] {
-    var missing: [String] = []
+  /// Which topics are not there, or kept from us.
+  private func look() throws(SourceError) -> [(topic: String, error: SourceError)] {
+    var missing: [(topic: String, error: SourceError)] = []
     for topic in topics {
       do throws(SourceError) {
         partitions[topic] = try probe.partitions(of: topic)
       } catch {
-        guard case .unknownTopic = error else { throw error }
-        missing.append(topic)
+        if case .unavailable = error { throw error }
+        missing.append((topic, error))
       }
     }
     return missing

@@ -38,11 +38,13 @@ package enum SourceError: Error, Sendable {
   case unavailable(String)
   /// The topic does not exist.
   case unknownTopic(String)
+  /// The brokers answer, and tell nothing of this topic. The text is for people.
+  case refusedTopic(String, String)
 
   /// For people.
   package var text: String {
     switch self {
-    case .unavailable(let text): text
+    case .unavailable(let text), .refusedTopic(_, let text): text
     case .unknownTopic(let topic): "the topic \(topic) does not exist; create it, or change kafka.topics"
     }
   }

@@ -33,9 +33,19 @@ package final class KafkaProbe: Probe {
   }
 
   package func partitions(of topic: String) throws(SourceError) -> [TopicPartition] {
-    let count = try ask { reader throws(KafkaError) in try reader.leaders(of: topic)?.count }
-    guard let count else { throw .unknownTopic(topic) }
-    return (0..<Int32(count)).map { TopicPartition(topic, $0) }
+    guard let leaders = try leaders(of: topic) else { throw .unknownTopic(topic) }
+    return (0..<Int32(leaders.count)).map { TopicPartition(topic, $0) }
+  }
+
+  /// nil where there is no such topic.
+  private func leaders(of topic: String) throws(SourceError) -> [Int32]? {
+    let reader = try current()
+    do throws(KafkaError) {
+      return try reader.leaders(of: topic)
+    } catch {
+      if error.isOfTopic { throw .refusedTopic(topic, error.text) }
+      throw SourceError(error)
+    }
   }
 
   // MARK: Partitions
@@ -73,7 +83,7 @@ package final class KafkaProbe: Probe {
       let partition = question.partition
       let leaders = known[partition.topic] ?? silence ?? topicLeaders(partition.topic)
       known[partition.topic] = leaders
-      if case .failure = leaders { silence = leaders }
+      if case .failure(.unavailable) = leaders { silence = leaders }
       switch leaders {
       case .failure(let error): body(index, .failure(error))
       case .success(nil): body(index, .failure(.unknownTopic(partition.topic)))
@@ -92,7 +102,7 @@ package final class KafkaProbe: Probe {
 
   private func topicLeaders(_ topic: String) -> Result<[Int32]?, SourceError> {
     do throws(SourceError) {
-      return .success(try ask { reader throws(KafkaError) in try reader.leaders(of: topic) })
+      return .success(try leaders(of: topic))
     } catch {
       return .failure(error)
     }

@@ -6,7 +6,9 @@ package enum ConnectionParameters {
 
   /// What is wrong with a connection string or URL, if anything. Says no piece of it (as libpq does): each may be a password's.
   package static func problem(in conninfo: String) -> String? {
-    if hasStrayAt(conninfo) { return "has an @ too many: in the password of a URL it is written as %40, and / as %2F" }
+    if hasStrayAt(conninfo) {
+      return "has an @ too many: in a URL's password or database it is written as %40, and / in a password as %2F"
+    }
     guard let options = PQconninfoParse(conninfo, nil) else {
       return
         "is neither a URL (postgresql://user:password@host:port/database?name=value) nor a list of name=value that libpq can read "

@@ -24,7 +24,10 @@ struct StatusCommand: Command {
     let status = StatusRun(try common.configuration())
     let outcome = try status.run(waitSeconds: waitCaughtUp)
     print(json ? outcome.report.json.description + "\n" : outcome.report.text, terminator: "")
-    if json { for warning in outcome.report.warnings { standardError("pleat: \(warning)\n") } }
+    if json {
+      for failure in (outcome.report.ends?.failures ?? []).dropFirst() { standardError("pleat: \(failure.message)\n") }
+      for warning in outcome.report.warnings { standardError("pleat: \(warning)\n") }
+    }
     if let failure = outcome.failure { throw failure }
   }
 }

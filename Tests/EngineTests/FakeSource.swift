@@ -36,6 +36,8 @@ final class FakeSource: Source {
   var away: Set<TopicPartition> = []
   var erasuresAreAway = false
   var topicsAreAway = false
+  /// Nothing is told of them.
+  var refused: Set<String> = []
   /// So many questions are answered at once.
   var comesTo = Int.max
   /// Questions about partitions so far.
@@ -163,6 +165,7 @@ extension FakeSource: Probe {
   func partitions(of topic: String) throws(SourceError) -> [TopicPartition] {
     try check()
     if topicsAreAway { throw .unavailable("nobody tells of the topics") }
+    if refused.contains(topic) { throw .refusedTopic(topic, "not for you") }
     let partitions = topics.keys.filter { $0.topic == topic }.sorted()
     if partitions.isEmpty { throw .unknownTopic(topic) }
     return partitions

@@ -36,7 +36,7 @@ struct ProbeStageTests {
     #expect(inquiries.topics == Inquiries.Topics(clusterID: "cluster", partitions: [partition]))
   }
 
-  @Test("a topic that is not there keeps its partitions, and nobody from finding those of the others")
+  @Test("a topic that is not there, or kept from us, keeps its partitions, and nobody from finding those of the others")
   func missingTopic() {
     let two = [TopicPartition("u", 0), TopicPartition("u", 1)]
     let stage = ProbeStage(probe: source, inquiries: inquiries, topics: ["gone", "t", "u"], reporter: SilentReporter())
@@ -51,6 +51,10 @@ struct ProbeStageTests {
     source.topics[partition] = nil
     #expect(look(at: 4)?.missing == ["gone"])
     #expect(look(at: 5)?.missing == ["gone", "t"] && inquiries.topics?.partitions == [partition] + two)
+    source.append(TopicPartition("gone", 0), [])
+    source.refused = ["u"]
+    #expect(look(at: 10)?.missing == ["t", "u"])
+    #expect(inquiries.topics?.partitions == [TopicPartition("gone", 0), partition] + two)
   }
 
   @Test("a later question about a partition takes the place of an earlier one, asked or not")

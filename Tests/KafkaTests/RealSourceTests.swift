@@ -260,6 +260,26 @@ struct RealSourceTests {
     }
   }
 
+  @Test("a topic of which the brokers tell nothing keeps nobody from hearing of others")
+  func refusedTopic() throws {
+    try kafka.createTopic(topic)
+    try produce(configuration, to: topic, ["value"])
+    let probe = makeProbe(configuration)
+    defer { probe.close() }
+    let error = #expect(throws: SourceError.self) { _ = try probe.partitions(of: "no topic's name") }
+    guard case .refusedTopic("no topic's name", let text) = error, text.contains("Invalid topic") else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    var answered: [Int: Bool] = [:]
+    probe.ask([
+      PartitionQuestion(TopicPartition("no topic's name", 0), offsets: nil), PartitionQuestion(partition, offsets: nil),
+    ]) {
+      answered[$0] = (try? $1.get()) != nil
+    }
+    #expect(answered == [0: false, 1: true])
+  }
+
   @Test("nothing is lost or repeated where the broker is killed and comes back")
   func brokerRestart() throws {
     let own = try RealKafka()

@@ -75,6 +75,13 @@ struct StatusTests {
       #expect(!report.isCaughtUp)
       #expect(report.text.hasPrefix("i, pleat \(pleatVersion): what Kafka holds is not known, watermark "))
     }
+    let failures = ["t", "u"].map { CommandFailure(.unavailable, "the topic \($0) does not exist: create it.") }
+    let report = StatusReport(
+      instance: "i", status: status([p0: 10], journal: 7, projects: 7, models: 7), ends: TopicEnds(failures: failures),
+      projections: ["projects", "models"])
+    #expect(!report.isCaughtUp)
+    #expect(report.text.hasPrefix("i, pleat \(pleatVersion): what Kafka holds is not known, watermark "))
+    for failure in failures { #expect(report.text.contains("\n\(failure.message)\n")) }
   }
 
   @Test(
@@ -92,16 +99,26 @@ struct StatusTests {
     #expect(throws: CommandFailure.self) { try ends.all() }
   }
 
-  @Test("partitions that their topic does not have any more are named, where all brokers answer")
+  @Test("partitions that their topic does not have any more are named, where all brokers answer, and hold nobody up")
   func gone() {
-    let known = status([p0: 10, p1: 4], journal: 7, projects: 7, models: 7)
+    var known = status([p0: 10, p1: 4], journal: 7, projects: 7, models: 7)
     var ends = TopicEnds(known: [p0: PartitionEnds(low: 0, high: 10)])
-    func warnings() -> [String] {
-      StatusReport(instance: "i", status: known, ends: ends, projections: ["projects", "models"]).warnings
+    func report() -> StatusReport {
+      StatusReport(instance: "i", status: known, ends: ends, projections: ["projects", "models"])
     }
-    #expect(warnings() == ["t/1 is gone: its topic was made anew, and has fewer partitions now."])
+    // The ends are older than the partition.
+    #expect(report().warnings.isEmpty)
+    known.partitions[1].owner = nil
+    #expect(report().warnings == ["t/1 is gone: its topic was made anew, and has fewer partitions now."])
+    for state in ["stopped", "alarm"] {
+      known.partitions[1].state = state
+      known.partitions[1].endOffset = 9
+      #expect(report().isCaughtUp)
+      var goal = CatchUpGoal(ends: ends.known, projections: ["projects", "models"])
+      #expect(isReached(&goal, known))
+    }
     ends.failures = [CommandFailure(.unavailable, "the end of t/1 is not known")]
-    #expect(warnings().isEmpty)
+    #expect(report().warnings.isEmpty && !report().isCaughtUp)
   }
 
   @Test("who holds a snapshot for long is named")

@@ -45,6 +45,7 @@ extension SystemTests {
       func serve(_ catalog: [String: String]) throws {
         let daemon = try pleat.start("one", catalog)
         try Wait.until("it runs\(pleat.logs)") { daemon.output.contains("running") }
+        try pleat.waitCaughtUp()
         #expect(daemon.terminate() == 0)
       }
       try serve(try catalog(7, "Swift"))
@@ -57,7 +58,18 @@ extension SystemTests {
         try pleat.pleat(command, expecting: 78, environment: other)
       }
       try check(pleat, expecting: 0, try catalog(7, "Swift"))
+      func shown() throws -> String {
+        try pleat.sql("SELECT coalesce(max(technology), '') FROM pleat_unmasked.technology_catalog")
+      }
+      // What is rebuilt with is no other one from then on, and readers see it with the daemon's.
+      try pleat.pleat(["rebuild", "projects"], expecting: 78, environment: try catalog(6, "Go"))
+      #expect(try pleat.sql("SELECT string_agg(version::text, ',') FROM pleat.catalog_versions") == "7")
+      try pleat.pleat(["rebuild", "projects"], environment: try catalog(8, "Rust"))
+      #expect(try shown() == "Swift")
+      try check(pleat, expecting: 78, try catalog(8, "Swift"))
+      try pleat.pleat(["run"], expecting: 78, environment: try catalog(8, "Swift"))
       try serve(try catalog(8, "Rust"))
+      #expect(try shown() == "Rust")
       try serve(try catalog(9, nil))
       try check(pleat, expecting: 78, try catalog(9, "Rust"))
     }

@@ -16,8 +16,8 @@ package enum Cluster {
     return client
   }
 
-  /// Lowest offset and end of every partition of the topics, `read_uncommitted`, as far as their brokers answer. Throws where none
-  /// does.
+  /// Lowest offset and end of every partition of the topics, `read_uncommitted`, as far as their brokers answer. Throws where nobody
+  /// tells of the topics.
   package static func ends(
     _ client: KafkaClientConfiguration, topics: [String], log: @escaping KafkaLog
   ) throws(CommandFailure) -> TopicEnds {
@@ -29,7 +29,7 @@ package enum Cluster {
       do throws(SourceError) {
         partitions += try probe.partitions(of: topic)
       } catch {
-        guard case .unknownTopic = error else { throw CommandFailure(error) }
+        if case .unavailable = error { throw CommandFailure(error) }
         ends.failures.append(CommandFailure(error))
       }
     }
@@ -45,7 +45,6 @@ package enum Cluster {
       let which = names.count == 1 ? "end of \(names[0]) is" : "ends of \(names.joined(separator: ", ")) are"
       ends.failures.append(CommandFailure(.unavailable, "the \(which) not known: \(reason)"))
     }
-    if ends.known.isEmpty, let failure = ends.failures.first { throw failure }
     return ends
   }
 
@@ -78,6 +77,7 @@ extension CommandFailure {
     switch error {
     case .unavailable(let text): self.init(.unavailable, "Kafka is not available: \(text)")
     case .unknownTopic(let topic): self.init(.unavailable, "the topic \(topic) does not exist: create it.")
+    case .refusedTopic(_, let text): self.init(.unavailable, "\(text).")
     }
   }
 }

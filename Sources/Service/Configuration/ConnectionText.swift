@@ -4,18 +4,17 @@ package func shownConnection(_ connection: Secret) -> String {
   guard let scheme = text.range(of: "://") else { return shownKeywords(text) }
   var rest = text[scheme.upperBound...]
   var shown = String(text[..<scheme.upperBound])
-  var query = ""
-  if let mark = rest.firstIndex(of: "?") {
-    query = "?" + shownQuery(rest[rest.index(after: mark)...])
-    rest = rest[..<mark]
-  }
-  // A password may hold any character but those that end it, unescaped by mistake: the last @ ends the user's part.
-  if let at = rest.lastIndex(of: "@") {
+  // As libpq reads it: the user's part may hold a question mark.
+  if let first = rest.firstIndex(where: { $0 == "@" || $0 == "/" }), rest[first] == "@" {
+    // A password may hold another one, unescaped by mistake: the last @ ends the user's part.
+    let place = rest[first...].prefix { $0 != "/" && $0 != "?" }
+    let at = place.lastIndex(of: "@") ?? first
     let user = rest[..<at].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
     shown += user[0] + (user.count > 1 ? ":***" : "") + "@"
     rest = rest[rest.index(after: at)...]
   }
-  return shown + rest + query
+  guard let mark = rest.firstIndex(of: "?") else { return shown + rest }
+  return shown + rest[...mark] + shownQuery(rest[rest.index(after: mark)...])
 }
 
 private func isSecretKeyword(_ name: some StringProtocol) -> Bool { name.lowercased().contains("password") }
@@ -23,8 +22,22 @@ private func isSecretKeyword(_ name: some StringProtocol) -> Bool { name.lowerca
 private func shownQuery(_ query: Substring) -> String {
   query.split(separator: "&", omittingEmptySubsequences: false).map { part in
     let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-    return isSecretKeyword(pair[0]) ? "\(pair[0])=***" : String(part)
+    return isSecretKeyword(percentDecoded(pair[0])) ? "\(pair[0])=***" : String(part)
   }.joined(separator: "&")
+}
+
+private func percentDecoded(_ text: Substring) -> String {
+  var bytes: [UInt8] = []
+  var rest = text.utf8[...]
+  while let byte = rest.popFirst() {
+    if byte == UInt8(ascii: "%"), let decoded = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) {
+      bytes.append(decoded)
+      rest = rest.dropFirst(2)
+    } else {
+      bytes.append(byte)
+    }
+  }
+  return String(decoding: bytes, as: UTF8.self)
 }
 
 /// `host=a password='b c' dbname=d`: values may be quoted, `\` escapes, and white space may stand around `=`.

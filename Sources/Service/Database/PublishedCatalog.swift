@@ -5,11 +5,17 @@ import Projections
 /// (`PL004`).
 enum PublishedCatalog {
   private static let replace = "SELECT pleat.replace_technology_catalog($1, $2, $3, $4)"
+  private static let record = "SELECT pleat.record_technology_catalog($1, $2, $3, $4)"
   private static let require = "SELECT pleat.require_technology_catalog($1, $2, $3, $4)"
 
   /// Shows readers the catalog that folds here use; an older one than theirs changes nothing.
   static func publish(_ catalog: TechnologyCatalog, _ connection: Connection) throws(PostgresError) {
     _ = try connection.query(replace, values(catalog))
+  }
+
+  /// Before something is folded that readers do not see yet.
+  static func record(_ catalog: TechnologyCatalog, _ connection: Connection) throws(PostgresError) {
+    _ = try connection.query(record, values(catalog))
   }
 
   /// For those who only read.

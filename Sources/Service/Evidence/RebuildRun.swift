@@ -69,7 +69,16 @@ package struct RebuildRun {
           name: "\(context.configuration.instance)/rebuild/\(getpid())", start: begun.wall.microseconds),
         leaseSeconds: context.configuration.limits.leaseSeconds, acceptLoss: acceptLoss),
       folding: context.settings, reporter: QuietReporter(),
-      make: { () throws(StoreError) in context.make(entry) })
+      make: { () throws(StoreError) in
+        // The daemon has recorded its own, and this one may be another.
+        do throws(PostgresError) {
+          try PublishedCatalog.record(
+            context.catalog, Connection(Database.target(context.configuration, for: "rebuild")))
+        } catch {
+          throw StoreError(error)
+        }
+        return context.make(entry)
+      })
     var line = ProgressLine()
     /// Since the first of the failures that nothing came between. Not since the last success: a stopped process has had no chance.
     var failsSince: Int64?

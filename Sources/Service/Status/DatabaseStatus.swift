@@ -88,4 +88,11 @@ package struct DatabaseStatus: Sendable {
     (self.journalPosition, self.watermark, self.partitions) = (journalPosition, watermark, partitions)
     (self.projections, self.relay) = (projections, relay)
   }
+
+  /// Partitions that their topic does not have any more, by its ends; one that somebody reads came after them.
+  func gone(from ends: [TopicPartition: PartitionEnds]) -> [TopicPartition] {
+    let topics = Set(ends.keys.map(\.topic))
+    return partitions.filter { $0.owner == nil && topics.contains($0.partition.topic) && ends[$0.partition] == nil }
+      .map(\.partition)
+  }
 }

@@ -4,7 +4,7 @@ import Engine
 package struct StatusReport {
   package let instance: String
   package let status: DatabaseStatus
-  /// nil where Kafka was not asked, or did not answer.
+  /// nil where Kafka was not asked.
   package let ends: TopicEnds?
   /// Every projection that should run.
   package let projections: Set<String>
@@ -41,7 +41,7 @@ package struct StatusReport {
     guard let ends, ends.failures.isEmpty else { return false }
     let positions = Dictionary(uniqueKeysWithValues: status.projections.map { ($0.name, $0.position) })
     let gone = Set(gone)
-    return rows.allSatisfy { $0.known?.state != "alarm" && ($0.lag == 0 || gone.contains($0.partition)) }
+    return rows.allSatisfy { gone.contains($0.partition) || $0.known?.state != "alarm" && $0.lag == 0 }
       && projections.union(positions.keys).allSatisfy { positions[$0] ?? 0 >= status.journalPosition }
   }
 
@@ -53,8 +53,7 @@ package struct StatusReport {
   /// Partitions that their topic does not have any more.
   private var gone: [TopicPartition] {
     guard let ends, ends.failures.isEmpty else { return [] }
-    let topics = Set(ends.known.keys.map(\.topic))
-    return status.partitions.map(\.partition).filter { topics.contains($0.topic) && ends.known[$0] == nil }
+    return status.gone(from: ends.known)
   }
 
   private var snapshots: [String] {
@@ -100,7 +99,7 @@ package struct StatusReport {
 
   package var text: String {
     let place: String
-    if let ends {
+    if let ends, !(ends.known.isEmpty && !ends.failures.isEmpty) {
       place = isCaughtUp ? "caught up" : ends.failures.isEmpty ? "behind" : "what Kafka holds is known in part"
     } else {
       place = "what Kafka holds is not known"

@@ -29,6 +29,7 @@ package struct StatusRun {
         failure = found.failures.first
       } catch  where error.exitCode == .unavailable {
         // The database knows enough to show: the ends are then those that ingest saw last.
+        ends = TopicEnds(failures: [error])
         failure = error
       }
     }
@@ -67,7 +68,7 @@ package struct StatusRun {
       if asksKafka, run.configuration.kafka.bootstrap != nil {
         do throws(CommandFailure) { ends = try run.ends() } catch {
           guard error.exitCode == .unavailable else { throw error }
-          ends = nil
+          ends = TopicEnds(failures: [error])
         }
       }
       do throws(CommandFailure) {
