@@ -145,8 +145,9 @@ package final class RelayStage: Stage {
     case .topicMissing:
       if let (projection, place) = copy.first(where: { $0.value != .beginning }) {
         throw .alarm(
-          "the cursor topic is missing, and \(projection) was relayed up to position \(place.position): restore the topic, or "
-            + "point kafka.cursor_topic at it")
+          "the cursor topic is missing, and \(projection) was relayed up to position \(place.position): point kafka.cursor_topic "
+            + "at it, or, where it is lost, create it (one partition, cleanup.policy=compact): the relay goes on from what "
+            + "PostgreSQL knows; erasures that only it knew of are lost")
       }
       try publisher.createCursorTopic()
       return [:]

@@ -15,7 +15,11 @@ struct ConfigCommand: Command {
   @Flag(help: "Print one JSON object.") var json: Bool
 
   func run() throws(CommandFailure) {
-    let report = ConfigurationReport(try common.configuration())
+    let configuration = try common.configuration()
+    let report = ConfigurationReport(configuration)
     print(json ? report.json.description + "\n" : report.text, terminator: "")
+    for problem in configuration.postgres.adminProblems {
+      standardError("pleat: \(problem); migrate, forget and retention need it\n")
+    }
   }
 }

@@ -22,7 +22,7 @@ struct MigrateCommand: Command {
     } catch {
       throw error.failure
     }
-    let target = Database.adminTarget(configuration, for: "migrate")
+    let target = try Database.adminTarget(configuration, for: "migrate")
     let migrator = Migrator(target, files: files, createsRoles: !noRoles, onNotice: { standardError("\($0)\n") })
     do throws(MigrationError) {
       let steps = try migrator.migrate { print("\($0)") }

@@ -7,8 +7,9 @@ struct SkipCommand: Command {
       "skip", "Decide where a partition goes on after an alarm.",
       discussion: """
         When offsets are gone, or a topic was truncated or made anew, ingest stops at that partition, because going on would \
-        lose or repeat events. This records the decision, with its reason, and lets it go on at an offset that the partition holds, or its end. To before the place \
-        it had reached begins a new incarnation of the partition: events from there on are no duplicates of older ones.
+        lose or repeat events. This records the decision, with its reason, and lets it go on at an offset \
+        that the partition holds, or its end. To the place it had reached, or before it, begins a new incarnation of the \
+        partition: events from there on are no duplicates of older ones.
         """)
   }
 

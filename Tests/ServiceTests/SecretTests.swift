@@ -120,6 +120,25 @@ struct SecretTests {
     #expect(ConnectionParameters.problem(in: text) == nil)
   }
 
+  @Test("what is wrong with the administrator's is said to who needs it")
+  func administrator() throws {
+    let configuration = try ConfigurationLoader.load(
+      file: nil,
+      sources: sources(
+        [
+          "PLEAT_POSTGRES_ADMIN_URL_FILE": "/admin", "PLEAT_POSTGRES_ADMIN_PASSWORD_FILE": "/none",
+          "PLEAT_POSTGRES_URL": "host=h",
+        ], files: ["/admin": "hunter2"]))
+    #expect(configuration.postgres.url == Secret("host=h"))
+    #expect(Database.target(configuration, for: "run").conninfo == "host=h")
+    let failure = #expect(throws: CommandFailure.self) { try Database.adminTarget(configuration, for: "migrate") }
+    #expect(failure?.exitCode == .configuration && failure?.message.contains("hunter2") == false)
+    for part in ["postgres.admin_url (/admin, by PLEAT_POSTGRES_ADMIN_URL_FILE): is neither", "there is no file /none"]
+    {
+      #expect(failure?.message.contains(part) == true, "\(failure?.message ?? "")")
+    }
+  }
+
   @Test("a secret's file that is empty is refused")
   func emptyFile() {
     #expect(throws: ConfigurationError(["/pw holds no secret: it is empty"])) {

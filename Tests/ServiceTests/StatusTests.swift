@@ -119,6 +119,12 @@ struct StatusTests {
     }
     ends.failures = [CommandFailure(.unavailable, "the end of t/1 is not known")]
     #expect(report().warnings.isEmpty && !report().isCaughtUp)
+    // Of a topic that nobody is told to read any more.
+    ends.failures = []
+    known.partitions[1].partition = TopicPartition("old", 0)
+    #expect(report().warnings.isEmpty && report().isCaughtUp)
+    known.partitions[1].owner = "b"
+    #expect(!report().isCaughtUp)
   }
 
   @Test("who holds a snapshot for long is named")

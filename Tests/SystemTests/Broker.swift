@@ -37,8 +37,8 @@ final class Broker {
   var isReal: Bool { real != nil }
 
   /// Makes a topic of a real Kafka.
-  func createTopic(_ name: String, partitions: Int) throws {
-    try real!.createTopic(name, partitions: Int32(partitions), settings: Self.settings)
+  func createTopic(_ name: String, partitions: Int, settings: [(String, String)] = []) throws {
+    try real!.createTopic(name, partitions: Int32(partitions), settings: Self.settings + settings)
   }
 
   /// Deletes a topic of a real Kafka, and waits until it is gone.

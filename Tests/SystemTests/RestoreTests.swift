@@ -16,6 +16,55 @@ extension SystemTests {
         "CREATE DATABASE \(pleat.name) TEMPLATE \(name)", database: "postgres", user: "postgres")
     }
 
+    private func relayed(_ pleat: Installation) throws {
+      try Wait.until("the outbox is relayed\(pleat.logs)") {
+        try pleat.sql(
+          """
+          SELECT NOT EXISTS (SELECT FROM pleat.outbox o LEFT JOIN pleat.relay_places r USING (projection)
+            WHERE r.position IS NULL OR (o.position, o.ordinal) > (r.position, r.ordinal))
+          """) == "t"
+      }
+    }
+
+    private func published(_ pleat: Installation) throws -> [String] {
+      try pleat.derivedEvents().map { $0["id"] as! String }
+    }
+
+    @Test(
+      "a cursor topic that is lost and made anew: the relay stands still in between, and publishes nothing twice",
+      .enabled(if: Servers.hasRealKafka))
+    func cursorTopicLost() throws {
+      let pleat = try Installation(environment: ["PLEAT_RELAY_PUBLISH": "all"])
+      let cursors = try #require(pleat.environment["PLEAT_KAFKA_CURSOR_TOPIC"])
+      let all = try ConformanceSet("rules").events.split(separator: UInt8(ascii: "\n"))
+      func produce(_ range: Range<Int>) throws {
+        try pleat.produce(Data(all[range].joined(separator: [UInt8(ascii: "\n")]) + [10]))
+      }
+      let (half, end) = (all.count * 2 / 15, all.count / 5)
+      try produce(0..<half)
+      var daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      try relayed(pleat)
+      #expect(daemon.terminate() == 0)
+      let early = try published(pleat)
+      #expect(!early.isEmpty)
+
+      try pleat.broker.deleteTopic(cursors)
+      try produce(half..<end)
+      daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      try Wait.until("the relay stands still\(pleat.logs)") {
+        try pleat.pleat("status").contains("relay, failed: the cursor topic is missing")
+      }
+      #expect(try published(pleat) == early)
+      try pleat.broker.createTopic(cursors, partitions: 1, settings: [("cleanup.policy", "compact")])
+      try relayed(pleat)
+      let found = try published(pleat)
+      #expect(found.count > early.count && Set(found).count == found.count)
+      #expect(try pleat.sql("SELECT count(*) FROM pleat.outbox WHERE topic = 0") == "\(found.count)")
+      #expect(daemon.terminate() == 0)
+    }
+
     @Test(
       "events that are out are not published again, twice in a row, with crashes while ids are read back",
       .enabled(if: Servers.hasRealKafka))
@@ -25,34 +74,24 @@ extension SystemTests {
       let all = set.events.split(separator: UInt8(ascii: "\n"))
       let lines = Array(all.prefix(all.count / 5))
       func part(_ range: Range<Int>) -> Data { Data(lines[range].joined(separator: [UInt8(ascii: "\n")]) + [10]) }
-      func published() throws -> [String] { try pleat.derivedEvents().map { $0["id"] as! String } }
-      func relayed() throws {
-        try Wait.until("the outbox is relayed\(pleat.logs)") {
-          try pleat.sql(
-            """
-            SELECT NOT EXISTS (SELECT FROM pleat.outbox o LEFT JOIN pleat.relay_places r USING (projection)
-              WHERE r.position IS NULL OR (o.position, o.ordinal) > (r.position, r.ordinal))
-            """) == "t"
-        }
-      }
       // The first derived events come before it, others behind it.
       let half = lines.count * 2 / 3
       try pleat.produce(part(0..<half))
       var daemon = try pleat.start()
       try pleat.waitCaughtUp()
-      try relayed()
+      try relayed(pleat)
       #expect(daemon.terminate() == 0)
       let backup = "\(pleat.name)_backup"
       try backUp(pleat, as: backup)
-      let early = try published()
+      let early = try published(pleat)
       #expect(!early.isEmpty)
 
       try pleat.produce(part(half..<lines.count))
       daemon = try pleat.start()
       try pleat.waitCaughtUp()
-      try relayed()
+      try relayed(pleat)
       #expect(daemon.terminate() == 0)
-      let everything = try published()
+      let everything = try published(pleat)
       #expect(everything.count > early.count && Set(everything).count == everything.count)
 
       for round in 1...2 {
@@ -72,8 +111,8 @@ extension SystemTests {
         }
         daemon = try pleat.start()
         try pleat.waitCaughtUp()
-        try relayed()
-        let found = try published()
+        try relayed(pleat)
+        let found = try published(pleat)
         #expect(found == everything, "round \(round): an event is out twice, or another one is\(pleat.logs)")
         #expect((logged + daemon.output).contains("the database went back"), "round \(round)")
         #expect(daemon.terminate() == 0)
@@ -90,7 +129,7 @@ extension SystemTests {
       try Wait.until("checked_until is cleared\(pleat.logs)") {
         try pleat.sql("SELECT count(*) FROM pleat.relay_places WHERE checked_until IS NOT NULL") == "0"
       }
-      #expect(Set(try published()).count == (try published()).count)
+      #expect(Set(try published(pleat)).count == (try published(pleat)).count)
       #expect(daemon.terminate() == 0)
     }
 

@@ -17,9 +17,11 @@ package struct Configuration: Sendable {
     /// A URL or libpq's `key=value` form; nil: libpq's own variables decide.
     package var url: Secret?
     package var password: Secret?
-    /// Of the administrator, for `migrate`; nil: as `url`, with its password.
+    /// Of the administrator, for `migrate`, `forget` and `retention`; nil: as `url`, with its password.
     package var adminURL: Secret?
     package var adminPassword: Secret?
+    /// What is wrong with these two.
+    package var adminProblems: [String]
   }
   package struct Ingest: Sendable {
     package var flushMilliseconds: Int

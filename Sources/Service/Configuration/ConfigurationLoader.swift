@@ -51,10 +51,8 @@ package struct ConfigurationLoader {
   }
 
   private mutating func build(_ file: String?) -> Configuration {
-    let (adminPassword, adminPasswordOrigin) = secretFile(
-      .postgresAdminPasswordFile, credential: "postgres.admin_password")
+    let admin = administrator()
     let (password, passwordOrigin) = secretFile(.postgresPasswordFile, credential: "postgres.password")
-    noteFile(.postgresAdminPasswordFile, adminPasswordOrigin)
     noteFile(.postgresPasswordFile, passwordOrigin)
     let configuration = Configuration(
       instance: instance(),
@@ -64,7 +62,7 @@ package struct ConfigurationLoader {
         properties: properties()),
       postgres: .init(
         url: connection(.postgresURL, file: .postgresURLFile), password: password,
-        adminURL: connection(.postgresAdminURL, file: .postgresAdminURLFile), adminPassword: adminPassword),
+        adminURL: admin.url, adminPassword: admin.password, adminProblems: admin.problems),
       ingest: .init(
         flushMilliseconds: integer(.ingestFlushMilliseconds), flushEvents: integer(.ingestFlushEvents)),
       projections: .init(
@@ -284,6 +282,18 @@ package struct ConfigurationLoader {
     }
     if let (secret, origin) = secrets.credential(credential) { return (secret, origin) }
     return (nil, .default)
+  }
+
+  /// Most commands, and the daemon, may not read these, and have no need of them: what is wrong is said to who does.
+  private mutating func administrator() -> (url: Secret?, password: Secret?, problems: [String]) {
+    let before = secrets.takeProblems() + problems
+    problems = []
+    let url = connection(.postgresAdminURL, file: .postgresAdminURLFile)
+    let (password, origin) = secretFile(.postgresAdminPasswordFile, credential: "postgres.admin_password")
+    noteFile(.postgresAdminPasswordFile, origin)
+    let found = secrets.takeProblems() + problems
+    problems = before
+    return (url, password, found)
   }
 
   private mutating func noteFile(_ key: ConfigurationKey, _ origin: Origin) {

@@ -9,6 +9,12 @@ struct SecretReader {
     sources.environment["CREDENTIALS_DIRECTORY"].flatMap { $0.isEmpty ? nil : $0 }
   }
 
+  /// What was found wrong so far, which is then forgotten.
+  mutating func takeProblems() -> [String] {
+    defer { problems = [] }
+    return problems
+  }
+
   /// The secret of the credential that is named for a key, if systemd gave one.
   mutating func credential(_ name: String) -> (Secret, Origin)? {
     guard let directory = credentials else { return nil }

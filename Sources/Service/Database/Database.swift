@@ -10,8 +10,11 @@ package enum Database {
   }
 
   /// As the administrator, where there is one.
-  package static func adminTarget(_ configuration: Configuration, for purpose: String) -> ConnectionTarget {
+  package static func adminTarget(
+    _ configuration: Configuration, for purpose: String
+  ) throws(CommandFailure) -> ConnectionTarget {
     let postgres = configuration.postgres
+    if !postgres.adminProblems.isEmpty { throw ConfigurationError(postgres.adminProblems).failure }
     guard let url = postgres.adminURL else {
       var target = target(configuration, for: purpose)
       if let password = postgres.adminPassword { target.password = password.reveal() }

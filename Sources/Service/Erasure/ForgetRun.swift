@@ -47,7 +47,7 @@ package struct ForgetRun {
     let owner = try Owner.connect(configuration, for: "forget")
     let keys = try owner.erasureKeys()
     let ends = try Cluster.ends(client, topics: configuration.kafka.topics, log: { _, _ in }).all()
-    let store = PostgresErasureStore(Database.adminTarget(configuration, for: "forget"), profile: .owner)
+    let store = PostgresErasureStore(try Database.adminTarget(configuration, for: "forget"), profile: .owner)
     defer { store.reset() }
     do throws(StoreError) {
       let ends = try owner.ends(ends.map { ($0.key, $0.value.high) })

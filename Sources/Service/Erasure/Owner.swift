@@ -8,7 +8,7 @@ package struct Owner {
   package let connection: Connection
 
   package static func connect(_ configuration: Configuration, for purpose: String) throws(CommandFailure) -> Owner {
-    let target = Database.adminTarget(configuration, for: purpose)
+    let target = try Database.adminTarget(configuration, for: purpose)
     let connection: Connection
     do throws(PostgresError) {
       connection = try Connection(target, profile: .owner)

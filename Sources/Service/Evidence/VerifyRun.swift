@@ -43,9 +43,9 @@ package struct VerifyRun {
   private var line = ProgressLine()
   private var report = Report()
 
-  /// Of these projections; of all that the configuration runs where none is named.
+  /// Of these projections; of all that are folded, by whichever instance, where none is named.
   package init(_ configuration: Configuration, projections: [String]) throws(CommandFailure) {
-    let names = projections.isEmpty ? configuration.projections.only ?? ProjectionRegistry.names : projections
+    let names = projections.isEmpty ? ProjectionRegistry.names : projections
     entries = try names.map { (name) throws(CommandFailure) in try EvidenceContext.entry(name) }
     context = try EvidenceContext(configuration)
   }

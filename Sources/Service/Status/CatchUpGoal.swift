@@ -20,9 +20,9 @@ package struct CatchUpGoal {
       let positions = Dictionary(uniqueKeysWithValues: status.partitions.map { ($0.partition, $0.position) })
       // A partition that holds nothing needs no cursor.
       let isJournaled = ends.allSatisfy { $0.value.low >= $0.value.high || positions[$0.key] ?? 0 >= $0.value.high }
-      let gone = status.gone(from: ends)
+      let absent = status.absent(from: ends)
       // One that stands still with an alarm may have been read further than its topic goes now.
-      let stands = status.partitions.contains { $0.state == "alarm" && !gone.contains($0.partition) }
+      let stands = status.partitions.contains { $0.state == "alarm" && !absent.contains($0.partition) }
       if !isJournaled || stands { return false }
       end = status.journalPosition
       journalEnd = end

@@ -89,10 +89,9 @@ package struct DatabaseStatus: Sendable {
     (self.projections, self.relay) = (projections, relay)
   }
 
-  /// Partitions that their topic does not have any more, by its ends; one that somebody reads came after them.
-  func gone(from ends: [TopicPartition: PartitionEnds]) -> [TopicPartition] {
-    let topics = Set(ends.keys.map(\.topic))
-    return partitions.filter { $0.owner == nil && topics.contains($0.partition.topic) && ends[$0.partition] == nil }
-      .map(\.partition)
+  /// Partitions of which there are no ends: their topic does not have them any more, or nobody is told to read it; one that somebody
+  /// reads came after these ends.
+  func absent(from ends: [TopicPartition: PartitionEnds]) -> Set<TopicPartition> {
+    Set(partitions.filter { $0.owner == nil && ends[$0.partition] == nil }.map(\.partition))
   }
 }

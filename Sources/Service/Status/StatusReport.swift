@@ -40,8 +40,8 @@ package struct StatusReport {
   package var isCaughtUp: Bool {
     guard let ends, ends.failures.isEmpty else { return false }
     let positions = Dictionary(uniqueKeysWithValues: status.projections.map { ($0.name, $0.position) })
-    let gone = Set(gone)
-    return rows.allSatisfy { gone.contains($0.partition) || $0.known?.state != "alarm" && $0.lag == 0 }
+    let absent = status.absent(from: ends.known)
+    return rows.allSatisfy { absent.contains($0.partition) || $0.known?.state != "alarm" && $0.lag == 0 }
       && projections.union(positions.keys).allSatisfy { positions[$0] ?? 0 >= status.journalPosition }
   }
 
@@ -53,7 +53,8 @@ package struct StatusReport {
   /// Partitions that their topic does not have any more.
   private var gone: [TopicPartition] {
     guard let ends, ends.failures.isEmpty else { return [] }
-    return status.gone(from: ends.known)
+    let topics = Set(ends.known.keys.map(\.topic))
+    return status.absent(from: ends.known).filter { topics.contains($0.topic) }.sorted()
   }
 
   private var snapshots: [String] {
