@@ -25,5 +25,6 @@ struct VerifyCommand: Command {
     let report = try run.run()
     print(json ? report.json.description + "\n" : report.text, terminator: "")
     if report.difference != nil { throw CommandFailure(.differs, "the database is not what its journal says.") }
+    if let failure = report.failure { throw failure }
   }
 }

@@ -88,9 +88,9 @@ struct SecretTests {
       "host=h password=my hunter2 port=1", "host=h passwort=hunter2", "postgresql://h/d?passwort=hunter2", "hunter2",
       "http://u:hunter2@h/x", "postgresql://u:hunter2@h:99999/x", "postgresql://u:hunter2@h:0/x",
       "host=h sslmode=hunter2", "host=a,b port=1,hunter2", "postgresql://u:sec@hun/ter2hunter2@h/x",
-      "postgresql://u:12/hunter2@h/x", "postgresql://u:hunter2@@h/x",
+      "postgresql://u:12/hunter2@h/x", "postgresql://u:hunter2@@h/x", "u:hunter2@h/x?sslmode=require",
     ])
-  func unusableConnection(_ text: String) {
+  func unusableConnection(_ text: String) throws {
     let error = #expect(throws: ConfigurationError.self) {
       try ConfigurationLoader.load(file: nil, sources: sources(["PLEAT_POSTGRES_URL": text]))
     }
@@ -104,6 +104,11 @@ struct SecretTests {
     #expect(
       credential?.message.hasPrefix("postgres.url (credential /run/c/postgres.url): ") == true,
       "\(credential?.message ?? "")")
+    // The administrator's is shown.
+    let configuration = try ConfigurationLoader.load(file: nil, sources: sources(["PLEAT_POSTGRES_ADMIN_URL": text]))
+    let report = ConfigurationReport(configuration)
+    #expect(configuration.postgres.adminProblems.count == 1)
+    #expect(!report.text.contains("hunter2") && !report.json.description.contains("hunter2"))
   }
 
   @Test(

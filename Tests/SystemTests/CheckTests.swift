@@ -45,7 +45,9 @@ extension SystemTests {
       func serve(_ catalog: [String: String]) throws {
         let daemon = try pleat.start("one", catalog)
         try Wait.until("it runs\(pleat.logs)") { daemon.output.contains("running") }
-        try pleat.waitCaughtUp()
+        try Wait.until("it folds\(pleat.logs)") {
+          try pleat.sql("SELECT count(*) FROM pleat.live_generations WHERE projection = 'projects'") == "1"
+        }
         #expect(daemon.terminate() == 0)
       }
       try serve(try catalog(7, "Swift"))
@@ -64,6 +66,8 @@ extension SystemTests {
       // What is rebuilt with is no other one from then on, and readers see it with the daemon's.
       try pleat.pleat(["rebuild", "projects"], expecting: 78, environment: try catalog(6, "Go"))
       #expect(try pleat.sql("SELECT string_agg(version::text, ',') FROM pleat.catalog_versions") == "7")
+      // What is not folded with it is not.
+      try pleat.pleat(["rebuild", "models"], environment: try catalog(8, "Go"))
       try pleat.pleat(["rebuild", "projects"], environment: try catalog(8, "Rust"))
       #expect(try shown() == "Swift")
       try check(pleat, expecting: 78, try catalog(8, "Swift"))

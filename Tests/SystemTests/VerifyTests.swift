@@ -39,6 +39,23 @@ extension SystemTests {
       #expect(daemon.terminate() == 0)
     }
 
+    @Test("what is of other versions keeps nobody from verifying the rest, and is said")
+    func otherVersion() throws {
+      let pleat = try Installation()
+      try pleat.produce(lines: try pleat.lines(events: 500, seed: 33, days: 2))
+      let daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      #expect(daemon.terminate() == 0)
+      // The first of them.
+      _ = try pleat.sql("UPDATE pleat.projection_cursors SET fold_version = 99 WHERE projection = 'projects'")
+      let found = try verify(pleat, expecting: 78)
+      #expect(found["ok"] as? Bool == false && found["difference"] is NSNull)
+      let verified = (found["projections"] as! [[String: Any]]).map { $0["projection"] as! String }
+      #expect(verified == ["models", "activity"])
+      try pleat.pleat("verify", "--projection", "projects", expecting: 78)
+      try pleat.pleat("verify", "--projection", "models")
+    }
+
     @Test("every planted difference is found and named")
     func differences() throws {
       let pleat = try Installation(environment: ["PLEAT_RELAY_PUBLISH": "all"])

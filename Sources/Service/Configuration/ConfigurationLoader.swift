@@ -268,10 +268,10 @@ package struct ConfigurationLoader {
     } else if let (found, place) = secrets.credential(key.rawValue) {
       (secret, origin) = (found, place)
     }
-    if let secret, let problem = ConnectionParameters.problem(in: secret.reveal()) {
-      problems.append("\(key.rawValue) (\(origin)): \(problem)")
-    }
-    note(key, secret.map { .string(shownConnection($0)) }, origin)
+    let problem = secret.flatMap { ConnectionParameters.problem(in: $0.reveal()) }
+    if let problem { problems.append("\(key.rawValue) (\(origin)): \(problem)") }
+    // Of what libpq cannot read nobody knows which piece is the password.
+    note(key, secret.map { .string(problem == nil ? shownConnection($0) : "***") }, origin)
     return secret
   }
 

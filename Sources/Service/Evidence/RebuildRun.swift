@@ -70,6 +70,7 @@ package struct RebuildRun {
         leaseSeconds: context.configuration.limits.leaseSeconds, acceptLoss: acceptLoss),
       folding: context.settings, reporter: QuietReporter(),
       make: { () throws(StoreError) in
+        if entry.catalogVersion(context.catalog) == 0 { return context.make(entry) }
         // The daemon has recorded its own, and this one may be another.
         do throws(PostgresError) {
           try PublishedCatalog.record(

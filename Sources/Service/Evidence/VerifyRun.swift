@@ -36,16 +36,20 @@ package struct VerifyRun {
     package internal(set) var firstPosition: Int64 = 1
     package internal(set) var projections: [Projection] = []
     package internal(set) var difference: Difference?
+    /// Set where a projection that nobody asked for by its name is of other versions.
+    package internal(set) var failure: CommandFailure?
   }
 
   private let context: EvidenceContext
   private let entries: [ProjectionRegistry.Entry]
+  private let areNamed: Bool
   private var line = ProgressLine()
   private var report = Report()
 
   /// Of these projections; of all that are folded, by whichever instance, where none is named.
   package init(_ configuration: Configuration, projections: [String]) throws(CommandFailure) {
-    let names = projections.isEmpty ? ProjectionRegistry.names : projections
+    areNamed = !projections.isEmpty
+    let names = areNamed ? projections : ProjectionRegistry.names
     entries = try names.map { (name) throws(CommandFailure) in try EvidenceContext.entry(name) }
     context = try EvidenceContext(configuration)
   }
@@ -57,7 +61,14 @@ package struct VerifyRun {
     do {
       try checkChain()
       if report.difference == nil, report.firstPosition == 1 {
-        for entry in entries where report.difference == nil { try verify(entry) }
+        for entry in entries where report.difference == nil {
+          do {
+            try verify(entry)
+          } catch let error as StoreError where !areNamed {
+            guard case .foreign = error else { throw error }
+            report.failure = CommandFailure(error)
+          }
+        }
       }
       return report
     } catch {
@@ -160,7 +171,8 @@ package struct VerifyRun {
 extension VerifyRun.Report {
   package var json: JSONValue {
     .object([
-      "ok": .bool(difference == nil), "first_position": .integer(firstPosition), "segments": .integer(segments),
+      "ok": .bool(difference == nil && failure == nil), "first_position": .integer(firstPosition),
+      "segments": .integer(segments),
       "events": .integer(events), "open_erasure_segments": .integer(openSegments),
       "projections": .array(
         projections.map {
@@ -189,7 +201,7 @@ extension VerifyRun.Report {
         "\(projection.rows) rows, \(projection.versions) versions, \(projection.derivedEvents) derived events compared.\n"
     }
     if let difference { return (projections.isEmpty ? "" : text) + difference.text }
-    return text + "No difference.\n"
+    return text + (failure == nil ? "No difference.\n" : "No difference in these.\n")
   }
 }
 
