@@ -138,6 +138,33 @@ extension SystemTests {
       #expect(daemon.terminate() == 0)
     }
 
+    @Test("a topic that is left out before its end of the first start is read: the status says what waits for it")
+    func topicLeftOut() throws {
+      let pleat = try Installation(topics: ["in": 1, "left": 1])
+      let left = "\(pleat.name).left"
+      try pleat.produce(Data(String(repeating: "k\tnonsense\n", count: 10_050).utf8), to: left)
+      var daemon = try pleat.start()
+      try Wait.until("the partition pauses\(pleat.logs)") {
+        try pleat.sql("SELECT topic FROM pleat.partitions WHERE state = 'paused'") == left
+      }
+      #expect(daemon.terminate() == 0)
+      let without = ["PLEAT_KAFKA_TOPICS": pleat.input]
+      daemon = try pleat.start("one", without)
+      let says = "no derived event is published before \(left)/0 is read to offset 10050"
+      func status() throws -> String { try pleat.pleat("status", environment: without) }
+      #expect(try status().contains(says))
+      let skip = ["skip", left, "0", "--to", "10050", "--reason", "not ours"]
+      try pleat.pleat(skip, environment: pleat.asOperator.merging(without) { $1 })
+      #expect(try !status().contains(says))
+      try pleat.produce(Data(event("a", 0).utf8))
+      try Wait.until("the relay may begin\(pleat.logs)") {
+        try pleat.sql("SELECT live_from IS NOT NULL FROM pleat.installation") == "t"
+      }
+      try pleat.pleat("status", "--wait-caught-up", "60", environment: without)
+      #expect(try status().contains("caught up"))
+      #expect(daemon.terminate() == 0)
+    }
+
     @Test("a relay that stands still says why in the status", .enabled(if: Servers.hasRealKafka))
     func relayFails() throws {
       let pleat = try Installation()

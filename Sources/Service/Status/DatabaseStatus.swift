@@ -75,6 +75,8 @@ package struct DatabaseStatus: Sendable {
 
   /// Older than a minute, the oldest first.
   package var oldSnapshots: [Snapshot] = []
+  /// Ends at the first start that are not read yet: no derived event is published before they are.
+  package var awaitedEnds: [TopicPartition: Int64] = [:]
   /// The journal's last position.
   package var journalPosition: Int64
   package var watermark: Timestamp?

@@ -46,6 +46,15 @@ package enum StatusQueries {
     LEFT JOIN pleat.leases l ON l.resource = 'relay'
     """
 
+  /// What `pleat.settle_live_from` waits for.
+  private static let awaitedEnds = """
+    SELECT f.topic, f.partition, f.end_offset
+    FROM pleat.first_ends f
+    JOIN pleat.installation i ON i.publish = 'live' AND i.live_from IS NULL
+    LEFT JOIN pleat.partitions p USING (topic, partition)
+    WHERE f.end_offset > 0 AND NOT coalesce(p.next_offset >= f.end_offset OR p.incarnation > 0, false)
+    """
+
   /// Asked last: what the cursors say is in it.
   private static let head = """
     SELECT position, greatest_time - interval '5 minutes' FROM pleat.journal_head
@@ -60,6 +69,10 @@ package enum StatusQueries {
       DatabaseStatus.Snapshot(
         pid: row.int(), login: row.text() ?? "", application: row.text() ?? "", seconds: row.double() ?? 0)
     }
+    let awaited = try connection.query(awaitedEnds).map { row in
+      (TopicPartition(row.text() ?? "", row.int() ?? 0), row.bigint() ?? 0)
+    }
+    status.awaitedEnds = Dictionary(uniqueKeysWithValues: awaited)
     return status
   }
 

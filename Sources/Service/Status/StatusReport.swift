@@ -47,7 +47,19 @@ package struct StatusReport {
 
   /// What is no part of the contract's object, a sentence each.
   package var warnings: [String] {
-    gone.map { partition in "\(partition) is gone: its topic was made anew, and has fewer partitions now." } + snapshots
+    gone.map { partition in "\(partition) is gone: its topic was made anew, and has fewer partitions now." } + unread
+      + snapshots
+  }
+
+  private var unread: [String] {
+    guard let ends, ends.failures.isEmpty else { return [] }
+    let read = Set(status.partitions.filter { $0.owner != nil }.map(\.partition))
+    return status.awaitedEnds.sorted { $0.key < $1.key }.filter { ends.known[$0.key] == nil && !read.contains($0.key) }
+      .map { partition, end in
+        "no derived event is published before \(partition) is read to offset \(end), where it ended at the first start, and "
+          + "nobody is told to read it: name its topic in kafka.topics again, or "
+          + "`pleat skip \(partition.topic) \(partition.partition) --to \(end) --reason TEXT`."
+      }
   }
 
   /// Partitions that their topic does not have any more.
