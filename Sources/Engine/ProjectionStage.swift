@@ -26,7 +26,10 @@ package final class ProjectionStage: Stage {
   private var remoteAppends = -1
 
   private var retryAt: Int64 = 0
+  /// Since the last commit.
   private var failures = 0
+  /// Where the cursor stood then.
+  private var failedAt: Int64?
   private var outage = Outage()
 
   /// `make` makes the projection with nothing in memory; `onOutbox` is called after a commit with outbox entries.
@@ -54,13 +57,24 @@ package final class ProjectionStage: Stage {
       if let run, term == held { current = run } else { current = try begin(instance, term: held) }
       let next = try work(current, now)
       leases.noteProgress(of: resource, at: now)
-      failures = 0
-      outage.end(reporter, "\(name) goes on")
+      if outage.isOn, hasRecovered(current) { recover() }
       return next
     } catch {
       fail(error, now)
       return .at(retryAt)
     }
+  }
+
+  /// What failed was a commit, mostly: steps before the next one say nothing.
+  private func hasRecovered(_ run: FoldRun) -> Bool {
+    guard let failedAt else { return true }
+    return run.cursor.place.position > failedAt || run.dirtySince == nil && !run.isFlushing
+  }
+
+  private func recover() {
+    failures = 0
+    failedAt = nil
+    outage.end(reporter, "\(name) goes on")
   }
 
   private func begin(_ instance: InstanceID, term: Int) throws(StoreError) -> FoldRun {
@@ -165,6 +179,7 @@ package final class ProjectionStage: Stage {
   private func fail(_ error: any Error, _ now: Instant) {
     let message: String
     if let error = error as? StoreError { message = error.message } else { message = "\(error)" }
+    if let run { failedAt = run.cursor.place.position }
     if holds(.failureDropsProjection) { drop() }
     if case .foreign? = error as? StoreError { return decline(message, now) }
     store.reset()
@@ -173,17 +188,17 @@ package final class ProjectionStage: Stage {
       ProjectionSettings.retryNanoseconds << Int64(min(failures - 1, 8)), ProjectionSettings.longestRetryNanoseconds)
     if case .refused? = error as? StoreError {
       outage.begin(reporter, "\(name) has failed, and is tried again: \(message)", .error)
-      do throws(StoreError) {
-        try store.noteState(.failed, reason: message)
-      } catch {
-        reporter.report(.debug, "\(name): its state could not be noted: \(error.message)")
-      }
+      note(.failed, message)
       retryAt = now.monotonicNanoseconds + delay
     } else {
       if !(error is StoreError) {
         outage.begin(reporter, "\(name) has failed, and is tried again: \(message)", .error)
       } else {
         outage.begin(reporter, "\(name) waits: \(message)")
+        // What does not pass of itself after all is shown where people look. Where the database is away nobody hears it.
+        if case .unavailable? = error as? StoreError, failures % ProjectionSettings.failuresUntilShown == 0 {
+          note(.failed, message)
+        }
       }
       retryAt = now.monotonicNanoseconds + ProjectionSettings.retryNanoseconds
     }
@@ -192,13 +207,17 @@ package final class ProjectionStage: Stage {
   /// An instance folds only generations of its own versions: others may have the lease, and this one looks again now and then.
   private func decline(_ message: String, _ now: Instant) {
     outage.begin(reporter, "\(name) is not folded here: \(message)")
+    note(.stopped, message)
+    leases.decline(resource, until: now.monotonicNanoseconds + ProjectionSettings.foreignNanoseconds)
+    retryAt = now.monotonicNanoseconds + ProjectionSettings.pollNanoseconds
+  }
+
+  private func note(_ state: ProjectionState, _ reason: String) {
     do throws(StoreError) {
-      try store.noteState(.stopped, reason: message)
+      try store.noteState(state, reason: reason)
     } catch {
       reporter.report(.debug, "\(name): its state could not be noted: \(error.message)")
     }
-    leases.decline(resource, until: now.monotonicNanoseconds + ProjectionSettings.foreignNanoseconds)
-    retryAt = now.monotonicNanoseconds + ProjectionSettings.pollNanoseconds
   }
 
   private func drop() {

@@ -124,6 +124,26 @@ struct ProjectionStageTests {
     #expect(database.content.place.position == Int64(folded) + 5)
   }
 
+  @Test("what only waits is said once in the log, and in the state too where it goes on; a commit ends it")
+  func lastingWait() throws {
+    let (database, journal) = (FakeProjectionStore.Database(), FakeJournal())
+    try append([1, 1], to: journal)
+    let instance = Instance(database, journal)
+    instance.store.fate = { .isLost }
+    // Half a second after each failure, 30 ms a step.
+    instance.steps(18 * (ProjectionSettings.failuresUntilShown - 2))
+    #expect(instance.store.noted == nil)
+    instance.steps(18 * 10)
+    #expect(instance.store.noted == "the connection broke before")
+    #expect(instance.store.notedStates.first == .failed)
+    #expect(instance.reporter.messages.filter { $0.contains("waits") } == ["fake waits: the connection broke before"])
+    #expect(!instance.reporter.messages.contains("fake goes on"))
+    instance.store.fate = { .happens }
+    instance.steps(60)
+    #expect(database.content.place.position == 2)
+    #expect(instance.reporter.messages.last == "fake goes on")
+  }
+
   @Test("derived events are committed within seconds, however much there is to fold")
   func derivedUnderLoad() throws {
     func committedAfter(_ nanoseconds: Int64, _ state: ProjectionState) throws -> [String] {
