@@ -188,6 +188,26 @@ struct JournalTests {
     #expect(try database.value("SELECT count(*) FROM pleat.journal") == "4")
   }
 
+  @Test("the journal's tables stay few where many fill fast, and none is smaller than the one before it")
+  func manyPartitions() throws {
+    let database = try TestDatabase()
+    let owner = try database.migrate(12)
+    try owner.execute("SELECT pleat.add_journal_partitions(7000000000)")
+    let spans = try owner.query(
+      "SELECT until_position - first_position FROM pleat.journal_tables ORDER BY first_position"
+    ).map { $0.bigint() ?? 0 }
+    #expect(spans.filter { $0 == 50_000_000 }.count == 56 && spans.last == 100_000_000, "\(spans)")
+    #expect(zip(spans, spans.dropFirst()).allSatisfy { $1 <= 2 * $0 && $1 >= $0 }, "\(spans)")
+    // Retention has dropped all but the newest.
+    try owner.execute(
+      """
+      DELETE FROM pleat.journal_tables WHERE first_position < 6000000000;
+      SELECT pleat.add_journal_partitions(8000000000);
+      """)
+    #expect(
+      try database.value("SELECT min(until_position - first_position) FROM pleat.journal_tables") == "100000000")
+  }
+
   @Test("nothing is published before the ends that held at the first start")
   func liveFrom() throws {
     let database = try TestDatabase()

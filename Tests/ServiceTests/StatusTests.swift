@@ -47,6 +47,18 @@ struct StatusTests {
     #expect(isReached(&goal, status([p0: 20], journal: 20, projects: 12, models: 13)) == true)
   }
 
+  @Test("says how many events a second, and warns where the server may run out of locks for the journal's tables")
+  func journal() {
+    var known = status([:], journal: 5, projects: 5, models: 5)
+    known.eventsPerSecond = 12.6
+    known.journalTables = (400, 6_400)
+    func report() -> StatusReport { StatusReport(instance: "a", status: known, ends: nil, projections: ["projects"]) }
+    #expect(report().text.contains("journal at 5, 13 events a second in the last minute\n"))
+    #expect(report().warnings.isEmpty)
+    known.journalTables.count = 401
+    #expect(report().warnings.count == 1 && report().warnings[0].contains("max_locks_per_transaction"))
+  }
+
   @Test("waits for projections of the configuration and for those of the database")
   func goalProjections() {
     var one = CatchUpGoal(ends: [:], projections: ["projects"])

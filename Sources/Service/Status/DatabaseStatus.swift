@@ -77,6 +77,10 @@ package struct DatabaseStatus: Sendable {
   package var oldSnapshots: [Snapshot] = []
   /// Ends at the first start that are not read yet: no derived event is published before they are.
   package var awaitedEnds: [TopicPartition: Int64] = [:]
+  /// Journaled a second, in the last minute.
+  package var eventsPerSecond = 0.0
+  /// Tables that the journal has, and objects of which the server can hold locks.
+  package var journalTables: (count: Int64, lockable: Int64) = (0, .max)
   /// The journal's last position.
   package var journalPosition: Int64
   package var watermark: Timestamp?

@@ -60,6 +60,21 @@ package enum StatusQueries {
     SELECT position, greatest_time - interval '5 minutes' FROM pleat.journal_head
     """
 
+  /// Of the newest segments, those of the last minute: their events, and for how many seconds these segments reach back.
+  private static let rate = """
+    SELECT coalesce(sum(s.event_count) FILTER (WHERE s.age < 60), 0)::float8,
+      CASE WHEN count(*) < 5000 THEN 60 ELSE least(greatest(max(s.age), 1), 60) END::float8
+    FROM (SELECT event_count, extract(epoch FROM clock_timestamp() - appended_at) AS age
+          FROM pleat.journal ORDER BY first_position DESC LIMIT 5000) s
+    """
+
+  /// As many as PostgreSQL says of `max_locks_per_transaction`.
+  private static let tables = """
+    SELECT (SELECT count(*) FROM pleat.journal_tables),
+      current_setting('max_locks_per_transaction')::bigint
+        * (current_setting('max_connections')::bigint + current_setting('max_prepared_transactions')::bigint)
+    """
+
   /// Nothing of Pleat holds one for longer than a minute.
   private static let snapshots = "SELECT pid, login, application, seconds FROM pleat.old_snapshots(60) LIMIT 5"
 
@@ -73,10 +88,14 @@ package enum StatusQueries {
       (TopicPartition(row.text() ?? "", row.int() ?? 0), row.bigint() ?? 0)
     }
     status.awaitedEnds = Dictionary(uniqueKeysWithValues: awaited)
+    status.eventsPerSecond =
+      try connection.query(rate).map { row in (row.double() ?? 0) / (row.double() ?? 1) }.first ?? 0
+    status.journalTables =
+      try connection.query(tables).map { row in (row.bigint() ?? 0, row.bigint() ?? .max) }.first ?? (0, .max)
     return status
   }
 
-  /// All but the old snapshots, which take longer than the rest: for who asks again and again.
+  /// All but what takes longer than the rest: for who asks again and again.
   static func readPlaces(_ connection: Connection) throws(PostgresError) -> DatabaseStatus {
     let partitions = try connection.query(partitions).map { row in
       DatabaseStatus.Partition(

@@ -15,6 +15,9 @@ package struct StatusReport {
     (self.instance, self.status, self.ends, self.projections) = (instance, status, ends, Set(projections))
   }
 
+  private static let locksOfTable: Int64 = 4
+  private static let journalsPerLockTable: Int64 = 4
+
   private struct Row {
     var partition: TopicPartition
     var known: DatabaseStatus.Partition?
@@ -48,7 +51,18 @@ package struct StatusReport {
   /// What is no part of the contract's object, a sentence each.
   package var warnings: [String] {
     gone.map { partition in "\(partition) is gone: its topic was made anew, and has fewer partitions now." } + unread
-      + snapshots
+      + snapshots + locks
+  }
+
+  /// A query over the journal locks each table with its three indices, several sessions do at once, and others need locks too.
+  private var locks: [String] {
+    let (count, lockable) = status.journalTables
+    guard count > lockable / Self.journalsPerLockTable / Self.locksOfTable else { return [] }
+    return [
+      "the journal has \(count) tables, and the server's locks are enough for some \(lockable / Self.locksOfTable) at once: raise "
+        + "max_locks_per_transaction in postgresql.conf and restart PostgreSQL, or let retention.journal_days drop old ones; without "
+        + "locks nothing is read from the journal (out of shared memory)."
+    ]
   }
 
   private var unread: [String] {
@@ -118,7 +132,8 @@ package struct StatusReport {
       place = "what Kafka holds is not known"
     }
     var text = "\(instance), pleat \(pleatVersion): \(place)"
-    text += ", watermark \(status.watermark.map(\.rfc3339) ?? "none yet"), journal at \(status.journalPosition)\n\n"
+    text += ", watermark \(status.watermark.map(\.rfc3339) ?? "none yet"), journal at \(status.journalPosition)"
+    text += ", \(Int64(status.eventsPerSecond.rounded())) events a second in the last minute\n\n"
     var partitions = TextTable([
       ("PARTITION", .left), ("POSITION", .right), ("END", .right), ("LAG", .right), ("OWNER", .left), ("STATE", .left),
       ("DUPLICATES", .right), ("DEAD LETTERS", .right),

@@ -93,14 +93,16 @@ package struct StatusRun {
     let deadline =
       SystemClock.monotonicNanoseconds()
       + Int64(min(seconds, longestSeconds) * Double(SystemClock.nanosecondsPerSecond))
-    func mayGoOn(after error: CommandFailure) -> Bool {
-      guard error.exitCode == .unavailable, SystemClock.monotonicNanoseconds() < deadline else { return false }
+    func goOn(after error: CommandFailure) throws(CommandFailure) {
+      guard error.exitCode == .unavailable else { throw error }
+      guard SystemClock.monotonicNanoseconds() < deadline else {
+        throw CommandFailure(.tryAgain, "not caught up within \(seconds) s, as far as can be told: \(error.message)")
+      }
       pause.wait(until: min(deadline, SystemClock.monotonicNanoseconds() + Self.retryNanoseconds))
-      return true
     }
     var found: [TopicPartition: PartitionEnds]?
     while found == nil {
-      do throws(CommandFailure) { found = try ends().all() } catch { if !mayGoOn(after: error) { throw error } }
+      do throws(CommandFailure) { found = try ends().all() } catch { try goOn(after: error) }
     }
     let ends = found ?? [:]
     var goal = CatchUpGoal(ends: ends, projections: projections)
@@ -120,7 +122,7 @@ package struct StatusRun {
         pause.wait(until: min(deadline, SystemClock.monotonicNanoseconds() + Self.pollNanoseconds))
       } catch {
         connection = nil
-        if !mayGoOn(after: error) { throw error }
+        try goOn(after: error)
       }
     }
   }

@@ -1,0 +1,42 @@
+-- Years at tens of thousands of events a second: a query over the journal locks each of its tables and their indices, and a server's
+-- table of locks is bounded.
+
+CREATE OR REPLACE FUNCTION pleat.add_journal_partitions(p_position bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  -- A table is for about a day: what retention drops goes whole. There is always one ahead, so that none is made late.
+  c_least_span CONSTANT bigint := 1000000;
+  -- What is caught up with at once is not what a day brings: tables grow beyond this as there are many, twice for each so many.
+  c_greatest_span CONSTANT bigint := 50000000;
+  c_many CONSTANT bigint := 64;
+  c_doublings CONSTANT bigint := 8;
+  v_from bigint;
+  v_to bigint;
+  v_span bigint;
+  v_greatest bigint;
+  v_lasted interval;
+  v_name text;
+BEGIN
+  LOOP
+    SELECT h.partitioned_until INTO STRICT v_from FROM pleat.journal_head h;
+    -- The last table, which nothing stands in yet as long as it is the one ahead.
+    SELECT t.until_position - t.first_position, clock_timestamp() - t.made_at INTO v_span, v_lasted
+    FROM pleat.journal_tables t ORDER BY t.first_position DESC LIMIT 1;
+    v_span := coalesce(v_span, c_least_span);
+    EXIT WHEN v_from > p_position + v_span;
+    SELECT c_greatest_span << least(count(*) / c_many, c_doublings)::integer INTO v_greatest FROM pleat.journal_tables;
+    -- It was made when the one before it began: so long did that last.
+    v_span := CASE WHEN v_lasted < interval '12 hours' AND v_from > c_least_span * 2 THEN greatest(least(v_span * 2, v_greatest), v_span)
+                   WHEN v_lasted > interval '2 days' THEN greatest(v_span / 2, c_least_span)
+                   ELSE v_span END;
+    v_to := CASE WHEN v_from = 1 THEN v_span ELSE v_from + v_span END;
+    v_name := format('journal_%s', v_from);
+    -- Attached rather than created as a partition: that takes no lock which readers would wait for.
+    EXECUTE format('CREATE TABLE pleat.%I (LIKE pleat.journal INCLUDING CONSTRAINTS INCLUDING STORAGE)', v_name);
+    EXECUTE format('ALTER TABLE pleat.%I ALTER payload SET STATISTICS 0, ALTER identities SET STATISTICS 0', v_name);
+    EXECUTE format('ALTER TABLE pleat.journal ATTACH PARTITION pleat.%I FOR VALUES FROM (%L) TO (%L)', v_name, v_from, v_to);
+    INSERT INTO pleat.journal_tables (name, first_position, until_position, made_at)
+      VALUES (v_name, v_from, v_to, clock_timestamp());
+    UPDATE pleat.journal_head SET partitioned_until = v_to;
+  END LOOP;
+END $$;
