@@ -39,7 +39,23 @@ package final class DeadLetterRetry {
 
   private static let more = "SELECT incarnation, erased_at IS NOT NULL FROM pleat.dead_letters WHERE id = $1"
   private static let begin = "SELECT pleat.begin_retry($1, $2)"
-  private static let finish = "SELECT pleat.finish_retry($1, $2, $3, $4, $5, $6, $7, $8)"
+  private static let prepare = """
+    CREATE TEMPORARY TABLE IF NOT EXISTS retried (
+      place integer, letter bigint, epoch bigint, is_duplicate boolean, least_time timestamptz, payload bytea,
+      payload_digest bytea, identities bytea, identities_digest bytea);
+    CREATE TEMPORARY TABLE IF NOT EXISTS retried_at (place integer, at_position bigint);
+    TRUNCATE pg_temp.retried, pg_temp.retried_at
+    """
+  private static let stage = "INSERT INTO pg_temp.retried VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+  /// Sent as one message: from the first letter on the journal's head is locked, and no client may be waited for then.
+  private static let finishAndCommit = """
+    INSERT INTO pg_temp.retried_at
+    SELECT r.place, pleat.finish_retry(
+      r.letter, r.epoch, r.is_duplicate, r.least_time, r.payload, r.payload_digest, r.identities, r.identities_digest)
+    FROM (SELECT * FROM pg_temp.retried ORDER BY place) r;
+    COMMIT
+    """
+  private static let found = "SELECT place, at_position FROM pg_temp.retried_at"
   private static let identities = """
     SELECT identities FROM pleat.journal
     WHERE topic = $1 AND partition = $2 AND incarnation = $3 AND next_offset > $4 AND first_offset <= $5
@@ -55,7 +71,7 @@ package final class DeadLetterRetry {
   /// How often it is tried against others.
   private static let attempts = 50
   private static let pauseNanoseconds: Int64 = 20_000_000
-  /// Letters in one transaction, for which ingest waits where it reads the same partition.
+  /// Letters in one transaction, for which ingest waits where it reads the same partition, and nowhere else.
   private static let pageLetters = 50
 
   private let connection: Connection
@@ -187,18 +203,20 @@ package final class DeadLetterRetry {
   }
 
   private func appendInTransaction(_ group: [Candidate]) throws(PostgresError) -> [Outcome] {
+    try connection.execute(Self.prepare)
     try connection.execute("BEGIN")
     do throws(PostgresError) {
-      let outcomes = try appendUnderEpoch(group)
-      try connection.execute("COMMIT")
-      return outcomes
+      let outcomes = try stageUnderEpoch(group)
+      try connection.execute(Self.finishAndCommit)
+      return try positions(of: outcomes)
     } catch {
       if case .server = error { try connection.execute("ROLLBACK") }
       throw error
     }
   }
 
-  private func appendUnderEpoch(_ group: [Candidate]) throws(PostgresError) -> [Outcome] {
+  /// What becomes of each; nil for what will be journaled.
+  private func stageUnderEpoch(_ group: [Candidate]) throws(PostgresError) -> [Outcome?] {
     let place = group[0].place
     let epochs = try connection.query(Self.begin, [.text(place.topic), .int(place.partition)]).map { row in row.bigint()
     }
@@ -206,7 +224,7 @@ package final class DeadLetterRetry {
     var known = try identities(around: group)
     // Asked last: what retention has dropped before the identities were read is known here.
     let dropped = try droppedOffset(group[0])
-    var outcomes: [Outcome] = []
+    var outcomes: [Outcome?] = []
     for candidate in group {
       let (event, offset) = (candidate.event, candidate.place.offset)
       if event.identity != nil, let dropped, dropped > offset - DuplicateWindow.span {
@@ -215,23 +233,34 @@ package final class DeadLetterRetry {
       }
       let isDuplicate =
         event.identity.map { known[$0, default: []].contains { abs($0 - offset) <= DuplicateWindow.span } } ?? false
-      let positions = try connection.query(
-        Self.finish,
+      _ = try connection.query(
+        Self.stage,
         [
-          .bigint(candidate.place.id), .bigint(epoch), .bool(isDuplicate), .timestamptz(event.time),
-          .bytea(candidate.form.payload), .bytea(SHA256.digest(of: candidate.form.payload)),
-          .bytea(candidate.form.identities), .bytea(SHA256.digest(of: candidate.form.identities)),
-        ]
-      ).map { row in row.bigint() }
-      if isDuplicate {
-        outcomes.append(.duplicate)
-        continue
-      }
-      guard let position = positions.first ?? nil else { throw .unexpected("a journaled letter has no position") }
-      if let identity = event.identity { known[identity, default: []].append(offset) }
-      outcomes.append(.journaled(position))
+          .int(Int32(outcomes.count)), .bigint(candidate.place.id), .bigint(epoch), .bool(isDuplicate),
+          .timestamptz(event.time), .bytea(candidate.form.payload),
+          .bytea(SHA256.digest(of: candidate.form.payload)), .bytea(candidate.form.identities),
+          .bytea(SHA256.digest(of: candidate.form.identities)),
+        ])
+      if !isDuplicate, let identity = event.identity { known[identity, default: []].append(offset) }
+      outcomes.append(isDuplicate ? .duplicate : nil)
     }
     return outcomes
+  }
+
+  private func positions(of outcomes: [Outcome?]) throws(PostgresError) -> [Outcome] {
+    let found = try connection.query(Self.found).map { row in (row.int() ?? -1, row.bigint()) }
+    let positions = Dictionary(uniqueKeysWithValues: found)
+    var all: [Outcome] = []
+    for (index, outcome) in outcomes.enumerated() {
+      if let outcome {
+        all.append(outcome)
+      } else if let position = positions[Int32(index)] ?? nil {
+        all.append(.journaled(position))
+      } else {
+        throw .unexpected("a journaled letter has no position")
+      }
+    }
+    return all
   }
 
   /// The offsets of what is journaled around some letters of a partition, by identity.

@@ -102,12 +102,13 @@ extension StoredDeadLetter {
 }
 
 extension DeadLetterContent {
-  /// The letter's members, `value_base64` (null for a record without a value), and `headers` in their order, each with `name`,
-  /// `value` (null where it is not UTF-8, or there is none) and `value_base64`.
+  /// The letter's members, `value_base64` (null for a record without a value), and `headers` in their order, each with `name`
+  /// and `name_base64`, `value` (null where it is not UTF-8, or there is none) and `value_base64`.
   package var json: JSONValue {
     let headers = headers.map { header in
       JSONValue.object([
         "name": .string(String(decoding: header.name, as: UTF8.self)),
+        "name_base64": .string(base64(header.name)),
         "value": .optional(header.value.flatMap { String(validating: $0, as: UTF8.self) }),
         "value_base64": .optional(header.value.map(base64)),
       ])
