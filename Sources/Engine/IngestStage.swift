@@ -207,7 +207,7 @@ package final class IngestStage: Stage {
       }
       if partition.noteEvent(record, time: event.time) { holdingRecords.append(partition) }
       pendingEvents += 1
-      pendingBytes += record.content.value?.count ?? 0
+      pendingBytes += (record.content.value?.count ?? 0) + record.content.headerBytes
       counters.events += 1
     } catch {
       refuse(record, error, of: partition)
@@ -218,7 +218,7 @@ package final class IngestStage: Stage {
     partition.deadLetters += 1
     counters.deadLetters += 1
     let letter = deadLetter(record, refusal, of: partition)
-    pendingBytes += (letter.value?.count ?? 0) + 256
+    pendingBytes += (letter.value?.count ?? 0) + (letter.key?.count ?? 0) + record.content.headerBytes + 256
     pendingEvents += 1
     deadLetters.append(letter)
     partition.badRecords.record(isBad: true)

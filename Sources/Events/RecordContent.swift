@@ -5,6 +5,12 @@ package struct RecordContent {
   /// In their order; values may be absent.
   package var headers: [(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?)]
   package var offset: Int64
+  /// Of names and values.
+  package var headerBytes: Int {
+    var count = 0
+    for header in headers { count += header.name.count + (header.value?.count ?? 0) }
+    return count
+  }
   @inlinable
   package init(
     value: UnsafeRawBufferPointer?, headers: [(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?)],

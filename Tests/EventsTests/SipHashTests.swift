@@ -54,9 +54,11 @@ struct SipHashTests {
       EVP_MAC_free(mac)
     }
     var width = size
-    let set = withUnsafeMutablePointer(to: &width) { pointer in
-      let parameters = [OSSL_PARAM_construct_size_t("size", pointer), OSSL_PARAM_construct_end()]
-      return EVP_MAC_CTX_set_params(context, parameters)
+    // The parameter keeps the address of its name.
+    let set = "size".withCString { name in
+      withUnsafeMutablePointer(to: &width) { width in
+        EVP_MAC_CTX_set_params(context, [OSSL_PARAM_construct_size_t(name, width), OSSL_PARAM_construct_end()])
+      }
     }
     let keyBytes = littleEndian(key.k0) + littleEndian(key.k1)
     var result = [UInt8](repeating: 0, count: size)
