@@ -26,7 +26,8 @@ package final class Connection {
     // Before `dbname` stand defaults that the connection string may override, behind it what it may not.
     var parameters: [(String, String)] = [
       ("connect_timeout", String(Self.connectSeconds)), ("tcp_user_timeout", "10000"), ("keepalives_idle", "5"),
-      ("keepalives_interval", "2"), ("keepalives_count", "3"), ("dbname", target.conninfo),
+      ("keepalives_interval", "2"), ("keepalives_count", "3"), ("target_session_attrs", "read-write"),
+      ("dbname", target.conninfo),
       ("application_name", target.applicationName), ("client_encoding", "UTF8"),
     ]
     if let password = target.password { parameters.append(("password", password)) }

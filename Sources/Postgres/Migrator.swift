@@ -38,6 +38,7 @@ package struct Migrator {
       _ = try connection.query(Self.lockStatement, seconds: Connection.longReplySeconds)
       return connection
     }
+    try requireEncoding(connection)
     var steps: [Step] = []
     let missing = try passing { () throws(PostgresError) in
       try connection.query(Roles.missing, [.texts(Roles.all)]).map { $0.text() ?? "" }
@@ -69,17 +70,31 @@ package struct Migrator {
     try ensure(connection, Roles.isOwner, [], Roles.becomeOwner)
     try ensure(connection, Roles.ownerMayCreate, [], Roles.letOwnerCreate)
     try ensure(connection, Roles.writerMayConnect, [], Roles.letWriterConnect)
-    let mayWatch = try passing { () throws(PostgresError) in
-      try connection.query(Roles.mayWatch).map { $0.bool() ?? false }.first ?? false
+    if createsRoles {
+      try arrange(connection, Roles.mayWatch, Roles.watch)
+      try arrange(connection, Roles.maySilence, Roles.silence)
     }
-    if mayWatch, createsRoles {
-      try passing { () throws(PostgresError) in try connection.execute(Roles.watch) }
+    try arrange(connection, Roles.mayInterpret, Roles.interpret)
+  }
+
+  /// What is well to have, where the login may.
+  private func arrange(_ connection: Connection, _ test: String, _ statement: String) throws(MigrationError) {
+    try passing { () throws(PostgresError) in
+      if try connection.query(test).map({ $0.bool() ?? false }).first == true { try connection.execute(statement) }
     }
-    let mayInterpret = try passing { () throws(PostgresError) in
-      try connection.query(Roles.mayInterpret).map { $0.bool() ?? false }.first ?? false
+  }
+
+  /// Text of every language has a place, and functions of the migrations are read as they are written.
+  private func requireEncoding(_ connection: Connection) throws(MigrationError) {
+    let (encoding, isNew) = try passing { () throws(PostgresError) in
+      try connection.query("SELECT current_setting('server_encoding'), to_regclass('pleat.migrations') IS NULL").map {
+        ($0.text() ?? "", $0.bool() ?? false)
+      }.first ?? ("", false)
     }
-    if mayInterpret {
-      try passing { () throws(PostgresError) in try connection.execute(Roles.interpret) }
+    guard encoding == "UTF8" || !isNew else {
+      throw .notPermitted(
+        "the database's encoding is \(encoding), and must be UTF8: make one with `createdb -E UTF8 -T template0 --locale=C.UTF-8 NAME`"
+      )
     }
   }
 

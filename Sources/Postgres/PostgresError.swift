@@ -21,6 +21,13 @@ package enum PostgresError: Error, Sendable, CustomStringConvertible {
   }
 }
 
+extension PostgresError {
+  /// A server that writes may stand elsewhere by now.
+  var isOfReadOnlySession: Bool {
+    if case .server(let server) = self { server.sqlState == SQLState.readOnlyTransaction } else { false }
+  }
+}
+
 /// An error as PostgreSQL reports it.
 package struct ServerError: Error, Hashable, Sendable, CustomStringConvertible {
   /// Five characters; see `SQLState`.
@@ -32,8 +39,8 @@ package struct ServerError: Error, Hashable, Sendable, CustomStringConvertible {
   package var position: Int?
 
   package var description: String {
-    let more = detail.map { " (\($0))" } ?? ""
-    return "\(message)\(more) [\(sqlState)]"
+    let more = [detail, hint].compactMap { $0 }.joined(separator: " ")
+    return "\(message)\(more.isEmpty ? "" : " (\(more))") [\(sqlState)]"
   }
 }
 
@@ -56,6 +63,11 @@ package enum SQLState {
   static let passing: Set<String> = [
     readOnlyTransaction, idleInTransactionTimeout, serializationFailure, deadlock, lockNotAvailable, queryCanceled,
   ]
+
+  /// Whether the same may well succeed later, though nobody mends anything.
+  package static func isPassing(_ state: String) -> Bool {
+    passing.contains(state) || passingClasses.contains(String(state.prefix(2)))
+  }
 }
 
 extension StoreError {
@@ -69,9 +81,7 @@ extension StoreError {
         self = .lost(server.message)
       } else if server.sqlState == SQLState.foreign {
         self = .foreign(server.message)
-      } else if SQLState.passing.contains(server.sqlState)
-        || SQLState.passingClasses.contains(String(server.sqlState.prefix(2)))
-      {
+      } else if SQLState.isPassing(server.sqlState) {
         self = .unavailable(server.description)
       } else {
         self = .refused(server.description)

@@ -30,10 +30,24 @@ enum Roles {
     """
   static let watch = "GRANT pg_read_all_stats TO pleat_owner"
 
+  /// Where statements are logged, their parameters are events and people. Whether the login may keep them out: a superuser, and
+  /// nobody has decided yet.
+  static let maySilence = """
+    SELECT r.rolsuper AND NOT EXISTS (
+      SELECT FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) AS c (setting)
+      WHERE s.setdatabase = 0 AND s.setrole = 'pleat_writer'::regrole AND c.setting LIKE 'log_parameter_max_length=%')
+    FROM pg_roles r WHERE r.rolname = current_user
+    """
+  static let silence = "ALTER ROLE pleat_writer SET log_parameter_max_length = 0"
+
   static let isMember = "SELECT pg_has_role($2, $1, 'USAGE')"
 
-  /// `SET ROLE pleat_owner` is what a migration begins with.
-  static let isOwner = "SELECT pg_has_role(session_user, 'pleat_owner', 'MEMBER')"
+  /// `SET ROLE pleat_owner` is what a migration begins with. From PostgreSQL 16 on a member may be one without that right, as who
+  /// made the role is.
+  static let isOwner = """
+    SELECT pg_has_role(session_user, 'pleat_owner',
+      CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER' ELSE 'SET' END)
+    """
   static let becomeOwner = "GRANT pleat_owner TO CURRENT_USER"
 
   static let ownerMayCreate =
@@ -53,7 +67,7 @@ enum Roles {
 
   /// Whether the database says nothing about `jit` yet, and the login may: its owner, or a superuser.
   static let mayInterpret = """
-    SELECT pg_has_role(session_user, d.datdba, 'MEMBER') AND NOT EXISTS (
+    SELECT pg_has_role(session_user, d.datdba, 'USAGE') AND NOT EXISTS (
       SELECT FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) AS c (setting)
       WHERE s.setdatabase = d.oid AND s.setrole = 0 AND c.setting LIKE 'jit=%')
     FROM pg_database d WHERE d.datname = current_database()

@@ -11,6 +11,8 @@ package enum SchemaError: Error, Sendable, CustomStringConvertible {
   case tooManyRights(login: String, [String])
   /// The login, and what it would need.
   case tooFewRights(login: String, String)
+  /// What of the server's, or of what stands before it, a daemon cannot work with.
+  case unfitServer(String)
 
   /// A superuser has too many rights to name.
   private static func list(_ rights: [String]) -> String {
@@ -31,6 +33,7 @@ package enum SchemaError: Error, Sendable, CustomStringConvertible {
     case .tooManyRights(let login, let rights):
       "the login \(login) may do more than pleat_writer (\(Self.list(rights))): use pleat_writer in postgres.url"
     case .tooFewRights(let login, let text): "the login \(login) \(text): use pleat_writer in postgres.url"
+    case .unfitServer(let text): text
     }
   }
 }
@@ -92,19 +95,43 @@ package enum SchemaCheck {
     let excess: [String]
     let fits: [(isWriter: Bool, isTheOwners: Bool)]
     do throws(PostgresError) {
-      excess = try connection.query(excessRights).map { $0.text() ?? "" }
       fits = try connection.query(
         "SELECT pg_has_role(session_user, 'pleat_writer', 'USAGE'), pg_has_role('pleat_owner', session_user, 'USAGE')"
       ).map { (isWriter: $0.bool() ?? false, isTheOwners: $0.bool() ?? false) }
+      // Who is none may not even ask.
+      excess =
+        fits.first?.isWriter == true ? try connection.query(excessRights).map { $0.text() ?? "" } : []
     } catch {
       throw .unavailable(error.description)
     }
-    guard excess.isEmpty else { throw .tooManyRights(login: connection.login, excess) }
     guard fits.first?.isWriter == true else {
       throw .tooFewRights(login: connection.login, "is no member of pleat_writer")
     }
+    guard excess.isEmpty else { throw .tooManyRights(login: connection.login, excess) }
     guard fits.first?.isTheOwners == true else {
       throw .tooFewRights(login: connection.login, "has backends that pleat_owner may not end")
+    }
+  }
+
+  /// Requires a session with one backend, and a server that tells which backends are at work.
+  package static func requireSession(_ connection: Connection) throws(SchemaError) {
+    let found: [(backend: Int32, tracks: Bool)]
+    do throws(PostgresError) {
+      found = try connection.query("SELECT pg_backend_pid(), current_setting('track_activities')::boolean").map {
+        (backend: $0.int() ?? 0, tracks: $0.bool() ?? false)
+      }
+    } catch {
+      throw .unavailable(error.description)
+    }
+    guard found.first?.backend == connection.backendPID else {
+      throw .unfitServer(
+        "a pooler stands between Pleat and PostgreSQL, and hides whose backend is whose: let postgres.url lead to PostgreSQL itself"
+      )
+    }
+    guard found.first?.tracks == true else {
+      throw .unfitServer(
+        "track_activities is off, so nobody can tell who is at work and keeps a lease: `ALTER ROLE pleat_writer SET track_activities = on`"
+      )
     }
   }
 
@@ -121,13 +148,17 @@ package enum SchemaCheck {
     SELECT format('is a member of %s', r.rolname) FROM pg_roles r
     WHERE pg_has_role(session_user, r.oid, 'MEMBER')
       AND r.rolname IN (
-        'pleat_owner', 'pg_read_all_data', 'pg_write_all_data', 'pg_read_server_files', 'pg_write_server_files',
+        'pleat_owner', 'pleat_operator', 'pleat_team_reader', 'pleat_reader', 'pg_read_all_data', 'pg_write_all_data', 'pg_read_server_files', 'pg_write_server_files',
         'pg_execute_server_program', 'pg_database_owner')
     UNION
     SELECT format('may change %s', c.oid::regclass) FROM pg_class c
     WHERE c.relnamespace = 'pleat'::regnamespace AND c.relkind IN ('r', 'p')
       AND (has_table_privilege(session_user, c.oid, 'DELETE, TRUNCATE')
-        OR c.relname NOT LIKE '%\\_current' AND has_table_privilege(session_user, c.oid, 'UPDATE'))
+        OR c.relname NOT LIKE '%\\_current' AND (
+          has_any_column_privilege(session_user, c.oid, 'UPDATE')
+          -- Versions and derived events are added, and nothing else is.
+          OR has_any_column_privilege(session_user, c.oid, 'INSERT') AND c.relname <> 'outbox'
+            AND c.relname NOT IN (SELECT t.table_name FROM pleat.projection_tables t)))
     ORDER BY 1
     """
 }

@@ -13,15 +13,30 @@ package enum SessionProfile: Sendable {
     switch self {
     case .standard: Self.common
     case .fold: Self.common + Self.byKey
-    case .owner: Self.common + "SET ROLE pleat_owner;"
+    case .owner: Self.common + Self.silent + "SET ROLE pleat_owner;"
     }
   }
 
+  /// Whatever is set for the server, the database or the role: a commit is durable, a statement sees what was committed before it,
+  /// and waits are bounded by who waits. `transaction_timeout` is PostgreSQL 17's.
   private static let common = """
-    SET synchronous_commit = on;
+    SET statement_timeout = 0;
+    SET lock_timeout = 0;
+    SET idle_session_timeout = 0;
+    SELECT set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = 'transaction_timeout' AND setting <> '0';
     SET idle_in_transaction_session_timeout = '30s';
+    SET synchronous_commit = on;
+    SET default_transaction_isolation = 'read committed';
     SET TimeZone = 'UTC';
+    SET standard_conforming_strings = on;
+    SET quote_all_identifiers = off;
+    SET extra_float_digits = 1;
     SET jit = off;
+    """
+
+  /// Whom an erasure is about is not said in the server's log, where the login may decide that.
+  private static let silent = """
+    SELECT set_config('log_parameter_max_length', '0', false) FROM pg_catalog.pg_roles WHERE rolname = current_user AND rolsuper;
     """
 
   /// What is too large for a page (sketches, histograms) is hardly smaller by pglz, and takes it ten times as long as LZ4, which not

@@ -41,7 +41,7 @@ final class StoreConnection {
     do throws(PostgresError) {
       return try body(try open())
     } catch {
-      if connection?.isIdle != true { reset() }
+      if connection?.isIdle != true || error.isOfReadOnlySession { reset() }
       throw StoreError(error)
     }
   }

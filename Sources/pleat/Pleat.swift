@@ -20,9 +20,20 @@ struct Pleat: Command {
 @main
 enum Program {
   static func main() {
+    holdStandardDescriptors()
     let code = CommandRunner(Pleat.self).run(Array(CommandLine.arguments.dropFirst()))
     let isWritten = fflush(stdout) == 0 && ferror(stdout) == 0
     if !isWritten { standardError("pleat: standard output cannot be written.\n") }
     exit(isWritten || code != .success ? code.rawValue : ExitCode.failure.rawValue)
+  }
+
+  /// What is closed stays so: else the next socket would have its number, and be sent what is meant for people. Open the other
+  /// way round, it fails as something closed does.
+  private static func holdStandardDescriptors() {
+    for (descriptor, mode) in [(STDIN_FILENO, O_WRONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_RDONLY)]
+    where fcntl(descriptor, F_GETFD) < 0 {
+      // The lowest number that is free, which is this one.
+      guard open("/dev/null", mode) == descriptor else { exit(ExitCode.failure.rawValue) }
+    }
   }
 }

@@ -52,6 +52,42 @@ struct ConnectionTests {
     #expect(try connection.query("SELECT 5::bigint").map { $0.bigint() } == [5])
   }
 
+  @Test("a session is what stages rely on, whatever is set for the database")
+  func settings() throws {
+    let database = try TestDatabase()
+    let settings = [
+      ("default_transaction_isolation", "serializable", "read committed"), ("synchronous_commit", "off", "on"),
+      ("statement_timeout", "1s", "0"), ("lock_timeout", "1s", "0"), ("idle_session_timeout", "1s", "0"),
+      ("standard_conforming_strings", "off", "on"), ("quote_all_identifiers", "on", "off"),
+      ("extra_float_digits", "0", "1"), ("TimeZone", "Asia/Kathmandu", "UTC"),
+    ]
+    let admin = try database.connect()
+    for (name, value, _) in settings { try admin.execute("ALTER DATABASE \(database.name) SET \(name) = '\(value)'") }
+    let connection = try database.connect(user: "pleat_writer")
+    for (name, _, value) in settings {
+      let found = try connection.query("SELECT current_setting($1)", [.text(name)]).map { $0.text() ?? "" }
+      #expect(found == [value], "\(name)")
+    }
+  }
+
+  @Test("a server that only reads is one that is away")
+  func readOnly() throws {
+    let database = try TestDatabase()
+    try database.connect().execute("ALTER DATABASE \(database.name) SET default_transaction_read_only = on")
+    let error = #expect(throws: PostgresError.self) { try database.connect(user: "pleat_writer") }
+    guard case .connection(let text) = error else { throw TestFailure("\(String(describing: error))") }
+    #expect(text.contains("read-only"))
+  }
+
+  @Test("an error has its hint")
+  func hint() throws {
+    let error = #expect(throws: PostgresError.self) {
+      try TestDatabase().connect().execute(
+        "DO $$ BEGIN RAISE 'full' USING HINT = 'Make room.', DETAIL = 'Of x.'; END $$")
+    }
+    #expect(error?.description == "full (Of x. Make room.) [P0001]")
+  }
+
   @Test("a stream hands over rows one by one, more than memory would want at once")
   func stream() throws {
     let connection = try TestDatabase().connect()

@@ -154,9 +154,50 @@ struct MigrationTests {
     }
   }
 
+  @Test("a database of another encoding is refused before anything is made in it")
+  func encoding() throws {
+    let admin = try TestDatabase(migrated: false).connect()
+    for encoding in ["SQL_ASCII", "LATIN1"] {
+      let name = "encoded_in_\(encoding.lowercased())"
+      try admin.execute("CREATE DATABASE \(name) ENCODING '\(encoding)' LOCALE 'C' TEMPLATE template0")
+      let target = ConnectionTarget(try TestCluster.conninfo(database: name, user: "postgres"))
+      let error = #expect(throws: MigrationError.self) {
+        try Migrator(target, files: [TestCluster.core()]).migrate()
+      }
+      guard case .notPermitted(let text) = error else { throw TestFailure("\(String(describing: error))") }
+      #expect(text.contains("is \(encoding), and must be UTF8"))
+      #expect(try Connection(target).query("SELECT to_regnamespace('pleat') IS NULL").map { $0.bool() } == [true])
+    }
+  }
+
+  @Test("what the writer sends is kept out of the server's log, unless somebody has decided that")
+  func silence() throws {
+    let cluster = try PrivateCluster(settings: [("fsync", "off")])
+    try cluster.start()
+    func setting() throws -> String {
+      try Connection(cluster.target()).query(
+        """
+        SELECT coalesce((SELECT setconfig::text FROM pg_db_role_setting
+          WHERE setrole = 'pleat_writer'::regrole AND setdatabase = 0), 'none')
+        """
+      ).map { $0.text() ?? "" }.joined()
+    }
+    _ = try Migrator(cluster.target(), files: [TestCluster.core()]).migrate()
+    #expect(try setting() == "{log_parameter_max_length=0}")
+    try Connection(cluster.target()).execute("ALTER ROLE pleat_writer SET log_parameter_max_length = 64")
+    _ = try Migrator(cluster.target(), files: [TestCluster.core()]).migrate()
+    #expect(try setting() == "{log_parameter_max_length=64}")
+    try Connection(cluster.target()).execute("ALTER DATABASE postgres SET track_activities = off")
+    let error = #expect(throws: SchemaError.self) {
+      try SchemaCheck.requireSession(try Connection(cluster.target()))
+    }
+    #expect(error?.description.contains("track_activities is off") == true)
+  }
+
   @Test("run takes pleat_writer, and refuses a login with more rights")
   func logins() throws {
     let database = try TestDatabase()
+    try database.migrate(2, 3, 4, 5, 6)
     try SchemaCheck.requireWriter(try database.connect(user: "pleat_writer"))
     func excess(_ user: String) throws -> [String] {
       let connection = try database.connect(user: user)
@@ -175,8 +216,16 @@ struct MigrationTests {
       CREATE ROLE granted LOGIN; GRANT pleat_writer TO granted; GRANT granted TO pleat_owner;
       CREATE ROLE unreachable LOGIN; GRANT pleat_writer TO unreachable;
       CREATE ROLE nobody_special LOGIN;
+      CREATE ROLE reads_teams LOGIN; GRANT pleat_writer, pleat_operator TO reads_teams; GRANT reads_teams TO pleat_owner;
+      CREATE ROLE adds LOGIN; GRANT pleat_writer TO adds; GRANT adds TO pleat_owner;
+      CREATE ROLE alters LOGIN; GRANT pleat_writer TO alters; GRANT alters TO pleat_owner;
       GRANT UPDATE ON pleat.outbox TO granted;
+      GRANT INSERT ON pleat.journal TO adds;
+      GRANT UPDATE (payload) ON pleat.journal TO alters;
       """)
+    #expect(try excess("reads_teams").contains("is a member of pleat_operator"))
+    #expect(try excess("adds") == ["may change pleat.journal"])
+    #expect(try excess("alters") == ["may change pleat.journal"])
     #expect(try excess("as_owner").contains("is a member of pleat_owner"))
     #expect(try excess("maker") == ["may create roles"])
     #expect(try excess("granted") == ["may change pleat.outbox"])

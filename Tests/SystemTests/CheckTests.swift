@@ -33,6 +33,45 @@ extension SystemTests {
       #expect(try check(pleat, expecting: 78)["ok"] as? Bool == false)
     }
 
+    @Test("a clock that is not the database's is said, and run goes on with a warning")
+    func clock() throws {
+      let pleat = try Installation()
+      let clock = try SteppingClock(in: pleat.folder)
+      func said() throws -> String? {
+        let checks =
+          try check(pleat, expecting: clock.hours == 0 ? 0 : 78, clock.environment)["checks"] as! [[String: Any]]
+        return checks.first { $0["name"] as? String == "clock" }?["message"] as? String
+      }
+      #expect(try said() == "as the database's")
+      clock.step(hours: -1)
+      #expect(try said()?.hasPrefix("this host's clock is 3600 s behind the database's: events of now are") == true)
+      let daemon = try pleat.start("one", clock.environment)
+      try Wait.until("it runs\(pleat.logs)") { daemon.output.contains("running") }
+      #expect(daemon.output.contains("this host's clock is 3600 s behind"))
+      #expect(daemon.terminate() == 0)
+      clock.step(hours: 2)
+      #expect(try said()?.hasPrefix("this host's clock is 7200 s ahead of the database's") == true)
+    }
+
+    @Test("tries the administrator's login, and looks at the cursor topic")
+    func everyConnection() throws {
+      let pleat = try Installation()
+      func said(_ check: [String: Any], _ name: String) -> String? {
+        (check["checks"] as! [[String: Any]]).first { $0["name"] as? String == name }?["message"] as? String
+      }
+      let fine = try check(pleat)
+      #expect(said(fine, "administrator") == "is let in")
+      let nobody = pleat.servers.url(database: pleat.name, user: "nobody_at_all")
+      let refused = try check(pleat, expecting: 78, ["PLEAT_POSTGRES_ADMIN_URL": nobody])
+      #expect(said(refused, "administrator")?.contains("refuses the login") == true, "\(refused)")
+      guard pleat.broker.isReal else { return }
+      #expect(said(fine, "cursor topic") == "not there yet: the relay makes it")
+      let cursors = "\(pleat.name).wrong"
+      try pleat.broker.createTopic(cursors, partitions: 1)
+      let wrong = try check(pleat, expecting: 78, ["PLEAT_KAFKA_CURSOR_TOPIC": cursors])
+      #expect(said(wrong, "cursor topic")?.contains("cleanup.policy=delete") == true, "\(wrong)")
+    }
+
     @Test("a catalog that says something else under the same version is refused, and nothing is folded with it")
     func otherCatalog() throws {
       let pleat = try Installation()

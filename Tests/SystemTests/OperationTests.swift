@@ -325,6 +325,11 @@ extension SystemTests {
       try fresh.pleat("deadletters", "list", "--reason", "malformed", expecting: 64)
       try fresh.produce(Data(event("waits").utf8))
       try fresh.pleat("status", "--wait-caught-up", "1", expecting: 75)
+      try fresh.pleat(
+        "status", "--wait-caught-up", "1", expecting: 75, environment: ["PLEAT_KAFKA_BOOTSTRAP": "127.0.0.1:1"])
+      for command in [["generate", "--events", "1"], ["demo", "--seconds", "1"], ["broker"]] {
+        try fresh.pleat(command + ["--config", "/nonexistent/pleat.yaml"], expecting: 78)
+      }
       let alone = try fresh.pleat(
         "status", "--json", expecting: 69, environment: ["PLEAT_KAFKA_BOOTSTRAP": "127.0.0.1:1"])
       #expect(alone.contains(#""caught_up":false"#))

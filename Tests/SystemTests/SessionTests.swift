@@ -37,6 +37,55 @@ extension SystemTests {
       #expect(daemon.terminate() == 0)
     }
 
+    @Test("the numbers are what they must be in a database that is set for somebody else")
+    func strange() throws {
+      let set = try ConformanceSet("edges")
+      let pleat = try Installation(environment: ["PLEAT_RELAY_PUBLISH": "all"], migrate: false)
+      let settings = [
+        "default_transaction_isolation = serializable", "lock_timeout = 1", "idle_session_timeout = 30",
+        "standard_conforming_strings = off", "quote_all_identifiers = on",
+        "extra_float_digits = -5", "DateStyle = 'SQL, DMY'", "IntervalStyle = iso_8601", "bytea_output = escape",
+        "TimeZone = 'Asia/Kathmandu'", "search_path = nowhere", "check_function_bodies = off", "array_nulls = on",
+        "default_toast_compression = pglz", "plan_cache_mode = force_custom_plan", "row_security = off",
+        "client_min_messages = debug1", "lc_monetary = 'C'", "backslash_quote = off", "transform_null_equals = on",
+      ]
+      _ = try pleat.sql(
+        settings.map { "ALTER DATABASE \(pleat.name) SET \($0);" }.joined()
+          + "ALTER ROLE pleat_writer IN DATABASE \(pleat.name) SET statement_timeout = 3")
+      try pleat.pleat("migrate")
+      try pleat.produce(set.events)
+      let first = try pleat.start("one")
+      try Wait.until("something is folded\(pleat.logs)") {
+        try pleat.sql("SELECT count(*) > 0 FROM pleat.projection_cursors WHERE position > 0") == "t"
+      }
+      first.killHard()
+      let daemon = try pleat.start("two")
+      try pleat.waitCaughtUp()
+      try pleat.pleat("verify")
+      #expect(daemon.terminate() == 0)
+      _ = try pleat.sql("ALTER DATABASE \(pleat.name) RESET ALL")
+      try pleat.expect(set.views("unmasked"))
+      try pleat.expect(set.views("masked"), in: "insights")
+    }
+
+    @Test("a daemon without standard input, output and error does its work")
+    func closedDescriptors() throws {
+      let pleat = try Installation()
+      try pleat.produce(lines: try pleat.lines(events: 200, seed: 5))
+      let daemon = try DaemonProcess(
+        program: URL(fileURLWithPath: "/bin/sh"),
+        arguments: ["-c", "exec \"$0\" run <&- >&- 2>&-", pleat.servers.program.path],
+        environment: pleat.environment,
+        log: pleat.folder.appendingPathComponent("closed.log"))
+      defer { if daemon.isRunning { daemon.killHard() } }
+      try pleat.waitCaughtUp(seconds: 30)
+      for descriptor in 0...2 {
+        let file = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(daemon.pid)/fd/\(descriptor)")
+        #expect(file == "/dev/null")
+      }
+      #expect(daemon.terminate() == 0)
+    }
+
     @Test("what is sent and not taken for ten seconds ends a connection", arguments: [SessionProfile.standard, .fold])
     func userTimeout(profile: SessionProfile) throws {
       let servers = try Servers.shared()

@@ -7,6 +7,11 @@ package struct CommonOptions: OptionGroupContent {
 
   package init() {}
 
+  /// For commands that need nothing of it: a file that is named must be one all the same.
+  package func requireNamed() throws(CommandFailure) {
+    if config != nil { _ = try configuration() }
+  }
+
   /// The configuration that the command is to work with.
   package func configuration() throws(CommandFailure) -> Configuration {
     do throws(ConfigurationError) {

@@ -1,3 +1,4 @@
+import Postgres
 import Projections
 
 /// What `pleat check` finds: a line for each thing that `run` needs.
@@ -33,6 +34,11 @@ package struct ConfigurationCheck {
       let database = try preparation.database()
       isMigrated = true
       note("postgres", "migrated, and the login is no more than pleat_writer; installation \(database.installation)")
+      if let problem = database.clockProblem {
+        note("clock", CommandFailure(.configuration, "\(problem)."))
+      } else {
+        note("clock", "as the database's")
+      }
     } catch {
       note("postgres", error.commandFailure)
     }
@@ -47,8 +53,27 @@ package struct ConfigurationCheck {
       let topics = cluster.partitions.map { "\($0.topic) (\($0.count))" }.joined(separator: ", ")
       let delivery = cluster.hasTransactions ? "" : "; without transactions: delivery is at least once"
       note("kafka", "cluster \(cluster.id), topics \(topics)\(delivery)")
+      if cluster.hasTransactions {
+        let isThere = try preparation.requireCursorTopic(log: { _, _ in })
+        note("cursor topic", isThere ? "compacted, of one partition" : "not there yet: the relay makes it")
+      }
     } catch {
-      note("kafka", error.commandFailure)
+      note(findings.contains { $0.what == "kafka" } ? "cursor topic" : "kafka", error.commandFailure)
+    }
+    tryAdministrator(configuration)
+  }
+
+  /// Who may not read the administrator's secrets leaves them alone, as the daemon's user may have to.
+  private mutating func tryAdministrator(_ configuration: Configuration) {
+    guard configuration.postgres.adminURL != nil, configuration.postgres.adminProblems.isEmpty else { return }
+    do throws(CommandFailure) {
+      let target = try Database.adminTarget(configuration, for: "check")
+      do throws(PostgresError) { _ = try Connection(target) } catch {
+        throw CommandFailure(error, connectingTo: target)
+      }
+      note("administrator", "is let in")
+    } catch {
+      note("administrator", error)
     }
   }
 

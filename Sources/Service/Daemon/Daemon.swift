@@ -48,6 +48,7 @@ package final class Daemon {
       return facts
     }
     guard let database else { return }
+    if let problem = database.clockProblem { logger.report(.warning, problem) }
     let log = kafkaLog()
     let cluster = try whenAvailable("Kafka") { () throws(Preparation.Failure) in try preparation.cluster(log: log) }
     guard let cluster else { return }

@@ -24,6 +24,18 @@ package struct Preparation {
   package struct DatabaseFacts: Sendable {
     package var installation: String
     package var hashKey: HashKey
+    /// How far this host's clock is ahead of the database's, in seconds.
+    package var clockAhead: Double
+
+    /// Which events are of the future is decided by this host's clock: five minutes late, it refuses what is of now.
+    package var clockProblem: String? {
+      guard abs(clockAhead) > Self.tolerableSeconds else { return nil }
+      let (seconds, way) = (Int(abs(clockAhead).rounded()), clockAhead < 0 ? "behind" : "ahead of")
+      return "this host's clock is \(seconds) s \(way) the database's: "
+        + "events of now are refused as future_time where it is five minutes late, so let both follow NTP"
+    }
+
+    private static let tolerableSeconds = 60.0
   }
 
   private let configuration: Configuration
@@ -52,7 +64,7 @@ package struct Preparation {
 
   // MARK: - PostgreSQL
 
-  private static let installationQuery = "SELECT uuid::text FROM pleat.installation"
+  private static let installationQuery = "SELECT uuid::text, clock_timestamp() FROM pleat.installation"
 
   /// Requires a migrated database and a login that is no more than the writer.
   package func database() throws(Failure) -> DatabaseFacts {
@@ -66,17 +78,21 @@ package struct Preparation {
     do throws(SchemaError) {
       try SchemaCheck.requireSchema(connection, files: migrations)
       try SchemaCheck.requireWriter(connection)
+      try SchemaCheck.requireSession(connection)
     } catch {
       if case .unavailable(let text) = error { throw .passing("PostgreSQL is not available: \(text)") }
       throw .final(CommandFailure(.configuration, "\(error)."))
     }
-    let uuid = try Self.postgres { () throws(PostgresError) in
-      try connection.query(Self.installationQuery).map { row in row.text() ?? "" }
+    let found = try Self.postgres { () throws(PostgresError) in
+      try connection.query(Self.installationQuery).map { row in (uuid: row.text() ?? "", clock: row.timestamptz()) }
     }
+    let (here, there) = (SystemClock.now().wall, found.first?.clock)
+    let ahead = there.map { Double(here.microseconds - $0.microseconds) / 1_000_000 } ?? 0
     let store = PostgresJournalStore(target)
     defer { store.reset() }
     do throws(StoreError) {
-      return DatabaseFacts(installation: uuid.first ?? "", hashKey: try store.hashKey())
+      return DatabaseFacts(
+        installation: found.first?.uuid ?? "", hashKey: try store.hashKey(), clockAhead: ahead)
     } catch {
       if case .unavailable(let text) = error { throw .passing("PostgreSQL is not available: \(text)") }
       throw .final(CommandFailure(.configuration, "the hash key cannot be read: \(error.message)."))
@@ -153,5 +169,21 @@ package struct Preparation {
     }
     return ClusterFacts(
       id: id, hasTransactions: !EmbeddedBroker.isEmbedded(clusterID: id), partitions: partitions)
+  }
+
+  /// Requires that the cursor topic can keep the relay's place, if it is there yet; whether it is.
+  package func requireCursorTopic(log: @escaping KafkaLog) throws(Failure) -> Bool {
+    let kafka = configuration.kafka
+    let output = KafkaOutputLog(
+      client, installation: "", outputTopic: kafka.outputTopic, teamTopic: kafka.teamTopic,
+      cursorTopic: kafka.cursorTopic, log: log)
+    do throws(PublishError) {
+      return try output.hasCursorTopic()
+    } catch {
+      switch error {
+      case .inDoubt(let message): throw .passing(message)
+      case .alarm(let message): throw .final(CommandFailure(.configuration, "\(message)."))
+      }
+    }
   }
 }

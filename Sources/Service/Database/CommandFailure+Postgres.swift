@@ -30,8 +30,7 @@ extension CommandFailure {
       case SQLState.foreign: self.init(.configuration, "\(server.message).")
       case SQLState.unfitDecision: self.init(.failure, "\(server.message).")
       default:
-        let isPassing = ["08", "53", "57", "58"].contains { server.sqlState.hasPrefix($0) }
-        self.init(isPassing ? .unavailable : .failure, "PostgreSQL says: \(error)")
+        self.init(SQLState.isPassing(server.sqlState) ? .unavailable : .failure, "PostgreSQL says: \(error)")
       }
     }
   }
