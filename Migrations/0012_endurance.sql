@@ -4,16 +4,17 @@
 CREATE OR REPLACE FUNCTION pleat.add_journal_partitions(p_position bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  -- A table is for about a day: what retention drops goes whole. There is always one ahead, so that none is made late.
+  -- A table is for about a day: what retention drops goes whole. There is always one ahead, so that none is made late. What is caught
+  -- up with in an hour is not what a day brings, so none is larger than the greatest span. With each so many tables one is for twice
+  -- as long, and twice as large.
   c_least_span CONSTANT bigint := 1000000;
-  -- What is caught up with at once is not what a day brings: tables grow beyond this as there are many, twice for each so many.
   c_greatest_span CONSTANT bigint := 50000000;
-  c_many CONSTANT bigint := 64;
-  c_doublings CONSTANT bigint := 8;
+  c_many CONSTANT bigint := 32;
+  c_doublings CONSTANT bigint := 16;
   v_from bigint;
   v_to bigint;
   v_span bigint;
-  v_greatest bigint;
+  v_times integer;
   v_lasted interval;
   v_name text;
 BEGIN
@@ -24,10 +25,11 @@ BEGIN
     FROM pleat.journal_tables t ORDER BY t.first_position DESC LIMIT 1;
     v_span := coalesce(v_span, c_least_span);
     EXIT WHEN v_from > p_position + v_span;
-    SELECT c_greatest_span << least(count(*) / c_many, c_doublings)::integer INTO v_greatest FROM pleat.journal_tables;
+    SELECT 1 << least(count(*) / c_many, c_doublings)::integer INTO v_times FROM pleat.journal_tables;
     -- It was made when the one before it began: so long did that last.
-    v_span := CASE WHEN v_lasted < interval '12 hours' AND v_from > c_least_span * 2 THEN greatest(least(v_span * 2, v_greatest), v_span)
-                   WHEN v_lasted > interval '2 days' THEN greatest(v_span / 2, c_least_span)
+    v_span := CASE WHEN v_lasted < interval '12 hours' * v_times AND v_from > c_least_span * 2
+                     THEN greatest(least(v_span * 2, c_greatest_span * v_times), v_span)
+                   WHEN v_lasted > interval '2 days' * v_times THEN greatest(v_span / 2, c_least_span)
                    ELSE v_span END;
     v_to := CASE WHEN v_from = 1 THEN v_span ELSE v_from + v_span END;
     v_name := format('journal_%s', v_from);

@@ -20,7 +20,7 @@ struct AssignedPartition {
 final class AssignedTopic {
   let name: String
   /// librdkafka's object, which messages carry.
-  let topic: OpaquePointer
+  var topic: OpaquePointer
   private(set) var partitions: UnsafeMutablePointer<AssignedPartition>
   private(set) var count: Int
 

@@ -14,8 +14,9 @@ import Synchronization
 ///
 /// `poll` must be called again where it handed over as many events as were asked for; else `wake` tells when.
 package final class KafkaSource: Source {
-  private let handle: ClientHandle
-  private let queue: OpaquePointer
+  private let configuration: KafkaClientConfiguration
+  private var handle: ClientHandle
+  private var queue: OpaquePointer
   private let log: KafkaLog
   private let wakeUp = Wake()
 
@@ -34,12 +35,14 @@ package final class KafkaSource: Source {
   /// Messages taken from librdkafka at once: few, so that they are still in the processor's cache when they are given
   /// back.
   private static let batchCapacity = 128
-  /// What librdkafka holds before it stops fetching; one fetch may go over it, by what its batches are when they are unpacked.
-  private static let queuedKilobytes = 6 * 1_024
-  private static let queuedMessages = 24_000
+  private var capacity = QueueCapacity()
+  /// In librdkafka's queue.
+  package var heldMessages: Int { rd_kafka_queue_length(queue) }
+  /// Of keys and headers, since it was noted last.
+  private var hiddenBytes = 0
   /// After a quarter of what fills the queue librdkafka is told to look whether it is full still.
-  private static let tellBytes = queuedKilobytes * 1_024 / 4
-  private static let tellMessages = queuedMessages / 4
+  private static let tellBytes = QueueCapacity.kilobytes * 1_024 / 4
+  private var tellMessages: Int { capacity.messages / 4 }
   /// The first version that can be told how long to wait for room in the queue; the ones before wait for a second.
   private static let hasQueueBackoff = rd_kafka_version() >= 0x0202_00FF
   private static let queueBackoff: [(String, String)] = hasQueueBackoff ? [("fetch.queue.backoff.ms", "5")] : []
@@ -57,22 +60,33 @@ package final class KafkaSource: Source {
 
   package init(_ configuration: KafkaClientConfiguration, log: @escaping KafkaLog) throws(KafkaConfigurationError) {
     self.log = log
-    handle = try ClientHandle(
+    self.configuration = configuration
+    handle = try Self.client(configuration, capacity, log)
+    queue = handle.makeQueue()
+    messages = .allocate(capacity: Self.batchCapacity)
+    beWoken()
+  }
+
+  private static func client(
+    _ configuration: KafkaClientConfiguration, _ capacity: QueueCapacity, _ log: @escaping KafkaLog
+  ) throws(KafkaConfigurationError) -> ClientHandle {
+    try ClientHandle(
       .consumer, configuration,
       [
         ("isolation.level", "read_committed"), ("enable.partition.eof", "true"), ("auto.offset.reset", "error"),
         ("enable.auto.commit", "false"), ("enable.auto.offset.store", "false"), ("check.crcs", "true"),
-        ("allow.auto.create.topics", "false"), ("queued.max.messages.kbytes", "\(Self.queuedKilobytes)"),
-        ("queued.min.messages", "\(Self.queuedMessages)"),
+        ("allow.auto.create.topics", "false"), ("queued.max.messages.kbytes", "\(QueueCapacity.kilobytes)"),
+        ("queued.min.messages", "\(capacity.messages)"),
       ],
       // On a broker that is not woken by new data (the embedded one) the wait is the latency.
       suggestions: [
         ("fetch.wait.max.ms", "20"), ("fetch.message.max.bytes", "524288"),
-        ("fetch.max.bytes", "\(Self.fetchBytes(configuration))"), ("fetch.error.backoff.ms", "100"),
-      ] + Self.queueBackoff,
+        ("fetch.max.bytes", "\(fetchBytes(configuration))"), ("fetch.error.backoff.ms", "100"),
+      ] + queueBackoff,
       log: log)
-    queue = handle.makeQueue()
-    messages = .allocate(capacity: Self.batchCapacity)
+  }
+
+  private func beWoken() {
     rd_kafka_queue_cb_event_enable(
       queue, { _, opaque in Unmanaged<Wake>.fromOpaque(opaque!).takeUnretainedValue().call() },
       Unmanaged.passUnretained(wakeUp).toOpaque())
@@ -173,11 +187,14 @@ package final class KafkaSource: Source {
         guard let message = messages[i] else { continue }
         if i &+ Self.prefetched < taken, let later = messages[i &+ Self.prefetched] { prefetch(later) }
         takenBytes &+= message.pointee.len &+ message.pointee.key_len
+        hiddenBytes &+= message.pointee.key_len
         handedOver += handOver(message, body)
       }
       body(.released)
       // All in one go: each takes a lock of the allocator's, which librdkafka's thread wants, too.
       for i in 0..<taken { rd_kafka_message_destroy(messages[i]) }
+      if capacity.narrows(after: taken, hiddenBytes: hiddenBytes) { narrow(body) }
+      hiddenBytes = 0
       if taken < wanted { break }
     }
     tell()
@@ -197,9 +214,36 @@ package final class KafkaSource: Source {
   /// Keeps librdkafka from sleeping before a queue that is not full any more. Every filling is followed by a look at what is left,
   /// at a quarter or less; where little comes nothing is asked for.
   private func tell() {
-    guard takenBytes >= Self.tellBytes || takenMessages >= Self.tellMessages else { return }
+    guard takenBytes >= Self.tellBytes || takenMessages >= tellMessages else { return }
     (takenBytes, takenMessages) = (0, 0)
     if !Self.hasQueueBackoff { handle.wakeThreads() }
+  }
+
+  /// A new client that holds fewer messages: what the old one holds is dropped, and read again.
+  private func narrow(_ body: (SourceEvent) -> Void) {
+    let made: ClientHandle
+    var moved: [OpaquePointer] = []
+    do {
+      made = try Self.client(configuration, capacity, log)
+      for topic in topics { moved.append(try made.topic(topic.name)) }
+    } catch {
+      log(.warning, "librdkafka goes on holding too many records: \(error)")
+      return
+    }
+    log(
+      .notice, "the keys and headers of records are large: no more than \(capacity.messages) are held ahead from now on"
+    )
+    let running = topics.map { topic in (0..<topic.count).filter { topic.partitions[$0].state == .running } }
+    stopAll()
+    (handle, lastTopic) = (made, nil)
+    queue = made.makeQueue()
+    beWoken()
+    for (topic, moved) in zip(topics, moved) { topic.topic = moved }
+    for (topic, running) in zip(topics, running) {
+      for index in running {
+        do throws(SourceError) { try start(topic, index) } catch { fail(topic, index, error.text, body) }
+      }
+    }
   }
 
   /// Hands over one message; returns how many events came of it: one, or none where it belongs to an earlier start.
@@ -255,11 +299,13 @@ package final class KafkaSource: Source {
     var size = 0
     var i = 0
     while rd_kafka_header_get_all(list, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR, let text = name {
+      let nameCount = strlen(text)
       headers.append(
         (
-          UnsafeRawBufferPointer(start: text, count: strlen(text)),
+          UnsafeRawBufferPointer(start: text, count: nameCount),
           value.map { UnsafeRawBufferPointer(start: $0, count: size) }
         ))
+      hiddenBytes &+= nameCount &+ size
       i += 1
     }
     return true
@@ -303,6 +349,10 @@ package final class KafkaSource: Source {
   package func close() {
     guard !isClosed else { return }
     isClosed = true
+    stopAll()
+  }
+
+  private func stopAll() {
     rd_kafka_queue_cb_event_enable(queue, nil, nil)
     for topic in topics {
       for index in 0..<topic.count { stop(topic, index) }

@@ -38,7 +38,7 @@ struct BrokerCommand: Command {
   @Flag(help: "End when the process that started this one ends.") var withParent: Bool
 
   func run() throws(CommandFailure) {
-    try common.requireNamed()
+    try common.requireNamedConfiguration()
     let parent = getppid()
     // Before the broker has threads: they inherit what is blocked.
     var signals = Signals()

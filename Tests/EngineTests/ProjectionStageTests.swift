@@ -131,7 +131,7 @@ struct ProjectionStageTests {
     let instance = Instance(database, journal)
     instance.store.fate = { .isLost }
     // Half a second after each failure, 30 ms a step.
-    instance.steps(18 * (ProjectionSettings.failuresUntilShown - 2))
+    instance.steps(18 * (ProjectionSettings.waitsUntilShown - 2))
     #expect(instance.store.noted == nil)
     instance.steps(18 * 10)
     #expect(instance.store.noted == "the connection broke before")

@@ -67,6 +67,26 @@ struct RealSourceTests {
     #expect(collected.events.dropLast() == expected[...])
   }
 
+  @Test("records with large headers are held ahead by bytes, not by number, and come once and in order")
+  func largeHeaders() throws {
+    try kafka.createTopic(topic)
+    let producer = try KafkaProducer(kafka.configuration(properties: ["compression.type": "none"]), log: quiet)
+    defer { producer.close() }
+    let header = ("large", [UInt8](repeating: 120, count: 50_000))
+    for i in 0..<2_000 { try producer.send(topic: topic, partition: 0, key: "k", value: "\(i)", headers: [header]) }
+    try producer.flush()
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    try source.add(partition, from: 0, handle: 1)
+    var collected = Collected()
+    try collected.poll(source, until: "some are read") { $0.events.count >= 200 }
+    // Nobody takes any, and librdkafka fetches as many as it may.
+    Thread.sleep(forTimeInterval: 1)
+    #expect((1...400).contains(source.heldMessages), "\(source.heldMessages)")
+    try collected.poll(source, until: "the end is reached") { $0.events.contains(.end(handle: 1, offset: 2_000)) }
+    #expect(collected.values == (0..<2_000).map { "\($0)" })
+  }
+
   @Test("an open transaction hides what stands behind it, until it ends")
   func openTransaction() throws {
     try kafka.createTopic(topic)

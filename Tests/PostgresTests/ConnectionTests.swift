@@ -1,9 +1,10 @@
 import Engine
 import Events
 import Glibc
-import Postgres
 import Projections
 import Testing
+
+@testable import Postgres
 
 @Suite("Connections and private clusters")
 struct ConnectionTests {
@@ -77,6 +78,16 @@ struct ConnectionTests {
     let error = #expect(throws: PostgresError.self) { try database.connect(user: "pleat_writer") }
     guard case .connection(let text) = error else { throw TestFailure("\(String(describing: error))") }
     #expect(text.contains("read-only"))
+  }
+
+  @Test(
+    "of several servers each has its part of the time",
+    arguments: [
+      ("host=a dbname=x", 5), ("postgresql://a,b/x", 2), ("host=a,b,c,d", 2), ("dbname=x", 5),
+      ("hostaddr=10.0.0.1,10.0.0.2", 2), ("not a string", 5),
+    ])
+  func hosts(conninfo: String, seconds: Int) {
+    #expect(Connection.secondsForEach(of: ConnectionParameters.hostCount(in: conninfo)) == seconds)
   }
 
   @Test("an error has its hint")

@@ -53,7 +53,7 @@ struct StatusTests {
     known.eventsPerSecond = 12.6
     known.journalTables = (400, 6_400)
     func report() -> StatusReport { StatusReport(instance: "a", status: known, ends: nil, projections: ["projects"]) }
-    #expect(report().text.contains("journal at 5, 13 events a second in the last minute\n"))
+    #expect(report().text.contains("journal at 5, 13 events a second of late\n"))
     #expect(report().warnings.isEmpty)
     known.journalTables.count = 401
     #expect(report().warnings.count == 1 && report().warnings[0].contains("max_locks_per_transaction"))

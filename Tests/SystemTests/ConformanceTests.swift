@@ -19,9 +19,19 @@ extension SystemTests {
       try pleat.expect(everywhere, in: "insights")
       try pleat.expect(set.views("unmasked", asOf: true), asOf: "\(set.asOfPosition)")
 
+      try expectRate(pleat, set)
       try expectCounts(pleat, set)
       try expectDerivedEvents(pleat, set)
       #expect(daemon.terminate() == 0)
+    }
+
+    /// Everything came within the last minute: so many a second.
+    private func expectRate(_ pleat: Installation, _ set: ConformanceSet) throws {
+      _ = try pleat.sql("UPDATE pleat.journal SET appended_at = clock_timestamp() - interval '30 seconds'")
+      let events = try #require(set.counts["events"] as? Int)
+      let rate = Int((Double(events) / 60).rounded())
+      let text = try pleat.pleat("status")
+      #expect(text.contains(", \(rate) events a second of late"), "\(text)")
     }
 
     private func expectCounts(_ pleat: Installation, _ set: ConformanceSet) throws {

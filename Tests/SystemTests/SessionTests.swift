@@ -42,7 +42,7 @@ extension SystemTests {
       let set = try ConformanceSet("edges")
       let pleat = try Installation(environment: ["PLEAT_RELAY_PUBLISH": "all"], migrate: false)
       let settings = [
-        "default_transaction_isolation = serializable", "lock_timeout = 1", "idle_session_timeout = 30",
+        "default_transaction_isolation = serializable", "lock_timeout = '1s'", "idle_session_timeout = '1s'",
         "standard_conforming_strings = off", "quote_all_identifiers = on",
         "extra_float_digits = -5", "DateStyle = 'SQL, DMY'", "IntervalStyle = iso_8601", "bytea_output = escape",
         "TimeZone = 'Asia/Kathmandu'", "search_path = nowhere", "check_function_bodies = off", "array_nulls = on",
@@ -51,7 +51,7 @@ extension SystemTests {
       ]
       _ = try pleat.sql(
         settings.map { "ALTER DATABASE \(pleat.name) SET \($0);" }.joined()
-          + "ALTER ROLE pleat_writer IN DATABASE \(pleat.name) SET statement_timeout = 3")
+          + "ALTER ROLE pleat_writer IN DATABASE \(pleat.name) SET statement_timeout = '1s'")
       try pleat.pleat("migrate")
       try pleat.produce(set.events)
       let first = try pleat.start("one")

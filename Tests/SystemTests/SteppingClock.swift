@@ -31,7 +31,5 @@ final class SteppingClock {
   /// From now on it is so far off.
   func step(hours: Int) { shared[0] = Int64(hours) * 3_600 }
 
-  var hours: Int { Int(shared[0]) / 3_600 }
-
   func reads() -> Int64 { shared[1] }
 }

@@ -40,7 +40,7 @@ package struct ProjectionSettings: Sendable {
   static let pollNanoseconds: Int64 = 250_000_000
   static let retryNanoseconds: Int64 = 500_000_000
   /// What only waits says so in its state when so many tries have failed one after the other.
-  package static let failuresUntilShown = 20
+  package static let waitsUntilShown = 20
   static let longestRetryNanoseconds: Int64 = 30_000_000_000
   /// How often it is tried whether a generation of other versions is still live.
   static let foreignNanoseconds: Int64 = 5_000_000_000

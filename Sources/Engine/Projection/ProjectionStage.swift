@@ -26,8 +26,8 @@ package final class ProjectionStage: Stage {
   private var remoteAppends = -1
 
   private var retryAt: Int64 = 0
-  /// Since the last commit.
-  private var failures = 0
+  /// Since the last commit, while the lease is held: what was refused, and what only had to wait.
+  private var (refusals, waits) = (0, 0)
   /// Where the cursor stood then.
   private var failedAt: Int64?
   private var outage = Outage()
@@ -72,20 +72,24 @@ package final class ProjectionStage: Stage {
   }
 
   private func recover() {
-    failures = 0
-    failedAt = nil
+    forgetFailures()
     outage.end(reporter, "\(name) goes on")
   }
 
+  private func forgetFailures() { (refusals, waits, failedAt) = (0, 0, nil) }
+
   private func begin(_ instance: InstanceID, term: Int) throws(StoreError) -> FoldRun {
     drop()
+    if self.term != term { forgetFailures() }
+    self.term = term
     let taken = try store.takeOver(instance: instance)
+    // A database that went back does not come to where it failed for a long time.
+    failedAt = failedAt.map { min($0, taken.place.position) }
     // It may be of a journal that the database has left since, and ingest, idle, need not have noticed: of what a flush brings only
     // the end is compared with the journal.
     if holds(.takeoverClearsTail) { tail.clear() }
     let begun = FoldRun(try make(), at: taken, in: store, settings: settings, publishes: true)
     run = begun
-    self.term = term
     pollAt = 0
     reporter.report(
       .info, "\(name) is folded from position \(taken.place.position)",
@@ -183,21 +187,21 @@ package final class ProjectionStage: Stage {
     if holds(.failureDropsProjection) { drop() }
     if case .foreign? = error as? StoreError { return decline(message, now) }
     store.reset()
-    failures += 1
-    let delay = min(
-      ProjectionSettings.retryNanoseconds << Int64(min(failures - 1, 8)), ProjectionSettings.longestRetryNanoseconds)
     if case .refused? = error as? StoreError {
       outage.begin(reporter, "\(name) has failed, and is tried again: \(message)", .error)
       note(.failed, message)
-      retryAt = now.monotonicNanoseconds + delay
+      let delay = ProjectionSettings.retryNanoseconds << Int64(min(refusals, 8))
+      refusals += 1
+      retryAt = now.monotonicNanoseconds + min(delay, ProjectionSettings.longestRetryNanoseconds)
     } else {
       if !(error is StoreError) {
         outage.begin(reporter, "\(name) has failed, and is tried again: \(message)", .error)
       } else {
         outage.begin(reporter, "\(name) waits: \(message)")
         // What does not pass of itself after all is shown where people look. Where the database is away nobody hears it.
-        if case .unavailable? = error as? StoreError, failures % ProjectionSettings.failuresUntilShown == 0 {
-          note(.failed, message)
+        if case .unavailable? = error as? StoreError {
+          waits += 1
+          if waits % ProjectionSettings.waitsUntilShown == 0 { note(.failed, message) }
         }
       }
       retryAt = now.monotonicNanoseconds + ProjectionSettings.retryNanoseconds

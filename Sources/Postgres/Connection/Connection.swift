@@ -8,6 +8,8 @@ package import Projections
 package final class Connection {
   /// How long a connection may take, and an answer unless the caller says otherwise; seconds.
   package static let connectSeconds = 5
+  /// Of several servers each has its part of that, but at least this.
+  private static let leastConnectSeconds = 2
   package static let replySeconds = 60
   /// For statements whose work grows with what is stored: migrations, versions, fan-out.
   package static let longReplySeconds = 900
@@ -25,8 +27,11 @@ package final class Connection {
   ) throws(PostgresError) {
     // Before `dbname` stand defaults that the connection string may override, behind it what it may not.
     var parameters: [(String, String)] = [
-      ("connect_timeout", String(Self.connectSeconds)), ("tcp_user_timeout", "10000"), ("keepalives_idle", "5"),
-      ("keepalives_interval", "2"), ("keepalives_count", "3"), ("target_session_attrs", "read-write"),
+      ("connect_timeout", String(Self.secondsForEach(of: ConnectionParameters.hostCount(in: target.conninfo)))),
+      ("tcp_user_timeout", "10000"), ("keepalives_idle", "5"),
+      ("keepalives_interval", "2"), ("keepalives_count", "3"),
+      // What libpq would take from its own variable counts as said.
+      ("target_session_attrs", getenv("PGTARGETSESSIONATTRS").map { String(cString: $0) } ?? "read-write"),
       ("dbname", target.conninfo),
       ("application_name", target.applicationName), ("client_encoding", "UTF8"),
     ]
@@ -45,6 +50,8 @@ package final class Connection {
   }
 
   deinit { PQfinish(pg) }
+
+  static func secondsForEach(of hosts: Int) -> Int { max(leastConnectSeconds, connectSeconds / hosts) }
 
   private static func connect(_ parameters: [(String, String)]) -> OpaquePointer {
     let keywords = parameters.map { strdup($0.0) }

@@ -25,6 +25,21 @@ package enum ConnectionParameters {
     return nil
   }
 
+  /// How many servers a connection string names; libpq waits for one after the other.
+  static func hostCount(in conninfo: String) -> Int {
+    guard let options = PQconninfoParse(conninfo, nil) else { return 1 }
+    defer { PQconninfoFree(options) }
+    var count = 1
+    var option = options
+    while let keyword = option.pointee.keyword {
+      if ["host", "hostaddr"].contains(String(cString: keyword)), let value = option.pointee.val {
+        count = max(count, String(cString: value).split(separator: ",", omittingEmptySubsequences: false).count)
+      }
+      option += 1
+    }
+    return count
+  }
+
   /// Whether libpq would take a piece of a URL's password for a host or a database: of more than one @, or of one behind a slash.
   private static func hasStrayAt(_ conninfo: String) -> Bool {
     guard conninfo.hasPrefix("postgresql://") || conninfo.hasPrefix("postgres://") else { return false }

@@ -22,7 +22,7 @@ package enum PostgresError: Error, Sendable, CustomStringConvertible {
 }
 
 extension PostgresError {
-  /// A server that writes may stand elsewhere by now.
+  /// A session that may not write is of no use any more: the server that may can be another one by now.
   var isOfReadOnlySession: Bool {
     if case .server(let server) = self { server.sqlState == SQLState.readOnlyTransaction } else { false }
   }

@@ -27,6 +27,7 @@ package enum SessionProfile: Sendable {
     SET idle_in_transaction_session_timeout = '30s';
     SET synchronous_commit = on;
     SET default_transaction_isolation = 'read committed';
+    SET log_parameter_max_length_on_error = 0;
     SET TimeZone = 'UTC';
     SET standard_conforming_strings = on;
     SET quote_all_identifiers = off;

@@ -87,7 +87,9 @@ package struct Migrator {
   /// Text of every language has a place, and functions of the migrations are read as they are written.
   private func requireEncoding(_ connection: Connection) throws(MigrationError) {
     let (encoding, isNew) = try passing { () throws(PostgresError) in
-      try connection.query("SELECT current_setting('server_encoding'), to_regclass('pleat.migrations') IS NULL").map {
+      try connection.query(
+        "SELECT current_setting('server_encoding'), NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'pleat')"
+      ).map {
         ($0.text() ?? "", $0.bool() ?? false)
       }.first ?? ("", false)
     }

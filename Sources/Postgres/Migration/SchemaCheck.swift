@@ -98,7 +98,7 @@ package enum SchemaCheck {
       fits = try connection.query(
         "SELECT pg_has_role(session_user, 'pleat_writer', 'USAGE'), pg_has_role('pleat_owner', session_user, 'USAGE')"
       ).map { (isWriter: $0.bool() ?? false, isTheOwners: $0.bool() ?? false) }
-      // Who is none may not even ask.
+      // Only a writer may read all of what that asks.
       excess =
         fits.first?.isWriter == true ? try connection.query(excessRights).map { $0.text() ?? "" } : []
     } catch {
@@ -117,9 +117,11 @@ package enum SchemaCheck {
   package static func requireSession(_ connection: Connection) throws(SchemaError) {
     let found: [(backend: Int32, tracks: Bool)]
     do throws(PostgresError) {
-      found = try connection.query("SELECT pg_backend_pid(), current_setting('track_activities')::boolean").map {
-        (backend: $0.int() ?? 0, tracks: $0.bool() ?? false)
-      }
+      // Behind a pooler a prepared statement may be another session's.
+      found = try connection.queryUnprepared("SELECT pg_backend_pid(), current_setting('track_activities')::boolean")
+        .map {
+          (backend: $0.int() ?? 0, tracks: $0.bool() ?? false)
+        }
     } catch {
       throw .unavailable(error.description)
     }
@@ -130,7 +132,7 @@ package enum SchemaCheck {
     }
     guard found.first?.tracks == true else {
       throw .unfitServer(
-        "track_activities is off, so nobody can tell who is at work and keeps a lease: `ALTER ROLE pleat_writer SET track_activities = on`"
+        "track_activities is off, so nobody can tell who is at work and keeps a lease: as a superuser, `ALTER ROLE \(connection.login) SET track_activities = on`"
       )
     }
   }

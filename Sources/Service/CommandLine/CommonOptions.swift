@@ -8,7 +8,7 @@ package struct CommonOptions: OptionGroupContent {
   package init() {}
 
   /// For commands that need nothing of it: a file that is named must be one all the same.
-  package func requireNamed() throws(CommandFailure) {
+  package func requireNamedConfiguration() throws(CommandFailure) {
     if config != nil { _ = try configuration() }
   }
 

@@ -19,6 +19,9 @@ package final class BackendActivity {
           OR a.state_change > clock_timestamp() - make_interval(secs => $4)))
     """
   private static let replySeconds = 2
+  /// Once it did not answer it is not asked about every other stage, too: who supervises waits meanwhile.
+  private static let silenceNanoseconds = 5 * SystemClock.nanosecondsPerSecond
+  private var silentUntil: Int64 = 0
 
   private let leaseSeconds: Int
 
@@ -36,7 +39,7 @@ package final class BackendActivity {
 
   /// False where the database does not say.
   package func isAtWork(_ stage: String, of instance: InstanceID?) -> Bool {
-    guard let instance else { return false }
+    guard let instance, SystemClock.monotonicNanoseconds() >= silentUntil else { return false }
     let (resource, owner) =
       switch stage {
       case "ingest": (LeaseResource.partitionPrefix, instance)
@@ -53,6 +56,7 @@ package final class BackendActivity {
       ).map { row in row.bool() ?? false }.first ?? false
     } catch {
       connection = nil
+      silentUntil = SystemClock.monotonicNanoseconds() + Self.silenceNanoseconds
       return false
     }
   }

@@ -1,11 +1,13 @@
 import Postgres
 import Projections
 
-/// What `pleat check` finds: a line for each thing that `run` needs.
+/// What `pleat check` finds: a line for each thing that `run` needs, and warnings of what else may be mended.
 package struct ConfigurationCheck {
   package struct Finding: Sendable {
     package var what: String
     package var failure: CommandFailure?
+    /// `run` would be content all the same.
+    package var isWarning = false
     package var message: String
   }
 
@@ -35,7 +37,7 @@ package struct ConfigurationCheck {
       isMigrated = true
       note("postgres", "migrated, and the login is no more than pleat_writer; installation \(database.installation)")
       if let problem = database.clockProblem {
-        note("clock", CommandFailure(.configuration, "\(problem)."))
+        warn("clock", "\(problem).")
       } else {
         note("clock", "as the database's")
       }
@@ -55,7 +57,10 @@ package struct ConfigurationCheck {
       note("kafka", "cluster \(cluster.id), topics \(topics)\(delivery)")
       if cluster.hasTransactions {
         let isThere = try preparation.requireCursorTopic(log: { _, _ in })
-        note("cursor topic", isThere ? "compacted, of one partition" : "not there yet: the relay makes it")
+        note(
+          "cursor topic",
+          isThere ? "compacted, of one partition" : "not there: the relay makes it where nothing has been published yet"
+        )
       }
     } catch {
       note(findings.contains { $0.what == "kafka" } ? "cursor topic" : "kafka", error.commandFailure)
@@ -69,16 +74,20 @@ package struct ConfigurationCheck {
     do throws(CommandFailure) {
       let target = try Database.adminTarget(configuration, for: "check")
       do throws(PostgresError) { _ = try Connection(target) } catch {
-        throw CommandFailure(error, connectingTo: target)
+        throw CommandFailure(error, connectingTo: target, of: "postgres.admin_url")
       }
       note("administrator", "is let in")
     } catch {
-      note("administrator", error)
+      warn("administrator", error.message)
     }
   }
 
   private mutating func note(_ what: String, _ message: String) {
     findings.append(Finding(what: what, failure: nil, message: message))
+  }
+
+  private mutating func warn(_ what: String, _ message: String) {
+    findings.append(Finding(what: what, failure: nil, isWarning: true, message: message))
   }
 
   private mutating func note(_ what: String, _ failure: CommandFailure) {
@@ -93,18 +102,21 @@ package struct ConfigurationCheck {
 
   package var text: String {
     findings.map { finding in
-      let mark = finding.failure == nil ? "ok      " : "failed  "
+      let mark = finding.failure != nil ? "failed  " : finding.isWarning ? "warning " : "ok      "
       return mark + finding.what + String(repeating: " ", count: 15 - finding.what.count) + finding.message + "\n"
     }.joined()
   }
 
-  /// `ok`, and `checks`: of each its `name`, `ok` and `message`.
+  /// `ok`, and `checks`: of each its `name`, `ok`, `warning` and `message`.
   package var json: JSONValue {
     .object([
       "ok": .bool(exitCode == nil),
       "checks": .array(
         findings.map {
-          .object(["name": .string($0.what), "ok": .bool($0.failure == nil), "message": .string($0.message)])
+          .object([
+            "name": .string($0.what), "ok": .bool($0.failure == nil), "warning": .bool($0.isWarning),
+            "message": .string($0.message),
+          ])
         }),
     ])
   }

@@ -76,9 +76,9 @@ package struct Preparation {
       throw Self.failure(CommandFailure(error, connectingTo: target))
     }
     do throws(SchemaError) {
+      try SchemaCheck.requireSession(connection)
       try SchemaCheck.requireSchema(connection, files: migrations)
       try SchemaCheck.requireWriter(connection)
-      try SchemaCheck.requireSession(connection)
     } catch {
       if case .unavailable(let text) = error { throw .passing("PostgreSQL is not available: \(text)") }
       throw .final(CommandFailure(.configuration, "\(error)."))

@@ -3,11 +3,11 @@ package import Postgres
 extension CommandFailure {
   /// What a command says when it cannot connect: a server that is away may come back, one that refuses the login will not let
   /// it in by itself.
-  package init(_ error: PostgresError, connectingTo target: ConnectionTarget) {
+  package init(_ error: PostgresError, connectingTo target: ConnectionTarget, of key: String = "postgres.url") {
     if case .connection = error, let refusal = LoginRefusal.diagnose(target) {
       self.init(
         .configuration,
-        "PostgreSQL refuses the login: \(refusal.message). Where the database is new, run `pleat migrate`; else mend postgres.url, or the password."
+        "PostgreSQL refuses the login: \(refusal.message). Where the database is new, run `pleat migrate`; else mend \(key), or its password."
       )
     } else {
       self.init(error)

@@ -11,6 +11,13 @@ package struct StoredDeadLetter: Sendable {
   package var reason: String
   package var path: String?
   package var at: Timestamp?
+
+  package init(
+    id: Int64, topic: String, partition: Int32, offset: Int64, reason: String, path: String?, at: Timestamp?
+  ) {
+    (self.id, self.topic, self.partition, self.offset) = (id, topic, partition, offset)
+    (self.reason, self.path, self.at) = (reason, path, at)
+  }
 }
 
 /// What a refused record held.
@@ -20,6 +27,12 @@ package struct DeadLetterContent: Sendable {
   /// nil for a record without a value.
   package var value: [UInt8]?
   package var headers: [(name: [UInt8], value: [UInt8]?)]
+
+  package init(
+    letter: StoredDeadLetter, key: [UInt8]?, value: [UInt8]?, headers: [(name: [UInt8], value: [UInt8]?)]
+  ) {
+    (self.letter, self.key, self.value, self.headers) = (letter, key, value, headers)
+  }
 }
 
 package enum DeadLetters {

@@ -77,7 +77,7 @@ package struct DatabaseStatus: Sendable {
   package var oldSnapshots: [Snapshot] = []
   /// Ends at the first start that are not read yet: no derived event is published before they are.
   package var awaitedEnds: [TopicPartition: Int64] = [:]
-  /// Journaled a second, in the last minute.
+  /// Journaled a second, in the last minute or, where that was very much, in the last seconds.
   package var eventsPerSecond = 0.0
   /// Tables that the journal has, and objects of which the server can hold locks.
   package var journalTables: (count: Int64, lockable: Int64) = (0, .max)

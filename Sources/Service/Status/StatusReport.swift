@@ -15,8 +15,10 @@ package struct StatusReport {
     (self.instance, self.status, self.ends, self.projections) = (instance, status, ends, Set(projections))
   }
 
+  /// Its own, and those of its indices.
   private static let locksOfTable: Int64 = 4
-  private static let journalsPerLockTable: Int64 = 4
+  /// Of the server's locks one query over the journal may take a quarter.
+  private static let journalPart: Int64 = 4
 
   private struct Row {
     var partition: TopicPartition
@@ -57,7 +59,7 @@ package struct StatusReport {
   /// A query over the journal locks each table with its three indices, several sessions do at once, and others need locks too.
   private var locks: [String] {
     let (count, lockable) = status.journalTables
-    guard count > lockable / Self.journalsPerLockTable / Self.locksOfTable else { return [] }
+    guard count > lockable / Self.journalPart / Self.locksOfTable else { return [] }
     return [
       "the journal has \(count) tables, and the server's locks are enough for some \(lockable / Self.locksOfTable) at once: raise "
         + "max_locks_per_transaction in postgresql.conf and restart PostgreSQL, or let retention.journal_days drop old ones; without "
@@ -133,7 +135,7 @@ package struct StatusReport {
     }
     var text = "\(instance), pleat \(pleatVersion): \(place)"
     text += ", watermark \(status.watermark.map(\.rfc3339) ?? "none yet"), journal at \(status.journalPosition)"
-    text += ", \(Int64(status.eventsPerSecond.rounded())) events a second in the last minute\n\n"
+    text += ", \(Int64(status.eventsPerSecond.rounded())) events a second of late\n\n"
     var partitions = TextTable([
       ("PARTITION", .left), ("POSITION", .right), ("END", .right), ("LAG", .right), ("OWNER", .left), ("STATE", .left),
       ("DUPLICATES", .right), ("DEAD LETTERS", .right),

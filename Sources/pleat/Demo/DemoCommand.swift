@@ -24,7 +24,7 @@ struct DemoCommand: Command {
   }
 
   func run() throws(CommandFailure) {
-    try common.requireNamed()
+    try common.requireNamedConfiguration()
     try Demo(seconds: seconds, rate: rate, seed: seed).run()
   }
 }

@@ -45,7 +45,7 @@ struct GenerateCommand: Command {
   }
 
   func run() throws(CommandFailure) {
-    try common.requireNamed()
+    try common.requireNamedConfiguration()
     var world: World
     do throws(UsageError) { world = try self.world() } catch { throw CommandFailure(.usage, "\(error.message).") }
     if isForKafka { try send(&world) } else { try print(&world) }
