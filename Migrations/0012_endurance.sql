@@ -42,3 +42,17 @@ BEGIN
     UPDATE pleat.journal_head SET partitioned_until = v_to;
   END LOOP;
 END $$;
+
+-- Readers see how far ingest is behind also where it stands.
+CREATE FUNCTION pleat.note_end(p_topic text, p_partition integer, p_epoch bigint, p_end_offset bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE pleat.partitions p SET end_offset = greatest(p.end_offset, p_end_offset), updated_at = clock_timestamp()
+    WHERE p.topic = p_topic AND p.partition = p_partition AND p.epoch = p_epoch;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'the epoch of %/% is not % any more', p_topic, p_partition, p_epoch USING ERRCODE = 'PL001';
+  END IF;
+END $$;
+COMMENT ON FUNCTION pleat.note_end IS 'Where a partition ends by now, while nothing of it is read; by compare-and-swap on the epoch.';
+REVOKE EXECUTE ON FUNCTION pleat.note_end FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pleat.note_end TO pleat_writer;

@@ -34,6 +34,11 @@ package final class AdminTopics {
     try handle.partitionCount(of: topic, timeoutMilliseconds: Self.requestTimeoutMilliseconds)
   }
 
+  /// How many brokers there are, and how many copies of a topic; nil if it does not exist.
+  package func copies(of topic: String) throws(KafkaError) -> (brokers: Int, replicas: Int)? {
+    try handle.copies(of: topic, timeoutMilliseconds: Self.requestTimeoutMilliseconds)
+  }
+
   /// Where a `read_committed` reader comes to an end now: before the first open transaction.
   package func committedEnd(of partition: TopicPartition) throws(KafkaError) -> Int64 {
     try handle.watermarks(partition, timeoutMilliseconds: Self.requestTimeoutMilliseconds).high

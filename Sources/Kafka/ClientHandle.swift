@@ -86,6 +86,22 @@ final class ClientHandle {
 
   /// The broker that leads each partition of a topic, −1 where none does; nil if the topic does not exist.
   func leaders(of name: String, timeoutMilliseconds: Int32) throws(KafkaError) -> [Int32]? {
+    try metadata(of: name, timeoutMilliseconds: timeoutMilliseconds) { _, partitions in
+      partitions.sorted { $0.id < $1.id }.map(\.leader)
+    }
+  }
+
+  /// How many brokers there are, and how many copies of a topic's partitions, where that has fewest; nil if the topic does not exist.
+  func copies(of name: String, timeoutMilliseconds: Int32) throws(KafkaError) -> (brokers: Int, replicas: Int)? {
+    try metadata(of: name, timeoutMilliseconds: timeoutMilliseconds) { brokers, partitions in
+      (brokers, Int(partitions.map(\.replica_cnt).min() ?? 0))
+    }
+  }
+
+  private func metadata<R>(
+    of name: String, timeoutMilliseconds: Int32,
+    _ body: (_ brokers: Int, UnsafeBufferPointer<rd_kafka_metadata_partition_t>) -> R
+  ) throws(KafkaError) -> R? {
     let topic = try topic(name)
     var metadata: UnsafePointer<rd_kafka_metadata>?
     let code = rd_kafka_metadata(client, 0, topic, &metadata, timeoutMilliseconds)
@@ -99,8 +115,9 @@ final class ClientHandle {
     let answer = metadata.pointee.topics[0]
     switch answer.err {
     case RD_KAFKA_RESP_ERR_NO_ERROR:
-      let partitions = UnsafeBufferPointer(start: answer.partitions, count: Int(answer.partition_cnt))
-      return partitions.sorted { $0.id < $1.id }.map(\.leader)
+      return body(
+        Int(metadata.pointee.broker_cnt),
+        UnsafeBufferPointer(start: answer.partitions, count: Int(answer.partition_cnt)))
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART: return nil
     default: throw KafkaError(code: answer.err, doing: "Metadata of topic \(name)")
     }

@@ -145,6 +145,14 @@ package final class KafkaOutputLog: OutputLog {
     return true
   }
 
+  /// Whether a lost broker is a lost place of the relay's, and lost erasures, though there are other brokers.
+  package func cursorTopicHasOneCopy() throws(PublishError) -> Bool {
+    let admin = try made { () throws(KafkaConfigurationError) in try AdminTopics(configuration, log: log) }
+    defer { admin.close() }
+    let copies = try inDoubt { () throws(KafkaError) in try admin.copies(of: cursorTopic) }
+    return copies.map { $0.replicas == 1 && $0.brokers > 1 } ?? false
+  }
+
   package func createCursorTopic() throws(PublishError) {
     let admin = try made { () throws(KafkaConfigurationError) in try AdminTopics(configuration, log: log) }
     defer { admin.close() }

@@ -24,6 +24,7 @@ package final class KafkaSource: Source {
   private var lastTopic: AssignedTopic?
   private let messages: UnsafeMutablePointer<UnsafeMutablePointer<rd_kafka_message_t>?>
   private var batch: UInt64 = 0
+  private var mustRenew = false
   private var isPaused = false
   private var isClosed = false
   private let peeksAtHeaders = HeaderPeek.isUsable
@@ -166,6 +167,11 @@ package final class KafkaSource: Source {
 
   // MARK: Delivery
 
+  package func renew() {
+    mustRenew = true
+    wakeUp.call()
+  }
+
   package func setPaused(_ paused: Bool) {
     guard paused != isPaused else { return }
     isPaused = paused
@@ -176,6 +182,7 @@ package final class KafkaSource: Source {
   package func poll(limit: Int, _ body: (SourceEvent) -> Void) throws(SourceError) -> Int {
     handle.serveCallbacks()
     guard !isPaused, !isClosed else { return 0 }
+    if mustRenew { beginAnew(body) }
     var handedOver = 0
     while handedOver < limit {
       let wanted = min(limit - handedOver, Self.batchCapacity)
@@ -193,7 +200,12 @@ package final class KafkaSource: Source {
       body(.released)
       // All in one go: each takes a lock of the allocator's, which librdkafka's thread wants, too.
       for i in 0..<taken { rd_kafka_message_destroy(messages[i]) }
-      if capacity.narrows(after: taken, hiddenBytes: hiddenBytes) { narrow(body) }
+      if capacity.narrows(after: taken, hiddenBytes: hiddenBytes) {
+        log(
+          .notice, "keys and headers of records are large: no more than \(capacity.messages) are held ahead from now on"
+        )
+        beginAnew(body)
+      }
       hiddenBytes = 0
       if taken < wanted { break }
     }
@@ -219,20 +231,18 @@ package final class KafkaSource: Source {
     if !Self.hasQueueBackoff { handle.wakeThreads() }
   }
 
-  /// A new client that holds fewer messages: what the old one holds is dropped, and read again.
-  private func narrow(_ body: (SourceEvent) -> Void) {
+  /// A new client in the place of the one there is, as `capacity` says: what that holds is dropped, and read again.
+  private func beginAnew(_ body: (SourceEvent) -> Void) {
+    mustRenew = false
     let made: ClientHandle
     var moved: [OpaquePointer] = []
     do {
       made = try Self.client(configuration, capacity, log)
       for topic in topics { moved.append(try made.topic(topic.name)) }
     } catch {
-      log(.warning, "librdkafka goes on holding too many records: \(error)")
+      log(.warning, "the consumer is not made anew: \(error)")
       return
     }
-    log(
-      .notice, "the keys and headers of records are large: no more than \(capacity.messages) are held ahead from now on"
-    )
     let running = topics.map { topic in (0..<topic.count).filter { topic.partitions[$0].state == .running } }
     stopAll()
     (handle, lastTopic) = (made, nil)

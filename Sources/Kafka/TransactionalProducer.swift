@@ -21,8 +21,9 @@ package final class TransactionalProducer {
         ("transaction.timeout.ms", "\(Self.transactionTimeoutMilliseconds)"),
         ("message.timeout.ms", "\(Self.deliveryTimeoutMilliseconds)"),
       ],
-      // A transaction's commit sends what is waiting: lingering only adds to its latency.
-      suggestions: [("linger.ms", "0")], log: log)
+      // A transaction's commit sends what is waiting: lingering only adds to its latency. A batch that is larger than the topic allows
+      // is refused for ever, and events are small.
+      suggestions: [("linger.ms", "0"), ("batch.size", "65536")], log: log)
   }
 
   /// Fences every earlier producer with this id, and ends its transaction.

@@ -119,6 +119,11 @@ final class FakeJournalStore: JournalStore {
     if let clusterID { journal.cursors[partition]!.clusterID = clusterID }
     if let checked { journal.cursors[partition]!.checked = checked }
   }
+  private(set) var notedEnds: [TopicPartition: Int64] = [:]
+  func note(end: Int64, of partition: TopicPartition, epoch: Int64) throws(StoreError) {
+    guard journal.cursors[partition]?.epoch == epoch else { throw .lost("the epoch is another") }
+    notedEnds[partition] = end
+  }
   func reset() { pending = nil }
 }
 

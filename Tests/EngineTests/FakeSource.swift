@@ -34,6 +34,12 @@ final class FakeSource: Source {
   private(set) var failures = 0
   /// Partitions whose broker does not answer.
   var away: Set<TopicPartition> = []
+  /// Nothing is handed over of them, and nothing is said.
+  enum Stall { case untilAddedAnew, untilRenewed }
+  var stalled: [TopicPartition: Stall] = [:]
+  private(set) var renewals = 0
+  /// Where an open transaction begins.
+  var open: [TopicPartition: Int64] = [:]
   var erasuresAreAway = false
   var topicsAreAway = false
   /// Nothing is told of them.
@@ -62,14 +68,19 @@ final class FakeSource: Source {
 
   func add(_ partition: TopicPartition, from offset: Int64, handle: Int) throws(SourceError) {
     try check()
+    if stalled[partition] == .untilAddedAnew { stalled[partition] = nil }
     reading[partition] = (handle, offset, false)
+  }
+  func renew() {
+    renewals += 1
+    stalled = [:]
   }
   func remove(_ partition: TopicPartition) throws(SourceError) { reading[partition] = nil }
   func setPaused(_ paused: Bool) {}
 
   func poll(limit: Int, _ body: (SourceEvent) -> Void) throws(SourceError) -> Int {
     try check()
-    let partitions = reading.keys.filter { !away.contains($0) }.sorted()
+    let partitions = reading.keys.filter { !away.contains($0) && stalled[$0] == nil }.sorted()
     guard !partitions.isEmpty else { return 0 }
     if let (failed, lost) = broken, var state = reading[failed], let handle = reading[lost]?.handle {
       broken = nil
@@ -102,7 +113,8 @@ final class FakeSource: Source {
       return 1
     }
     var count = 0
-    while count < min(limit, 7), state.offset < min(high(partition), corrupt[partition] ?? .max) {
+    let end = min(high(partition), open[partition] ?? .max)
+    while count < min(limit, 7), state.offset < min(end, corrupt[partition] ?? .max) {
       let record = topic.records[Int(state.offset - topic.low)]
       if !record.isMarker {
         deliver(record, at: state.offset, handle: state.handle, body)
@@ -118,7 +130,7 @@ final class FakeSource: Source {
       reading[partition] = nil
       return count + 1
     }
-    if state.offset == high(partition), !state.saidEnd {
+    if state.offset == end, !state.saidEnd {
       state.saidEnd = true
       body(.endReached(handle: state.handle, offset: state.offset))
       count += 1

@@ -323,6 +323,65 @@ struct IngestStageTests {
     #expect(journal.position == 12)
   }
 
+  @Test(
+    "a partition of which nothing comes is asked for anew, then over new connections, and readers see how far it is behind",
+    arguments: [(FakeSource.Stall.untilAddedAnew, 0), (.untilRenewed, 1)])
+  func stall(kind: FakeSource.Stall, renewals: Int) throws {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    source.append(partition, (0..<10).map { record("e\($0)") })
+    let instance = Instance("a", source, journal)
+    instance.hold([partition])
+    instance.steps(60)
+    source.stalled[partition] = kind
+    source.append(partition, (10..<20).map { record("e\($0)") })
+    // Five minutes.
+    instance.steps(10_000)
+    #expect(try journal.ids() == (0..<20).map { "e\($0)" })
+    #expect(source.renewals == renewals)
+    #expect(instance.store.notedEnds[partition] == 20)
+    #expect(
+      instance.reporter.messages.contains { $0.contains("nothing has come of t/0 since offset 10, and it ends at 20") })
+    // What is read to its end is not stalled, however long nothing comes.
+    let count = instance.reporter.messages.count
+    instance.steps(10_000)
+    #expect(instance.reporter.messages.count == count && source.renewals == renewals)
+  }
+
+  @Test("behind a transaction that stays open nothing is stalled")
+  func openTransaction() throws {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    source.append(partition, (0..<20).map { record("e\($0)") })
+    source.open[partition] = 10
+    let instance = Instance("a", source, journal)
+    instance.hold([partition])
+    instance.steps(20_000)
+    #expect(journal.cursors[partition]?.nextOffset == 10 && source.renewals == 0)
+    #expect(instance.store.notedEnds[partition] == 20)
+    source.open[partition] = nil
+    instance.steps(10)
+    #expect(journal.cursors[partition]?.nextOffset == 20)
+  }
+
+  @Test("what cannot be read again and again is said in the partition's row, until it can be read")
+  func lastingFailure() throws {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    source.append(partition, (0..<20).map { record("e\($0)") })
+    source.corrupt[partition] = 10
+    let instance = Instance("a", source, journal)
+    instance.hold([partition])
+    instance.steps(60)
+    #expect(journal.cursors[partition]?.reason == nil)
+    instance.steps(5_000)
+    let reason = try #require(journal.cursors[partition]?.reason)
+    #expect(
+      reason.hasPrefix("what stands at offset 10 cannot be read, and is tried again: a wrong checksum; `pleat skip t 0")
+    )
+    #expect(journal.cursors[partition]?.state == .running)
+    source.corrupt[partition] = nil
+    instance.steps(5_000)
+    #expect(journal.cursors[partition]?.nextOffset == 20 && journal.cursors[partition]?.reason == nil)
+  }
+
   @Test("a partition that is read, and whose broker does not answer its check, is checked later, and others are read")
   func checkWaits() throws {
     let (source, journal) = (FakeSource(), FakeJournal())

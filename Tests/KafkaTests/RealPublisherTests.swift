@@ -199,6 +199,29 @@ struct RealPublisherTests {
     #expect(try committed(events, of: own) == [entry(position: 1).json, entry(position: 2).json])
   }
 
+  @Test("of several brokers, a cursor topic that one alone has is told apart")
+  func copies() throws {
+    func hasOneCopy(_ kafka: RealKafka, _ topic: String) throws -> Bool {
+      try KafkaOutputLog(
+        kafka.configuration(), installation: installation, outputTopic: events, teamTopic: teams, cursorTopic: topic,
+        log: quiet
+      ).cursorTopicHasOneCopy()
+    }
+    let three = try RealKafka(nodes: 3)
+    defer { three.remove() }
+    try three.start()
+    for (topic, replicas) in [("one", Int32(1)), ("two", 2)] {
+      try waitUntil("every node has registered", milliseconds: 60_000) {
+        (try? three.administer { try $0.create(topic, partitions: 1, replication: replicas) }) != nil
+      }
+    }
+    #expect(try hasOneCopy(three, "one"))
+    #expect(try !hasOneCopy(three, "two"))
+    // There is only one broker.
+    try kafka.createTopic(cursors)
+    #expect(try !hasOneCopy(kafka, cursors))
+  }
+
   // MARK: Helpers
 
   private func makePublisher(installation: String) -> LogPublisher {

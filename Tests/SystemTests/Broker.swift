@@ -38,7 +38,8 @@ final class Broker {
 
   /// Makes a topic of a real Kafka.
   func createTopic(_ name: String, partitions: Int, settings: [(String, String)] = []) throws {
-    try real!.createTopic(name, partitions: Int32(partitions), settings: Self.settings + settings)
+    let others = Self.settings.filter { one in !settings.contains { $0.0 == one.0 } }
+    try real!.createTopic(name, partitions: Int32(partitions), settings: others + settings)
   }
 
   /// Deletes a topic of a real Kafka, and waits until it is gone.

@@ -179,6 +179,25 @@ extension SystemTests {
       #expect(daemon.terminate() == 0)
     }
 
+    @Test("a relay that is refused again and again says so in the status", .enabled(if: Servers.hasRealKafka))
+    func relayRefused() throws {
+      let pleat = try Installation(environment: ["PLEAT_RELAY_PUBLISH": "all"])
+      let output = "\(pleat.name).narrow"
+      try pleat.broker.createTopic(output, partitions: 1, settings: [("max.message.bytes", "100")])
+      try pleat.produce(ConformanceSet("rules").events)
+      let daemon = try pleat.start("one", ["PLEAT_KAFKA_OUTPUT_TOPIC": output])
+      try Wait.until("the relay is said to have failed\(pleat.logs)") {
+        try pleat.pleat("status").contains("relay, failed: ")
+      }
+      #expect(daemon.terminate() == 0)
+      #expect(try pleat.pleat("status").contains("Message size too large"))
+      // What could not be published is, once it can be.
+      let next = try pleat.start()
+      try Wait.until("derived events are out\(pleat.logs)") { try !pleat.derivedEvents(pleat.outputTopic).isEmpty }
+      try Wait.until("it goes on\(pleat.logs)") { try pleat.pleat("status").contains("Relay: running") }
+      #expect(next.terminate() == 0)
+    }
+
     @Test("offsets that are gone are an alarm with the exact gap", .enabled(if: Servers.hasRealKafka))
     func gap() throws {
       let pleat = try Installation()

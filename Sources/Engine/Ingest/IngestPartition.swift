@@ -45,6 +45,13 @@ final class IngestPartition {
   var resumeAt: Int64?
   private var failures = 0
   private var failedOffset: Int64 = -1
+  private var failureText = ""
+  /// The source has said since the last check that it is at the end of what it may hand over.
+  var hasReachedEnd = false
+  /// What the last check found: where reading stood, where the partition ended, and how often the source had been empty.
+  private var seen: (offset: Int64, high: Int64, empties: Int)?
+  /// Checks one after the other that found it stalled.
+  private(set) var stalls = 0
   /// Too many bad records: nothing more is read, and the next flush stores it.
   var isPausing = false
 
@@ -63,11 +70,34 @@ final class IngestPartition {
     if cursor.checked == nil { (inquiry, checkAt) = (nil, 0) }
   }
 
-  func noteFailure() {
+  func noteFailure(_ text: String) {
+    failureText = text
     failures = nextOffset > failedOffset ? 1 : failures + 1
     failedOffset = nextOffset
     checkAt = 0
     hold()
+  }
+
+  /// What its row says while it fails again and again at one place.
+  var lastingFailure: String? {
+    guard failures >= IngestSettings.failuresUntilShown, nextOffset == failedOffset else { return nil }
+    return
+      "what stands at offset \(nextOffset) cannot be read, and is tried again: \(failureText); "
+      + "`pleat skip \(partition.topic) \(partition.partition) --to OFFSET --reason TEXT` goes on behind it"
+  }
+
+  /// Whether nothing came since the last check, though there was something to read then, and the source had nothing else to hand
+  /// over meanwhile. Takes note of this check.
+  func isStalled(high: Int64, empties: Int) -> Bool {
+    defer { (seen, hasReachedEnd) = ((nextOffset, high, empties), false) }
+    guard let seen, nextOffset == seen.offset, seen.high > nextOffset, empties > seen.empties, !hasReachedEnd,
+      !hasFailed, resumeAt == nil
+    else {
+      stalls = 0
+      return false
+    }
+    stalls += 1
+    return true
   }
 
   /// The source has stopped it until it is checked; what was asked before says nothing.

@@ -17,6 +17,10 @@ package struct IngestSettings: Sendable {
   static let pendingBytes = 16 << 20
   /// Events asked of the source at once.
   static let pollLimit = 2_000
+  /// Failures at one place, one after the other, until the partition's row says so.
+  static let failuresUntilShown = 5
+  /// A source that stalls is made anew, and not again for so long.
+  static let renewalNanoseconds: Int64 = 600_000_000_000
   /// How often a partition's fingerprints are checked.
   static let checkNanoseconds: Int64 = 60_000_000_000
   /// What was heard of the cursor topic longer ago says nothing about a takeover.

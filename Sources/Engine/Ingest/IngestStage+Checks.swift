@@ -76,17 +76,41 @@ extension IngestStage {
       }
     }
     for check in fine {
-      let (partition, last) = (check.partition, check.answer.last)
-      if last ?? partition.cursor.checked != partition.cursor.checked || partition.cursor.clusterID == nil {
+      let (partition, last, reason) = (check.partition, check.answer.last, check.partition.lastingFailure)
+      if last ?? partition.cursor.checked != partition.cursor.checked || partition.cursor.clusterID == nil
+        || reason != partition.cursor.reason
+      {
         try store.note(
-          partition.partition, epoch: partition.cursor.epoch, state: .running, reason: nil, clusterID: clusterID,
+          partition.partition, epoch: partition.cursor.epoch, state: .running, reason: reason, clusterID: clusterID,
           checked: last)
         partition.cursor.checked = last ?? partition.cursor.checked
-        partition.cursor.clusterID = clusterID
+        (partition.cursor.clusterID, partition.cursor.reason) = (clusterID, reason)
       }
+      try lookForStall(of: partition, high: check.answer.high, now)
       partition.noteChecked(now)
     }
     return fine.map(\.partition)
+  }
+
+  /// What its broker holds and the source does not hand over, without a word: it is asked anew, and the second time all of the source
+  /// is made anew. A transaction that stays open looks the same, but says the end again.
+  private func lookForStall(of partition: IngestPartition, high: Int64, _ now: Instant) throws {
+    guard partition.isStalled(high: high, empties: emptyPolls), isRead(partition) else { return }
+    try store.note(end: high, of: partition.partition, epoch: partition.cursor.epoch)
+    if partition.stalls > 1, now.monotonicNanoseconds >= renewAt {
+      renewAt = now.monotonicNanoseconds + IngestSettings.renewalNanoseconds
+      reporter.report(
+        .warning,
+        "nothing has come of \(partition.partition) since offset \(partition.nextOffset), and it ends at \(high): reading over new connections"
+      )
+      source.renew()
+    } else {
+      reporter.report(
+        .info,
+        "nothing has come of \(partition.partition) since offset \(partition.nextOffset), and it ends at \(high): asking for it anew"
+      )
+      try source.add(partition.partition, from: partition.nextOffset, handle: partition.handle)
+    }
   }
 
   private func alarm(_ partition: IngestPartition, _ reason: String, _ now: Instant) throws {

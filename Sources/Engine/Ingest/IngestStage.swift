@@ -26,6 +26,10 @@ package final class IngestStage: Stage {
   var replies: [TopicPartition: Reply<PartitionAnswer>] = [:]
   /// Those whose brokers do not answer.
   var silent: [TopicPartition: Silence] = [:]
+  /// How often the source had nothing more to hand over.
+  private(set) var emptyPolls = 0
+  /// When the source may be made anew again, where it is stalled.
+  var renewAt: Int64 = 0
   /// Taken over, and read once their brokers have said that they are what they were.
   var taken: [IngestPartition] = []
   /// By handle.
@@ -150,9 +154,9 @@ package final class IngestStage: Stage {
 
   private func read(_ now: Instant) throws(SourceError) -> Int {
     guard decoder != nil, !reading.isEmpty else { return 0 }
-    let limit = min(
-      IngestSettings.pollLimit, settings.flushEvents * IngestSettings.pendingFlushes - pendingEvents)
-    let count = try source.poll(limit: max(limit, 1)) { event in
+    let limit = max(
+      min(IngestSettings.pollLimit, settings.flushEvents * IngestSettings.pendingFlushes - pendingEvents), 1)
+    let count = try source.poll(limit: limit) { event in
       switch event {
       case .record(let handle, let record):
         accept(record, handle, now)
@@ -160,7 +164,9 @@ package final class IngestStage: Stage {
         for partition in holdingRecords { partition.keepLastRecord() }
         holdingRecords.removeAll(keepingCapacity: true)
       case .endReached(let handle, let offset):
-        if let partition = reading[handle], offset > partition.nextOffset {
+        guard let partition = reading[handle] else { break }
+        partition.hasReachedEnd = true
+        if offset > partition.nextOffset {
           partition.nextOffset = offset
           if pendingSince == nil { pendingSince = now.monotonicNanoseconds }
         }
@@ -168,11 +174,12 @@ package final class IngestStage: Stage {
         reading[handle]?.isOutOfRange = true
       case .partitionError(let handle, let text):
         if let partition = reading[handle] {
-          partition.noteFailure()
+          partition.noteFailure(text)
           reporter.report(.warning, "\(partition.partition): \(text)")
         }
       }
     }
+    if count < limit { emptyPolls += 1 }
     return count
   }
 

@@ -65,6 +65,8 @@ package protocol Source: AnyObject {
   /// the new handle.
   func add(_ partition: TopicPartition, from offset: Int64, handle: Int) throws(SourceError)
   func remove(_ partition: TopicPartition) throws(SourceError)
+  /// Goes on over new connections, from where it has come to: what it was made from (certificates, addresses) may be others by now.
+  func renew()
   /// Stops and resumes delivery of everything, where memory must stay bounded. Idempotent.
   func setPaused(_ paused: Bool)
   /// Hands over what has arrived, at most `limit` events, without waiting; returns how many.

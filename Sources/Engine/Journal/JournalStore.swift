@@ -158,6 +158,8 @@ package protocol JournalStore: AnyObject {
     _ partition: TopicPartition, epoch: Int64, state: PartitionState, reason: String?, clusterID: String?,
     checked: RecordFingerprint?
   ) throws(StoreError)
+  /// Notes where a partition ends, of which nothing is read meanwhile, by compare-and-swap on the epoch.
+  func note(end: Int64, of partition: TopicPartition, epoch: Int64) throws(StoreError)
   /// Drops the connection; the next call makes a new one.
   func reset()
 }

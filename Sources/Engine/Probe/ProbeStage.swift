@@ -8,7 +8,6 @@ package final class ProbeStage: Stage {
 
   private var questions: [Inquiries.Asked] = []
   private var erasures: [Reply<[ErasureRecord]>] = []
-  private var clusterID: String?
   private var partitions: [String: [TopicPartition]] = [:]
   private var discoverAt: Int64 = 0
   /// In the step before: a failure may have taken longer than it is put off.
@@ -63,9 +62,7 @@ package final class ProbeStage: Stage {
     do throws(SourceError) {
       // First: a client that is asked for the cluster alone connects only after a second.
       let missing = try look()
-      let id: String
-      if let clusterID { id = clusterID } else { id = try probe.clusterID() }
-      clusterID = id
+      let id = try probe.clusterID()
       inquiries.found(
         Inquiries.Topics(
           clusterID: id, partitions: topics.flatMap { partitions[$0] ?? [] }, missing: missing.map(\.topic)))

@@ -38,11 +38,15 @@ package final class RelayStage: Stage {
   private var epoch: Int64?
   private var retryAt: Int64 = 0
   private var outage = Outage()
+  /// Since the last success.
+  private var doubts = 0
   package private(set) var publishedEvents: Int64 = 0
 
   private static let batchLimit = 500
   private static let pollNanoseconds: Int64 = 250_000_000
   private static let retryNanoseconds: Int64 = 1_000_000_000
+  package static let doubtsUntilShown = 5
+  private static let doubtRetryNanoseconds: Int64 = 5_000_000_000
   private static let alarmRetryNanoseconds: Int64 = 10_000_000_000
   /// Reading back for longer than this is an alarm: somebody has to look at the size of the output topics.
   static let readBackNanoseconds: Int64 = 600_000_000_000
@@ -74,6 +78,7 @@ package final class RelayStage: Stage {
       }
       let published = try relay()
       leases.noteProgress(of: LeaseResource.relay, at: now)
+      doubts = 0
       outage.end(reporter, "the relay goes on")
       return published ? .immediately : .at(now.monotonicNanoseconds + Self.pollNanoseconds)
     } catch {
@@ -112,7 +117,8 @@ package final class RelayStage: Stage {
   private func begin(_ run: Run) throws {
     self.run = run
     try store.move(epoch: run.epoch, places: run.places, state: "running", delivery: delivery)
-    reporter.report(.info, "the relay goes on behind \(Self.describe(run.places))", [("delivery", delivery)])
+    reporter.report(
+      outage.isOn ? .debug : .info, "the relay goes on behind \(Self.describe(run.places))", [("delivery", delivery)])
   }
 
   /// A piece; with the last one the relay begins.
@@ -266,6 +272,12 @@ package final class RelayStage: Stage {
       store.reset()
     case PublishError.inDoubt(let text):
       outage.begin(reporter, "the relay starts over: \(text)")
+      // A right that is missing, or too few copies in sync, looks like what passes.
+      doubts += 1
+      if doubts >= Self.doubtsUntilShown {
+        delay = Self.doubtRetryNanoseconds
+        noteFailure(text)
+      }
     case PublishError.alarm(let text):
       outage.begin(reporter, "the relay stands still: \(text)", .error)
       delay = Self.alarmRetryNanoseconds

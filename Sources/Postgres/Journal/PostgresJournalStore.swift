@@ -156,6 +156,12 @@ package final class PostgresJournalStore: JournalStore {
       ])
   }
 
+  package func note(end: Int64, of partition: TopicPartition, epoch: Int64) throws(StoreError) {
+    _ = try store.query(
+      "SELECT pleat.note_end($1, $2, $3, $4)",
+      [.text(partition.topic), .int(partition.partition), .bigint(epoch), .bigint(end)])
+  }
+
   /// An append under way ends with its connection, and its outcome is nobody's.
   package func reset() {
     guard isAppending else { return store.reset() }

@@ -56,11 +56,15 @@ package struct ConfigurationCheck {
       let delivery = cluster.hasTransactions ? "" : "; without transactions: delivery is at least once"
       note("kafka", "cluster \(cluster.id), topics \(topics)\(delivery)")
       if cluster.hasTransactions {
-        let isThere = try preparation.requireCursorTopic(log: { _, _ in })
-        note(
-          "cursor topic",
-          isThere ? "compacted, of one partition" : "not there: the relay makes it where nothing has been published yet"
-        )
+        switch try preparation.cursorTopic(log: { _, _ in }) {
+        case .fine: note("cursor topic", "compacted, of one partition")
+        case .missing: note("cursor topic", "not there: the relay makes it where nothing has been published yet")
+        case .singleCopy:
+          warn(
+            "cursor topic",
+            "of several brokers one alone has it, with the relay's place and every erasure: give it more replicas "
+              + "(`kafka-reassign-partitions.sh`).")
+        }
       }
     } catch {
       note(findings.contains { $0.what == "kafka" } ? "cursor topic" : "kafka", error.commandFailure)

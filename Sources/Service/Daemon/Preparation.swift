@@ -171,14 +171,22 @@ package struct Preparation {
       id: id, hasTransactions: !EmbeddedBroker.isEmbedded(clusterID: id), partitions: partitions)
   }
 
-  /// Requires that the cursor topic can keep the relay's place, if it is there yet; whether it is.
-  package func requireCursorTopic(log: @escaping KafkaLog) throws(Failure) -> Bool {
+  package enum CursorTopic: Sendable {
+    case missing
+    case fine
+    /// Of several brokers one alone has it.
+    case singleCopy
+  }
+
+  /// Requires that the cursor topic can keep the relay's place, if it is there.
+  package func cursorTopic(log: @escaping KafkaLog) throws(Failure) -> CursorTopic {
     let kafka = configuration.kafka
     let output = KafkaOutputLog(
       client, installation: "", outputTopic: kafka.outputTopic, teamTopic: kafka.teamTopic,
       cursorTopic: kafka.cursorTopic, log: log)
     do throws(PublishError) {
-      return try output.hasCursorTopic()
+      guard try output.hasCursorTopic() else { return .missing }
+      return try output.cursorTopicHasOneCopy() ? .singleCopy : .fine
     } catch {
       switch error {
       case .inDoubt(let message): throw .passing(message)
