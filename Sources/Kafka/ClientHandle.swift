@@ -197,9 +197,9 @@ final class ClientHandle {
     return explained
   }
 
-  /// Ends the client: waits a bounded time for its threads, and then leaves them to end on their own. Records that were
-  /// not delivered are dropped.
-  func close() {
+  /// Ends the client: waits a bounded time for its threads, or not at all, and then leaves them to end on their own. Records that
+  /// were not delivered are dropped.
+  func close(waits: Bool = true) {
     guard !isClosed else { return }
     isClosed = true
     for topic in topics.values { rd_kafka_topic_destroy(topic) }
@@ -215,7 +215,7 @@ final class ClientHandle {
       return
     }
     pthread_detach(thread)
-    if !ending.wait(seconds: Self.closeSeconds) {
+    if waits, !ending.wait(seconds: Self.closeSeconds) {
       events.log(.warning, "A Kafka client did not end within \(Self.closeSeconds) s; it is left to end on its own.")
     }
   }

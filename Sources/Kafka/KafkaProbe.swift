@@ -15,8 +15,6 @@ package final class KafkaProbe: Probe {
 
   private static let idleMilliseconds: Int64 = 60_000
   private static let greatestAgeMilliseconds: Int64 = 3_600_000
-  /// A cluster's id is what the client learned when it first connected, so an older client does not tell it.
-  private static let clusterAgeMilliseconds: Int64 = 10_000
   /// Once so much time has gone no further broker is asked.
   private static let askMilliseconds: Int64 = 4_000
 
@@ -28,8 +26,7 @@ package final class KafkaProbe: Probe {
   deinit { close() }
 
   package func clusterID() throws(SourceError) -> String {
-    discard(olderThan: Self.clusterAgeMilliseconds)
-    return try ask { reader throws(KafkaError) in try reader.clusterID() }
+    try ask { reader throws(KafkaError) in try reader.clusterID() }
   }
 
   package func partitions(of topic: String) throws(SourceError) -> [TopicPartition] {

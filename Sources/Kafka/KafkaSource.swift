@@ -24,7 +24,9 @@ package final class KafkaSource: Source {
   private var lastTopic: AssignedTopic?
   private let messages: UnsafeMutablePointer<UnsafeMutablePointer<rd_kafka_message_t>?>
   private var batch: UInt64 = 0
-  private var mustRenew = false
+  /// When the client is to be made anew; where that fails (a certificate that is half written), some seconds later again.
+  private var renewAt: Int64?
+  private static let renewRetryMilliseconds: Int64 = 5_000
   private var isPaused = false
   private var isClosed = false
   private let peeksAtHeaders = HeaderPeek.isUsable
@@ -168,7 +170,7 @@ package final class KafkaSource: Source {
   // MARK: Delivery
 
   package func renew() {
-    mustRenew = true
+    renewAt = 0
     wakeUp.call()
   }
 
@@ -182,7 +184,7 @@ package final class KafkaSource: Source {
   package func poll(limit: Int, _ body: (SourceEvent) -> Void) throws(SourceError) -> Int {
     handle.serveCallbacks()
     guard !isPaused, !isClosed else { return 0 }
-    if mustRenew { beginAnew(body) }
+    if let renewAt, monotonicMilliseconds() >= renewAt { beginAnew(body) }
     var handedOver = 0
     while handedOver < limit {
       let wanted = min(limit - handedOver, Self.batchCapacity)
@@ -233,18 +235,19 @@ package final class KafkaSource: Source {
 
   /// A new client in the place of the one there is, as `capacity` says: what that holds is dropped, and read again.
   private func beginAnew(_ body: (SourceEvent) -> Void) {
-    mustRenew = false
     let made: ClientHandle
     var moved: [OpaquePointer] = []
     do {
       made = try Self.client(configuration, capacity, log)
       for topic in topics { moved.append(try made.topic(topic.name)) }
     } catch {
-      log(.warning, "the consumer is not made anew: \(error)")
+      log(.warning, "the consumer is not made anew, and that is tried again: \(error)")
+      renewAt = monotonicMilliseconds() + Self.renewRetryMilliseconds
       return
     }
+    renewAt = nil
     let running = topics.map { topic in (0..<topic.count).filter { topic.partitions[$0].state == .running } }
-    stopAll()
+    stopAll(waits: false)
     (handle, lastTopic) = (made, nil)
     queue = made.makeQueue()
     beWoken()
@@ -359,15 +362,16 @@ package final class KafkaSource: Source {
   package func close() {
     guard !isClosed else { return }
     isClosed = true
-    stopAll()
+    stopAll(waits: true)
   }
 
-  private func stopAll() {
+  /// `waits`: until librdkafka's threads have ended, some seconds at most.
+  private func stopAll(waits: Bool) {
     rd_kafka_queue_cb_event_enable(queue, nil, nil)
     for topic in topics {
       for index in 0..<topic.count { stop(topic, index) }
     }
-    handle.close()
+    handle.close(waits: waits)
   }
 }
 

@@ -38,6 +38,9 @@ final class FakeSource: Source {
   enum Stall { case untilAddedAnew, untilRenewed }
   var stalled: [TopicPartition: Stall] = [:]
   private(set) var renewals = 0
+  /// So many polls after it was added the first record comes: there is much before it that nobody is to see.
+  var slow: [TopicPartition: Int] = [:]
+  private var polls: [TopicPartition: Int] = [:]
   /// Where an open transaction begins.
   var open: [TopicPartition: Int64] = [:]
   var erasuresAreAway = false
@@ -70,6 +73,7 @@ final class FakeSource: Source {
     try check()
     if stalled[partition] == .untilAddedAnew { stalled[partition] = nil }
     reading[partition] = (handle, offset, false)
+    polls[partition] = 0
   }
   func renew() {
     renewals += 1
@@ -98,6 +102,8 @@ final class FakeSource: Source {
     }
     turn += 1
     let partition = partitions[turn % partitions.count]
+    polls[partition, default: 0] += 1
+    if let wanted = slow[partition], polls[partition]! < wanted { return 0 }
     var state = reading[partition]!
     let topic = topics[partition] ?? (0, [])
     if disturbed == partition {

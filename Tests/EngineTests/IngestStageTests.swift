@@ -347,6 +347,41 @@ struct IngestStageTests {
     #expect(instance.reporter.messages.count == count && source.renewals == renewals)
   }
 
+  @Test("who skips many aborted records is asked anew less and less often, and comes through")
+  func slowStart() throws {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    source.append(partition, (0..<10).map { record("e\($0)") })
+    // Three minutes; four are there after the third attempt.
+    source.slow[partition] = 6_000
+    let instance = Instance("a", source, journal)
+    instance.hold([partition])
+    instance.steps(22_000)
+    #expect(try journal.ids() == (0..<10).map { "e\($0)" })
+    #expect(source.renewals == 1)
+  }
+
+  @Test("over new connections everything is checked before more of it is journaled")
+  func renewal() throws {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    for each in [partition, other] { source.append(each, (0..<10).map { record("\(each.partition)-\($0)") }) }
+    let instance = Instance("a", source, journal)
+    instance.hold([partition, other])
+    instance.steps(60)
+    source.stalled[partition] = .untilRenewed
+    source.append(partition, [record("0-10")])
+    var steps = 0
+    while source.renewals == 0, steps < 10_000 {
+      instance.steps(1)
+      steps += 1
+    }
+    // The new connections lead to another topic of the same name.
+    source.topics[other]!.records[9] = record("another")
+    source.append(other, [record("1-10")])
+    instance.steps(100)
+    #expect(journal.cursors[other]?.state == .alarm)
+    #expect(try !journal.ids().contains("1-10") && journal.ids().contains("0-10"))
+  }
+
   @Test("behind a transaction that stays open nothing is stalled")
   func openTransaction() throws {
     let (source, journal) = (FakeSource(), FakeJournal())

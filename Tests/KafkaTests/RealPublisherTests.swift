@@ -215,7 +215,10 @@ struct RealPublisherTests {
         (try? three.administer { try $0.create(topic, partitions: 1, replication: replicas) }) != nil
       }
     }
-    #expect(try hasOneCopy(three, "one"))
+    // Whichever broker answers.
+    try waitUntil("every node knows both", milliseconds: 60_000) { try hasOneCopy(three, "one") }
+    let two = try three.administer { try $0.copies(of: "two") }
+    #expect(two.map { [$0.brokers, $0.replicas] } == [3, 2])
     #expect(try !hasOneCopy(three, "two"))
     // There is only one broker.
     try kafka.createTopic(cursors)

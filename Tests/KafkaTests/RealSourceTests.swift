@@ -81,10 +81,39 @@ struct RealSourceTests {
     var collected = Collected()
     try collected.poll(source, until: "some are read") { $0.events.count >= 200 }
     // Nobody takes any, and librdkafka fetches as many as it may.
+    try waitUntil("some are held") { source.heldMessages > 0 }
     Thread.sleep(forTimeInterval: 1)
-    #expect((1...400).contains(source.heldMessages), "\(source.heldMessages)")
+    #expect(source.heldMessages <= 400)
     try collected.poll(source, until: "the end is reached") { $0.events.contains(.end(handle: 1, offset: 2_000)) }
     #expect(collected.values == (0..<2_000).map { "\($0)" })
+  }
+
+  @Test("over new connections it goes on where it has come to, with every partition that was read")
+  func renew() throws {
+    try kafka.createTopic(topic, partitions: 2)
+    let values = (0..<2_000).map { "\($0)" }
+    try produce(configuration, to: topic, values)
+    let other = TopicPartition(topic, 1)
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    try source.add(partition, from: 0, handle: 1)
+    try source.add(other, from: 0, handle: 2)
+    var collected = Collected()
+    try collected.poll(source, limit: 10, until: "some are read") { $0.values.count >= 100 }
+    #expect(collected.values.count < 2_000)
+    // Not while nobody takes anything.
+    source.setPaused(true)
+    source.renew()
+    #expect(try source.poll(limit: 10) { _ in } == 0)
+    source.setPaused(false)
+    try source.remove(other)
+    try collected.poll(source, until: "the end is reached") { $0.events.contains(.end(handle: 1, offset: 2_000)) }
+    #expect(collected.values == values)
+    #expect(source.cachedEnd(partition) == 2_000)
+    try source.add(other, from: 0, handle: 3)
+    try collected.poll(source, until: "the other's end is reached again") {
+      $0.events.contains(.end(handle: 3, offset: 0))
+    }
   }
 
   @Test("an open transaction hides what stands behind it, until it ends")

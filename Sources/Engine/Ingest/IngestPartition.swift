@@ -90,9 +90,9 @@ final class IngestPartition {
   /// over meanwhile. Takes note of this check.
   func isStalled(high: Int64, empties: Int) -> Bool {
     defer { (seen, hasReachedEnd) = ((nextOffset, high, empties), false) }
-    guard let seen, nextOffset == seen.offset, seen.high > nextOffset, empties > seen.empties, !hasReachedEnd,
-      !hasFailed, resumeAt == nil
-    else {
+    // Nothing is asked for.
+    if hasFailed || resumeAt != nil { return false }
+    guard let seen, nextOffset == seen.offset, seen.high > nextOffset, empties > seen.empties, !hasReachedEnd else {
       stalls = 0
       return false
     }

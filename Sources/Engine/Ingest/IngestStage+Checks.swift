@@ -75,6 +75,7 @@ extension IngestStage {
           "the cursor of \(partition.partition) is not where it was left: the database went back, or somebody decided")
       }
     }
+    var renews = false
     for check in fine {
       let (partition, last, reason) = (check.partition, check.answer.last, check.partition.lastingFailure)
       if last ?? partition.cursor.checked != partition.cursor.checked || partition.cursor.clusterID == nil
@@ -86,30 +87,44 @@ extension IngestStage {
         partition.cursor.checked = last ?? partition.cursor.checked
         (partition.cursor.clusterID, partition.cursor.reason) = (clusterID, reason)
       }
-      try lookForStall(of: partition, high: check.answer.high, now)
+      if reason != nil {
+        try store.note(end: check.answer.high, of: partition.partition, epoch: partition.cursor.epoch)
+      }
+      if try lookForStall(of: partition, high: check.answer.high, now) { renews = true }
       partition.noteChecked(now)
     }
+    if renews { holdAll() }
     return fine.map(\.partition)
   }
 
   /// What its broker holds and the source does not hand over, without a word: it is asked anew, and the second time all of the source
-  /// is made anew. A transaction that stays open looks the same, but says the end again.
-  private func lookForStall(of partition: IngestPartition, high: Int64, _ now: Instant) throws {
-    guard partition.isStalled(high: high, empties: emptyPolls), isRead(partition) else { return }
+  /// is made anew. A transaction that stays open looks the same, but says the end again; and who skips many aborted records needs time,
+  /// so each attempt has twice as much as the one before. Returns whether the source is made anew.
+  private func lookForStall(of partition: IngestPartition, high: Int64, _ now: Instant) throws -> Bool {
+    guard partition.isStalled(high: high, empties: emptyPolls), isRead(partition) else { return false }
     try store.note(end: high, of: partition.partition, epoch: partition.cursor.epoch)
-    if partition.stalls > 1, now.monotonicNanoseconds >= renewAt {
+    guard partition.stalls & (partition.stalls - 1) == 0 else { return false }
+    let (name, offset) = (partition.partition, partition.nextOffset)
+    let renews = partition.stalls > 1 && now.monotonicNanoseconds >= renewAt
+    reporter.report(
+      renews ? .warning : .info,
+      "nothing has come of \(name) since offset \(offset), and it ends at \(high): "
+        + (renews ? "reading over new connections" : "asking for it anew"))
+    if renews {
       renewAt = now.monotonicNanoseconds + IngestSettings.renewalNanoseconds
-      reporter.report(
-        .warning,
-        "nothing has come of \(partition.partition) since offset \(partition.nextOffset), and it ends at \(high): reading over new connections"
-      )
       source.renew()
     } else {
-      reporter.report(
-        .info,
-        "nothing has come of \(partition.partition) since offset \(partition.nextOffset), and it ends at \(high): asking for it anew"
-      )
-      try source.add(partition.partition, from: partition.nextOffset, handle: partition.handle)
+      try source.add(name, from: offset, handle: partition.handle)
+    }
+    return renews
+  }
+
+  /// Over new connections they may be others: nothing of them is journaled before they are checked.
+  private func holdAll() {
+    for partition in inOrder() {
+      removeFromSource(partition.partition)
+      partition.hold()
+      partition.checkAt = 0
     }
   }
 

@@ -60,7 +60,7 @@ package final class ProbeStage: Stage {
   private func discover(_ now: Instant) {
     discoverAt = now.monotonicNanoseconds + Self.retryNanoseconds
     do throws(SourceError) {
-      // First: a client that is asked for the cluster alone connects only after a second.
+      // First: a client that is asked for the cluster alone connects only after a second, and knows it from these answers.
       let missing = try look()
       let id = try probe.clusterID()
       inquiries.found(

@@ -38,8 +38,9 @@ package final class RelayStage: Stage {
   private var epoch: Int64?
   private var retryAt: Int64 = 0
   private var outage = Outage()
-  /// Since the last success.
-  private var doubts = 0
+  /// Since the last success in this term, and the last one.
+  private var doubts = (count: 0, term: -1, text: "")
+  private var isInDoubt: Bool { doubts.count >= Self.doubtsUntilShown }
   package private(set) var publishedEvents: Int64 = 0
 
   private static let batchLimit = 500
@@ -78,7 +79,10 @@ package final class RelayStage: Stage {
       }
       let published = try relay()
       leases.noteProgress(of: LeaseResource.relay, at: now)
-      doubts = 0
+      if isInDoubt, !published, let run {
+        try store.move(epoch: run.epoch, places: [:], state: "running", delivery: delivery)
+      }
+      doubts.count = 0
       outage.end(reporter, "the relay goes on")
       return published ? .immediately : .at(now.monotonicNanoseconds + Self.pollNanoseconds)
     } catch {
@@ -91,6 +95,7 @@ package final class RelayStage: Stage {
 
   private func begin(_ instance: InstanceID, _ term: Int, _ now: Instant) throws {
     close()
+    if doubts.term != term { doubts = (0, term, "") }
     let cursor = try store.takeOver(instance: instance)
     epoch = cursor.epoch
     try publisher.open()
@@ -117,6 +122,8 @@ package final class RelayStage: Stage {
   private func begin(_ run: Run) throws {
     self.run = run
     try store.move(epoch: run.epoch, places: run.places, state: "running", delivery: delivery)
+    // Beginning is not what failed.
+    if isInDoubt { noteFailure(doubts.text) }
     reporter.report(
       outage.isOn ? .debug : .info, "the relay goes on behind \(Self.describe(run.places))", [("delivery", delivery)])
   }
@@ -273,8 +280,8 @@ package final class RelayStage: Stage {
     case PublishError.inDoubt(let text):
       outage.begin(reporter, "the relay starts over: \(text)")
       // A right that is missing, or too few copies in sync, looks like what passes.
-      doubts += 1
-      if doubts >= Self.doubtsUntilShown {
+      doubts = (doubts.count + 1, doubts.term, text)
+      if isInDoubt {
         delay = Self.doubtRetryNanoseconds
         noteFailure(text)
       }

@@ -31,10 +31,11 @@ package struct ConfigurationCheck {
     }
     note("configuration", configuration.file.map { "\($0) and the environment" } ?? "the environment alone")
     let catalog = preparation.catalog
-    var isMigrated = false
+    var (isMigrated, hasPublished) = (false, false)
     do throws(Preparation.Failure) {
       let database = try preparation.database()
       isMigrated = true
+      hasPublished = database.hasPublished
       note("postgres", "migrated, and the login is no more than pleat_writer; installation \(database.installation)")
       if let problem = database.clockProblem {
         warn("clock", "\(problem).")
@@ -58,7 +59,11 @@ package struct ConfigurationCheck {
       if cluster.hasTransactions {
         switch try preparation.cursorTopic(log: { _, _ in }) {
         case .fine: note("cursor topic", "compacted, of one partition")
-        case .missing: note("cursor topic", "not there: the relay makes it where nothing has been published yet")
+        case .missing where hasPublished:
+          warn(
+            "cursor topic",
+            "not there, though there are derived events already: the relay will stand still with an alarm.")
+        case .missing: note("cursor topic", "not there yet: the relay makes it")
         case .singleCopy:
           warn(
             "cursor topic",

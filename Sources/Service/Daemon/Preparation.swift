@@ -26,6 +26,8 @@ package struct Preparation {
     package var hashKey: HashKey
     /// How far this host's clock is ahead of the database's, in seconds.
     package var clockAhead: Double
+    /// Derived events, so that there must be a cursor topic.
+    package var hasPublished: Bool
 
     /// Which events are of the future is decided by this host's clock: five minutes late, it refuses what is of now.
     package var clockProblem: String? {
@@ -64,7 +66,9 @@ package struct Preparation {
 
   // MARK: - PostgreSQL
 
-  private static let installationQuery = "SELECT uuid::text, clock_timestamp() FROM pleat.installation"
+  private static let installationQuery = """
+    SELECT uuid::text, clock_timestamp(), EXISTS (SELECT FROM pleat.relay_places WHERE position > 0) FROM pleat.installation
+    """
 
   /// Requires a migrated database and a login that is no more than the writer.
   package func database() throws(Failure) -> DatabaseFacts {
@@ -84,7 +88,9 @@ package struct Preparation {
       throw .final(CommandFailure(.configuration, "\(error)."))
     }
     let found = try Self.postgres { () throws(PostgresError) in
-      try connection.query(Self.installationQuery).map { row in (uuid: row.text() ?? "", clock: row.timestamptz()) }
+      try connection.query(Self.installationQuery).map { row in
+        (uuid: row.text() ?? "", clock: row.timestamptz(), hasPublished: row.bool() ?? false)
+      }
     }
     let (here, there) = (SystemClock.now().wall, found.first?.clock)
     let ahead = there.map { Double(here.microseconds - $0.microseconds) / 1_000_000 } ?? 0
@@ -92,7 +98,8 @@ package struct Preparation {
     defer { store.reset() }
     do throws(StoreError) {
       return DatabaseFacts(
-        installation: found.first?.uuid ?? "", hashKey: try store.hashKey(), clockAhead: ahead)
+        installation: found.first?.uuid ?? "", hashKey: try store.hashKey(), clockAhead: ahead,
+        hasPublished: found.first?.hasPublished ?? false)
     } catch {
       if case .unavailable(let text) = error { throw .passing("PostgreSQL is not available: \(text)") }
       throw .final(CommandFailure(.configuration, "the hash key cannot be read: \(error.message)."))
