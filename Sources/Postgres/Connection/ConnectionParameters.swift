@@ -9,35 +9,31 @@ package enum ConnectionParameters {
     if hasStrayAt(conninfo) {
       return "has an @ too many: in a URL's password or database it is written as %40, and / in a password as %2F"
     }
-    guard let options = PQconninfoParse(conninfo, nil) else {
+    guard let parameters = parsed(conninfo) else {
       return
         "is neither a URL (postgresql://user:password@host:port/database?name=value) nor a list of name=value that libpq can read "
         + "(dbname=…, where it is a database's name); what is special in a password is written as %40 for @ in a URL, and in quotes in a list"
     }
-    defer { PQconninfoFree(options) }
-    var option = options
-    while let keyword = option.pointee.keyword {
-      if let value = option.pointee.val, let problem = problem(of: String(cString: keyword), String(cString: value)) {
-        return problem
-      }
-      option += 1
-    }
-    return nil
+    return parameters.lazy.compactMap { problem(of: $0.name, $0.value) }.first
   }
 
   /// How many servers a connection string names; libpq waits for one after the other.
   static func hostCount(in conninfo: String) -> Int {
-    guard let options = PQconninfoParse(conninfo, nil) else { return 1 }
+    let hosts = (parsed(conninfo) ?? []).filter { ["host", "hostaddr"].contains($0.name) }
+    return hosts.map { $0.value.split(separator: ",", omittingEmptySubsequences: false).count }.max() ?? 1
+  }
+
+  /// What a connection string says; nil where libpq cannot read it.
+  private static func parsed(_ conninfo: String) -> [(name: String, value: String)]? {
+    guard let options = PQconninfoParse(conninfo, nil) else { return nil }
     defer { PQconninfoFree(options) }
-    var count = 1
+    var found: [(name: String, value: String)] = []
     var option = options
     while let keyword = option.pointee.keyword {
-      if ["host", "hostaddr"].contains(String(cString: keyword)), let value = option.pointee.val {
-        count = max(count, String(cString: value).split(separator: ",", omittingEmptySubsequences: false).count)
-      }
+      if let value = option.pointee.val { found.append((String(cString: keyword), String(cString: value))) }
       option += 1
     }
-    return count
+    return found
   }
 
   /// Whether libpq would take a piece of a URL's password for a host or a database: of more than one @, or of one behind a slash.
