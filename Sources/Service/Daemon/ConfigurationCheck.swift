@@ -51,30 +51,41 @@ package struct ConfigurationCheck {
     } catch {
       note("catalog", error.commandFailure)
     }
+    tryKafka(preparation, hasPublished: hasPublished)
+    tryAdministrator(configuration)
+  }
+
+  private mutating func tryKafka(_ preparation: Preparation, hasPublished: Bool) {
+    let cluster: Preparation.ClusterFacts
     do throws(Preparation.Failure) {
-      let cluster = try preparation.cluster(log: { _, _ in })
-      let topics = cluster.partitions.map { "\($0.topic) (\($0.count))" }.joined(separator: ", ")
-      let delivery = cluster.hasTransactions ? "" : "; without transactions: delivery is at least once"
-      note("kafka", "cluster \(cluster.id), topics \(topics)\(delivery)")
-      if cluster.hasTransactions {
-        switch try preparation.cursorTopic(log: { _, _ in }) {
-        case .fine: note("cursor topic", "compacted, of one partition")
-        case .missing where hasPublished:
-          warn(
-            "cursor topic",
-            "not there, though there are derived events already: the relay will stand still with an alarm.")
-        case .missing: note("cursor topic", "not there yet: the relay makes it")
-        case .singleCopy:
-          warn(
-            "cursor topic",
-            "of several brokers one alone has it, with the relay's place and every erasure: give it more replicas "
-              + "(`kafka-reassign-partitions.sh`).")
-        }
+      cluster = try preparation.cluster(log: { _, _ in })
+    } catch {
+      return note("kafka", error.commandFailure)
+    }
+    let topics = cluster.partitions.map { "\($0.topic) (\($0.count))" }.joined(separator: ", ")
+    let delivery = cluster.hasTransactions ? "" : "; without transactions: delivery is at least once"
+    note("kafka", "cluster \(cluster.id), topics \(topics)\(delivery)")
+    if cluster.hasTransactions { lookAtCursorTopic(preparation, hasPublished: hasPublished) }
+  }
+
+  private mutating func lookAtCursorTopic(_ preparation: Preparation, hasPublished: Bool) {
+    do throws(Preparation.Failure) {
+      switch try preparation.cursorTopic(log: { _, _ in }) {
+      case .fine: note("cursor topic", "compacted, of one partition")
+      case .missing where hasPublished:
+        warn(
+          "cursor topic",
+          "not there, though there are derived events already: the relay will stand still with an alarm.")
+      case .missing: note("cursor topic", "not there yet: the relay makes it")
+      case .singleCopy:
+        warn(
+          "cursor topic",
+          "of several brokers one alone has it, with the relay's place and every erasure: give it more replicas "
+            + "(`kafka-reassign-partitions.sh`).")
       }
     } catch {
-      note(findings.contains { $0.what == "kafka" } ? "cursor topic" : "kafka", error.commandFailure)
+      note("cursor topic", error.commandFailure)
     }
-    tryAdministrator(configuration)
   }
 
   /// Who may not read the administrator's secrets leaves them alone, as the daemon's user may have to.
