@@ -278,12 +278,13 @@ package final class KafkaSource: Source {
     partition.pointee.nextOffset = offset + 1
     let value = message.pointee.payload.map { UnsafeRawBufferPointer(start: $0, count: message.pointee.len) }
     let key = message.pointee.key.map { UnsafeRawBufferPointer(start: $0, count: message.pointee.key_len) }
+    let content = RecordContent(value: value, headers: headers, offset: offset)
+    hiddenBytes &+= content.headerBytes
     body(
       .record(
         handle: partition.pointee.handle,
         SourceRecord(
-          content: RecordContent(value: value, headers: headers, offset: offset), key: key,
-          timestampMilliseconds: rd_kafka_message_timestamp(message, nil))))
+          content: content, key: key, timestampMilliseconds: rd_kafka_message_timestamp(message, nil))))
     return 1
   }
 
@@ -312,13 +313,11 @@ package final class KafkaSource: Source {
     var size = 0
     var i = 0
     while rd_kafka_header_get_all(list, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR, let text = name {
-      let nameCount = strlen(text)
       headers.append(
         (
-          UnsafeRawBufferPointer(start: text, count: nameCount),
+          UnsafeRawBufferPointer(start: text, count: strlen(text)),
           value.map { UnsafeRawBufferPointer(start: $0, count: size) }
         ))
-      hiddenBytes &+= nameCount &+ size
       i += 1
     }
     return true

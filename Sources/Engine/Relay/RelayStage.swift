@@ -46,7 +46,7 @@ package final class RelayStage: Stage {
   private static let batchLimit = 500
   private static let pollNanoseconds: Int64 = 250_000_000
   private static let retryNanoseconds: Int64 = 1_000_000_000
-  package static let doubtsUntilShown = 5
+  private static let doubtsUntilShown = 5
   private static let doubtRetryNanoseconds: Int64 = 5_000_000_000
   private static let alarmRetryNanoseconds: Int64 = 10_000_000_000
   /// Reading back for longer than this is an alarm: somebody has to look at the size of the output topics.
