@@ -34,7 +34,7 @@ package struct KafkaError: Error, Sendable, CustomStringConvertible {
       || code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION.rawValue
   }
   /// Of metadata: a broker answered, and this is what it says of the topic.
-  var isOfTopic: Bool { code > 0 && !isTimeout }
+  package var isOfTopic: Bool { code > 0 && !isTimeout }
   /// What stands in the log cannot be read, whoever asks.
   var isOfRecord: Bool {
     [

@@ -105,17 +105,21 @@ package final class KafkaProbe: Probe {
     }
   }
 
-  /// Lowest offset and high watermark of partitions, for commands: of each, or why they are not known. Each silent broker takes some
-  /// seconds.
-  package func ends(
-    of partitions: [TopicPartition]
-  ) -> [(partition: TopicPartition, ends: Result<PartitionAnswer, SourceError>)] {
-    var answers: [(TopicPartition, Result<PartitionAnswer, SourceError>)] = []
-    var left = partitions
+  package typealias Answered = (partition: TopicPartition, answer: Result<PartitionAnswer, SourceError>)
+
+  /// Lowest offset and high watermark of partitions, for commands, as `answers(to:)` has them.
+  package func ends(of partitions: [TopicPartition]) -> [Answered] {
+    answers(to: partitions.map { PartitionQuestion($0, offsets: nil) })
+  }
+
+  /// Answers every question, or says why not, for commands. Each silent broker takes some seconds.
+  package func answers(to questions: [PartitionQuestion]) -> [Answered] {
+    var answers: [Answered] = []
+    var left = questions
     while !left.isEmpty {
       let asked = left
-      ask(asked.map { PartitionQuestion($0, offsets: nil) }) { index, answer in
-        answers.append((asked[index], answer))
+      ask(asked) { index, answer in
+        answers.append((asked[index].partition, answer))
         left.removeAll { $0 == asked[index] }
       }
     }

@@ -222,19 +222,26 @@ struct IngestCheckTests {
     #expect(try !journal.ids().contains("1-10") && journal.ids().contains("0-10"))
   }
 
-  @Test("behind a transaction that stays open nothing is stalled")
+  @Test("behind a transaction that stays open nothing is stalled, and the partition's row names it until it has ended")
   func openTransaction() throws {
     let (source, journal) = (FakeSource(), FakeJournal())
     source.append(partition, (0..<20).map { FakeSource.Record(id: "e\($0)") })
     source.open[partition] = 10
     let instance = IngestInstance("a", source, journal)
     instance.hold([partition])
+    instance.steps(1_000)
+    #expect(journal.cursors[partition]?.nextOffset == 10 && journal.cursors[partition]?.reason == nil)
     instance.steps(20_000)
-    #expect(journal.cursors[partition]?.nextOffset == 10 && source.renewals == 0)
-    #expect(instance.store.notedEnds[partition] == 20)
+    let reason = try #require(journal.cursors[partition]?.reason)
+    #expect(reason.hasPrefix("a producer's transaction has been open at offset 10 for more than a minute"))
+    #expect(journal.cursors[partition]?.nextOffset == 10 && journal.cursors[partition]?.state == .running)
+    #expect(source.renewals == 0 && instance.store.notedEnds[partition] == 20)
+    #expect(instance.reporter.messages.filter { $0 == "t/0: \(reason)" }.count == 1)
     source.open[partition] = nil
     instance.steps(10)
     #expect(journal.cursors[partition]?.nextOffset == 20)
+    instance.steps(5_000)
+    #expect(journal.cursors[partition]?.reason == nil)
   }
 
   @Test("what cannot be read again and again is said in the partition's row, until it can be read")

@@ -45,7 +45,7 @@ struct EmbeddedBrokerTests {
     #expect(EmbeddedBroker.isEmbedded(clusterID: try probe.clusterID()))
     #expect(try probe.partitions(of: "events") == [TopicPartition("events", 0), TopicPartition("events", 1)])
     let ends = probe.ends(of: try ["events", "out"].flatMap(probe.partitions))
-    #expect(try ends.map { try $0.ends.get().low } == [0, 0, 0])
+    #expect(try ends.map { try $0.answer.get().low } == [0, 0, 0])
   }
 
   @Test("a partition that nobody leads, or whose broker is down, does not keep the others from being answered")

@@ -103,7 +103,7 @@ final class Broker {
     let partition = TopicPartition(topic, 0)
     let probe = KafkaProbe(configuration, cursorTopic: nil, log: { _, _ in })
     defer { probe.close() }
-    let low = try probe.ends(of: [partition])[0].ends.get().low
+    let low = try probe.ends(of: [partition])[0].answer.get().low
     try source.add(partition, from: low, handle: 1)
     var (next, hasFailed) = (low, false)
     var records: [Record] = []

@@ -94,6 +94,10 @@ extension SystemTests {
       #expect(
         status.contains("what Kafka holds is known in part") && status.contains("the end of \(away) is not known"))
       for partition in there { #expect(!status.contains("the end of \(partition)")) }
+      let check = try pleat.pleat("check", expecting: 69)
+      let unread = try #require(check.split(separator: "\n").first { $0.hasPrefix("failed  reading  ") })
+      #expect(unread.contains("\(away)") && unread.contains(" cannot be read: "), "\(check)")
+      for partition in there { #expect(!unread.contains("\(partition)")) }
 
       if absence == .frozen { kafka.resume(leaders[index] - 1) } else { try kafka.start() }
       try produce((0..<5).map { "b\(away.partition)\($0)" }, to: away, producer)

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 extension SystemTests {
@@ -17,6 +18,10 @@ extension SystemTests {
       let pleat = try Installation()
       let content = try check(pleat)
       #expect(content["ok"] as? Bool == true, "\(content)")
+      let names = (content["checks"] as! [[String: Any]]).map { $0["name"] as! String }
+      #expect(
+        names == ["configuration", "postgres", "clock", "catalog", "kafka", "reading"]
+          + (pleat.broker.isReal ? ["cursor topic"] : []) + ["administrator"])
       // Nobody listens on these ports: they are not given out.
       let nowhere = "127.0.0.1:1"
       var missing = [
@@ -70,6 +75,33 @@ extension SystemTests {
       try pleat.broker.createTopic(cursors, partitions: 1)
       let wrong = try check(pleat, expecting: 78, ["PLEAT_KAFKA_CURSOR_TOPIC": cursors])
       #expect(said(wrong, "cursor topic")?.contains("cleanup.policy=delete") == true, "\(wrong)")
+    }
+
+    @Test("a topic that may be seen and not be read is said", .enabled(if: Servers.hasRealKafka))
+    func missingRight() throws {
+      let servers = try Servers.own(kafkaSettings: [
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "allow.everyone.if.no.acl.found": "true",
+      ])
+      defer { servers.stop() }
+      let pleat = try Installation(on: servers)
+      #expect(try pleat.pleat("check").contains("ok      reading        "))
+      try pleat.broker.produceValues([[UInt8]("{}".utf8)], to: pleat.input)
+      let added = try Shell.run(
+        "\(RealKafka.home!)/bin/kafka-acls.sh",
+        [
+          "--bootstrap-server", pleat.broker.bootstrap, "--add", "--allow-principal", "User:ANONYMOUS", "--operation",
+          "Describe", "--topic", pleat.input,
+        ], environment: [:])
+      #expect(added.status == 0)
+      // What anybody may do ends with the first rule.
+      try Wait.until("the right is gone") {
+        let check = try Shell.run(servers.program.path, ["check"], environment: pleat.environment)
+        let unread = String(decoding: check.output, as: UTF8.self).split(separator: "\n").first {
+          $0.hasPrefix("failed  reading        \(pleat.input)/")
+        }
+        return check.status == 69 && unread?.hasSuffix("Topic authorization failed") == true
+      }
     }
 
     @Test("a catalog that says something else under the same version is refused, and nothing is folded with it")

@@ -48,6 +48,8 @@ final class IngestPartition {
   private var failureText = ""
   /// The source has said since the last check that it is at the end of what it may hand over.
   var hasReachedEnd = false
+  /// Where an open transaction hides what follows: something was there a check ago, and the source says that this is the end.
+  private var hiddenFrom: Int64 = -1
   /// What the last check found: where reading stood, where the partition ended, and how often the source had been empty.
   private var seen: (offset: Int64, high: Int64, empties: Int)?
   /// Checks one after the other that found it stalled.
@@ -78,8 +80,13 @@ final class IngestPartition {
     hold()
   }
 
-  /// What its row says while it fails again and again at one place.
-  var lastingFailure: String? {
+  /// What its row says while it does not get past one place.
+  var obstacle: String? {
+    if hiddenFrom == nextOffset {
+      return
+        "a producer's transaction has been open at offset \(nextOffset) for more than a minute, and what follows is not shown before it "
+        + "ends; `kafka-transactions.sh find-hanging` says whose it is, where nobody is going to end it"
+    }
     guard failures >= IngestSettings.failuresUntilShown, nextOffset == failedOffset else { return nil }
     return
       "what stands at offset \(nextOffset) cannot be read, and is tried again: \(failureText); "
@@ -92,7 +99,12 @@ final class IngestPartition {
     defer { (seen, hasReachedEnd) = ((nextOffset, high, empties), false) }
     // Nothing is asked for.
     if hasFailed || resumeAt != nil { return false }
-    guard let seen, nextOffset == seen.offset, seen.high > nextOffset, empties > seen.empties, !hasReachedEnd else {
+    guard let seen, nextOffset == seen.offset, seen.high > nextOffset else {
+      stalls = 0
+      return false
+    }
+    if hasReachedEnd { hiddenFrom = nextOffset }
+    guard empties > seen.empties, !hasReachedEnd else {
       stalls = 0
       return false
     }

@@ -77,24 +77,33 @@ extension IngestStage {
     }
     var renews = false
     for check in fine {
-      let (partition, last, reason) = (check.partition, check.answer.last, check.partition.lastingFailure)
-      if last ?? partition.cursor.checked != partition.cursor.checked || partition.cursor.clusterID == nil
-        || reason != partition.cursor.reason
-      {
-        try store.note(
-          partition.partition, epoch: partition.cursor.epoch, state: .running, reason: reason, clusterID: clusterID,
-          checked: last)
-        partition.cursor.checked = last ?? partition.cursor.checked
-        (partition.cursor.clusterID, partition.cursor.reason) = (clusterID, reason)
-      }
-      if reason != nil {
-        try store.note(end: check.answer.high, of: partition.partition, epoch: partition.cursor.epoch)
-      }
+      let partition = check.partition
       if try lookForStall(of: partition, high: check.answer.high, now) { renews = true }
+      try note(check)
       partition.noteChecked(now)
     }
     if renews { holdAll() }
     return fine.map(\.partition)
+  }
+
+  /// Notes what a check found in the partition's row, where that is news, and how far behind it is while something is in its way.
+  private func note(_ check: PartitionCheck) throws {
+    let (partition, last, obstacle) = (check.partition, check.answer.last, check.partition.obstacle)
+    if last ?? partition.cursor.checked != partition.cursor.checked || partition.cursor.clusterID == nil
+      || obstacle != partition.cursor.reason
+    {
+      try store.note(
+        partition.partition, epoch: partition.cursor.epoch, state: .running, reason: obstacle, clusterID: clusterID,
+        checked: last)
+      if let obstacle, obstacle != partition.cursor.reason {
+        reporter.report(.warning, "\(partition.partition): \(obstacle)")
+      }
+      partition.cursor.checked = last ?? partition.cursor.checked
+      (partition.cursor.clusterID, partition.cursor.reason) = (clusterID, obstacle)
+    }
+    if obstacle != nil {
+      try store.note(end: check.answer.high, of: partition.partition, epoch: partition.cursor.epoch)
+    }
   }
 
   /// What its broker holds and the source does not hand over, without a word: it is asked anew, and the second time all of the source

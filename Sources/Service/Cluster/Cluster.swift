@@ -21,6 +21,20 @@ package enum Cluster {
   package static func ends(
     _ client: KafkaClientConfiguration, topics: [String], log: @escaping KafkaLog
   ) throws(CommandFailure) -> TopicEnds {
+    try ends(client, topics, readsRecords: false, log)
+  }
+
+  /// Reads the last record of every partition of the topics: of how many that can be done, and why not of others.
+  package static func tryReading(
+    _ client: KafkaClientConfiguration, topics: [String]
+  ) throws(CommandFailure) -> (readable: Int, failures: [CommandFailure]) {
+    let ends = try ends(client, topics, readsRecords: true, { _, _ in })
+    return (ends.known.count, ends.failures)
+  }
+
+  private static func ends(
+    _ client: KafkaClientConfiguration, _ topics: [String], readsRecords: Bool, _ log: @escaping KafkaLog
+  ) throws(CommandFailure) -> TopicEnds {
     let probe = KafkaProbe(client, cursorTopic: nil, log: log)
     defer { probe.close() }
     var partitions: [TopicPartition] = []
@@ -34,7 +48,9 @@ package enum Cluster {
       }
     }
     var silent: [String: [TopicPartition]] = [:]
-    for (partition, answer) in probe.ends(of: partitions) {
+    for (partition, answer) in probe.answers(
+      to: partitions.map { PartitionQuestion($0, offsets: readsRecords ? [] : nil) })
+    {
       switch answer {
       case .success(let found): ends.known[partition] = PartitionEnds(low: found.low, high: found.high)
       case .failure(let error): silent[error.text, default: []].append(partition)
@@ -42,8 +58,12 @@ package enum Cluster {
     }
     for (reason, partitions) in silent.sorted(by: { $0.key < $1.key }) {
       let names = partitions.sorted().map { "\($0)" }
-      let which = names.count == 1 ? "end of \(names[0]) is" : "ends of \(names.joined(separator: ", ")) are"
-      ends.failures.append(CommandFailure(.unavailable, "the \(which) not known: \(reason)"))
+      let list = names.joined(separator: ", ")
+      let what =
+        readsRecords
+        ? "\(list) cannot be read"
+        : names.count == 1 ? "the end of \(list) is not known" : "the ends of \(list) are not known"
+      ends.failures.append(CommandFailure(.unavailable, "\(what): \(reason)"))
     }
     return ends
   }
@@ -56,7 +76,7 @@ package enum Cluster {
     defer { probe.close() }
     do throws(SourceError) {
       guard try probe.partitions(of: partition.topic).contains(partition) else { return nil }
-      return try probe.ends(of: [partition])[0].ends.map { PartitionEnds(low: $0.low, high: $0.high) }.get()
+      return try probe.ends(of: [partition])[0].answer.map { PartitionEnds(low: $0.low, high: $0.high) }.get()
     } catch {
       throw CommandFailure(error)
     }

@@ -65,7 +65,19 @@ package struct ConfigurationCheck {
     let topics = cluster.partitions.map { "\($0.topic) (\($0.count))" }.joined(separator: ", ")
     let delivery = cluster.hasTransactions ? "" : "; without transactions: delivery is at least once"
     note("kafka", "cluster \(cluster.id), topics \(topics)\(delivery)")
+    tryReading(preparation, cluster.partitions.map(\.topic))
     if cluster.hasTransactions { lookAtCursorTopic(preparation, hasPublished: hasPublished) }
+  }
+
+  /// Brokers that cannot be reached under the addresses that they tell, and rights that are missing, show here alone.
+  private mutating func tryReading(_ preparation: Preparation, _ topics: [String]) {
+    do throws(CommandFailure) {
+      let tried = try Cluster.tryReading(preparation.kafkaClient, topics: topics)
+      for failure in tried.failures { note("reading", failure) }
+      if tried.failures.isEmpty { note("reading", "\(tried.readable) partitions can be read") }
+    } catch {
+      note("reading", error)
+    }
   }
 
   private mutating func lookAtCursorTopic(_ preparation: Preparation, hasPublished: Bool) {

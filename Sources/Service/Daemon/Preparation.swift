@@ -165,7 +165,7 @@ package struct Preparation {
       // Last: a client that is asked for this alone connects only after a second.
       id = try admin.clusterID()
     } catch {
-      throw .passing("Kafka at \(client.bootstrap) is not available: \(error)")
+      throw .passing(error.isOfTopic ? "\(error)" : "Kafka at \(client.bootstrap) is not available: \(error)")
     }
     if !missing.isEmpty {
       let names = missing.joined(separator: ", ")
