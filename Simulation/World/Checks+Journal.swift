@@ -197,6 +197,6 @@ extension Published {
   fileprivate var identity: [UInt8] {
     guard let id, let source = World.member("source", in: String(decoding: value, as: UTF8.self)) else { return [] }
     let message = Array(source.utf8) + [0] + Array(id.utf8)
-    return message.withUnsafeBufferPointer { sipHash24Wide(identityKey(of: World.hashKey), $0) }.littleEndianBytes
+    return message.withUnsafeBufferPointer { sipHash24Wide(identityKey(of: World.hashKey), $0) }.bytes
   }
 }

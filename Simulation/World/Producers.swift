@@ -121,7 +121,7 @@ final class Producers {
   private func json(
     _ id: String, at seconds: Int64, of person: String?, fansOut: Bool = false, source: Int? = nil
   ) -> [UInt8] {
-    let time = RFC3339.format(Timestamp(microseconds: seconds * 1_000_000))
+    let time = Timestamp(microseconds: seconds * 1_000_000).rfc3339
     let source = source ?? world.scheduler.random.int(0...6)
     var (type, data) = ("x", "{\"n\":1}")
     if fansOut {

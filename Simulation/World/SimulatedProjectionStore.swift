@@ -38,7 +38,7 @@ final class SimulatedProjectionStore: ProjectionStore {
   func segments(after position: Int64, bytes: Int) throws(StoreError) -> [StoredSegment] {
     // Few at once, so that worlds stay small.
     let limit = 4
-    return try writer.call("segments") { session throws(StoreError) in
+    return try idle.call("segments") { session throws(StoreError) in
       let journal = session.state.journal
       return journal[(journal.index(holding: position + 1) ?? 0)...].lazy
         .filter { $0.lastPosition > position }.prefix(limit).map {
@@ -48,10 +48,6 @@ final class SimulatedProjectionStore: ProjectionStore {
           )
         }
     }
-  }
-
-  func journalEnd() throws(StoreError) -> Int64 {
-    try writer.call("journal end") { session throws(StoreError) in session.state.head.position }
   }
 
   private func key(_ statements: TableStatements) -> TableKey {

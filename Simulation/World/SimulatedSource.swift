@@ -26,7 +26,6 @@ final class SimulatedSource: Source {
   }
   func remove(_ partition: TopicPartition) throws(SourceError) { reading[partition] = nil }
   func renew() {}
-  func setPaused(_ paused: Bool) {}
   func reads(_ partition: TopicPartition) -> Bool { reading[partition] != nil }
   func handle(of partition: TopicPartition) -> Int? { reading[partition]?.handle }
 

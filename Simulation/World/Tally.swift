@@ -126,7 +126,7 @@ struct Tally: Projection {
     let id = "\(projection)-\(key)-\(turn.hour.hour)"
     return DerivedEvent(
       topic: key % 3 == 0 ? .teams : .events, subject: "s\(key)", id: id, asOf: turn.hour,
-      json: "{\"id\":\"\(id)\",\"data\":{\"as_of\":\"\(RFC3339.format(turn.hour))\",\"count\":\(count)}}")
+      json: "{\"id\":\"\(id)\",\"data\":{\"as_of\":\"\(turn.hour.rfc3339)\",\"count\":\(count)}}")
   }
 
   mutating func evict(keeping bytes: Int) -> Bool {

@@ -11,13 +11,21 @@ final class ClientEvents: Sendable {
 
   let log: KafkaLog
   let deliveries = Mutex(Deliveries())
-  private let lastError = Mutex<String?>(nil)
+  private let lastError = Mutex<(reason: String, at: Int64)?>(nil)
   private let lastCommitError = Mutex<rd_kafka_resp_err_t>(RD_KAFKA_RESP_ERR_NO_ERROR)
 
   init(log: @escaping KafkaLog) { self.log = log }
 
+  /// A complaint that is older explains nothing: connections that still fail have said so again.
+  private static let complaintMilliseconds: Int64 = 60_000
+
   /// What the client's connections last complained about: says more than "timed out".
-  var connectionError: String? { lastError.withLock { $0 } }
+  var connectionError: String? {
+    guard let last = lastError.withLock({ $0 }), monotonicMilliseconds() - last.at < Self.complaintMilliseconds else {
+      return nil
+    }
+    return last.reason
+  }
 
   func register(in configuration: OpaquePointer, role: KafkaClientConfiguration.Role, deliveryReports: Bool) {
     rd_kafka_conf_set_opaque(configuration, Unmanaged.passUnretained(self).toOpaque())
@@ -52,7 +60,7 @@ final class ClientEvents: Sendable {
 
   /// Errors of connections are in the log already; what is not is said here.
   private func note(error code: rd_kafka_resp_err_t, _ reason: String) {
-    lastError.withLock { $0 = reason }
+    lastError.withLock { $0 = (reason, monotonicMilliseconds()) }
     switch code {
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN: log(.warning, "librdkafka: \(reason)")
     case RD_KAFKA_RESP_ERR__FATAL: log(.error, "librdkafka: \(reason)")

@@ -28,11 +28,6 @@ package struct KafkaError: Error, Sendable, CustomStringConvertible {
 
   package var description: String { text }
 
-  /// The topic or the partition does not exist.
-  package var isUnknownTopic: Bool {
-    code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART.rawValue || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC.rawValue
-      || code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION.rawValue
-  }
   /// Of metadata: a broker answered, and this is what it says of the topic.
   package var isOfTopic: Bool { code > 0 && !isTimeout }
   /// What stands in the log cannot be read, whoever asks.

@@ -21,7 +21,7 @@ package final class KafkaOutputLog: OutputLog {
   private let transactionalID: String
   private let outputTopic: String
   private let teamTopic: String
-  private let cursorTopic: String
+  private let cursorTopic: CursorTopic
   private let log: KafkaLog
   private var producer: Producer?
 
@@ -34,7 +34,8 @@ package final class KafkaOutputLog: OutputLog {
   ) {
     self.configuration = configuration
     transactionalID = "pleat-relay-\(installation)"
-    (self.outputTopic, self.teamTopic, self.cursorTopic) = (outputTopic, teamTopic, cursorTopic)
+    (self.outputTopic, self.teamTopic) = (outputTopic, teamTopic)
+    self.cursorTopic = CursorTopic(cursorTopic, configuration, log: log)
     self.log = log
   }
 
@@ -42,7 +43,7 @@ package final class KafkaOutputLog: OutputLog {
     switch topic {
     case .output(.events): outputTopic
     case .output(.teams): teamTopic
-    case .cursor: cursorTopic
+    case .cursor: cursorTopic.name
     }
   }
 
@@ -132,44 +133,9 @@ package final class KafkaOutputLog: OutputLog {
 
   // MARK: The cursor topic
 
-  package func hasCursorTopic() throws(PublishError) -> Bool {
-    let admin = try made { () throws(KafkaConfigurationError) in try AdminTopics(configuration, log: log) }
-    defer { admin.close() }
-    guard let count = try inDoubt({ () throws(KafkaError) in try admin.partitionCount(of: cursorTopic) }) else {
-      return false
-    }
-    guard count == 1 else {
-      throw .alarm("the cursor topic \(cursorTopic) has \(count) partitions, and must have one")
-    }
-    try requireCompaction(admin)
-    return true
-  }
+  package func hasCursorTopic() throws(PublishError) -> Bool { try cursorTopic.exists() }
 
-  /// Whether a lost broker is a lost place of the relay's, and lost erasures, though there are other brokers.
-  package func cursorTopicHasOneCopy() throws(PublishError) -> Bool {
-    let admin = try made { () throws(KafkaConfigurationError) in try AdminTopics(configuration, log: log) }
-    defer { admin.close() }
-    let copies = try inDoubt { () throws(KafkaError) in try admin.copies(of: cursorTopic) }
-    return copies.map { $0.replicas == 1 && $0.brokers > 1 } ?? false
-  }
-
-  package func createCursorTopic() throws(PublishError) {
-    let admin = try made { () throws(KafkaConfigurationError) in try AdminTopics(configuration, log: log) }
-    defer { admin.close() }
-    _ = try inDoubt { () throws(KafkaError) in
-      try admin.create(cursorTopic, partitions: 1, settings: [("cleanup.policy", "compact")])
-    }
-    try requireCompaction(admin)
-  }
-
-  private func requireCompaction(_ admin: AdminTopics) throws(PublishError) {
-    let policy = try inDoubt { () throws(KafkaError) in try admin.setting("cleanup.policy", of: cursorTopic) }
-    guard policy == "compact" else {
-      throw .alarm(
-        "the cursor topic \(cursorTopic) has cleanup.policy=\(policy ?? "?"), and loses the cursor: set compact"
-      )
-    }
-  }
+  package func createCursorTopic() throws(PublishError) { try cursorTopic.create() }
 
   // MARK: Reading
 
@@ -200,24 +166,6 @@ package final class KafkaOutputLog: OutputLog {
       try reader.read(partition, from: low, to: high) { record in
         body(RelayRecord(offset: record.offset, key: record.key, value: record.value)) ? .goOn : .enough
       }
-    }
-  }
-
-  // MARK: Errors
-
-  private func inDoubt<Result>(_ body: () throws(KafkaError) -> Result) throws(PublishError) -> Result {
-    do throws(KafkaError) {
-      return try body()
-    } catch {
-      throw .inDoubt(error.text)
-    }
-  }
-
-  private func made<Client>(_ make: () throws(KafkaConfigurationError) -> Client) throws(PublishError) -> Client {
-    do throws(KafkaConfigurationError) {
-      return try make()
-    } catch {
-      throw .alarm(error.description)
     }
   }
 }

@@ -27,7 +27,6 @@ package final class KafkaSource: Source {
   /// When the client is to be made anew; where that fails (a certificate that is half written), some seconds later again.
   private var renewAt: Int64?
   private static let renewRetryMilliseconds: Int64 = 5_000
-  private var isPaused = false
   private var isClosed = false
   private let peeksAtHeaders = HeaderPeek.isUsable
   private var headers: [(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?)] = []
@@ -174,16 +173,9 @@ package final class KafkaSource: Source {
     wakeUp.call()
   }
 
-  package func setPaused(_ paused: Bool) {
-    guard paused != isPaused else { return }
-    isPaused = paused
-    // What arrived in between has woken nobody who could take it.
-    if !paused { wakeUp.call() }
-  }
-
   package func poll(limit: Int, _ body: (SourceEvent) -> Void) throws(SourceError) -> Int {
     handle.serveCallbacks()
-    guard !isPaused, !isClosed else { return 0 }
+    guard !isClosed else { return 0 }
     if let renewAt, monotonicMilliseconds() >= renewAt { beginAnew(body) }
     var handedOver = 0
     while handedOver < limit {

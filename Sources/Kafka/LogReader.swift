@@ -26,12 +26,14 @@ final class LogReader {
   private static let waitMilliseconds: Int32 = 100
 
   let handle: ClientHandle
+  private let isolation: Isolation
   private let queue: OpaquePointer
 
   /// - Parameter commits: whether offsets will be committed to the configuration's group through this client.
   init(
     _ configuration: KafkaClientConfiguration, _ isolation: Isolation, commits: Bool = false, log: @escaping KafkaLog
   ) throws(KafkaConfigurationError) {
+    self.isolation = isolation
     handle = try ClientHandle(
       .consumer, configuration,
       [
@@ -149,10 +151,10 @@ final class LogReader {
   private struct Reading {
     var partition: TopicPartition
     var topic: OpaquePointer
-    var from: Int64
     var reached: Int64
     var end: Int64
     var deadline: Int64
+    var hasAnswered = false
     var isOver = false
   }
 
@@ -177,7 +179,7 @@ final class LogReader {
       }
       readings.append(
         Reading(
-          partition: partition, topic: topic, from: offset, reached: offset, end: stretch.offsets.upperBound,
+          partition: partition, topic: topic, reached: offset, end: stretch.offsets.upperBound,
           deadline: monotonicMilliseconds() + Self.stallMilliseconds))
     }
     var left = readings.count
@@ -206,10 +208,12 @@ final class LogReader {
       switch message.pointee.err {
       case RD_KAFKA_RESP_ERR_NO_ERROR:
         guard at >= readings[number].reached else { continue }
+        readings[number].hasAnswered = true
         readings[number].reached = at + 1
         readings[number].deadline = monotonicMilliseconds() + Self.stallMilliseconds
         if case .enough = body(number, Self.record(message)) { end(number) }
       case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+        if at >= readings[number].reached { readings[number].hasAnswered = true }
         if at > readings[number].reached {
           readings[number].deadline = monotonicMilliseconds() + Self.stallMilliseconds
           readings[number].reached = at
@@ -226,10 +230,13 @@ final class LogReader {
   }
 
   private func stalled(_ reading: Reading) -> KafkaError {
+    let place = "\(reading.partition) ends at offset \(reading.end), and nothing came behind \(reading.reached)"
     let why =
-      reading.reached > reading.from || reading.reached < reading.end
-      ? "\(reading.partition) ends at offset \(reading.end), but nothing came behind \(reading.reached): a transaction may be open"
-      : "\(reading.partition) did not answer"
+      switch (reading.hasAnswered, isolation) {
+      case (false, _): "\(reading.partition) did not answer"
+      case (true, .committed): "\(place): a transaction may be open"
+      case (true, .uncommitted): place
+      }
     return handle.unreachable(KafkaError(code: RD_KAFKA_RESP_ERR__TIMED_OUT, why))
   }
 

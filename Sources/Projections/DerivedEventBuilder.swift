@@ -50,7 +50,7 @@ struct DerivedEventBuilder {
 
   /// Ends `data` with what every derived event says.
   mutating func finish(sampleSize: Int64) -> DerivedEvent {
-    let time = RFC3339.format(turn.hour)
+    let time = turn.hour.rfc3339
     add("position", turn.position)
     add("as_of", time)
     add("sample_size", sampleSize)

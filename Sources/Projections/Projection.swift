@@ -106,6 +106,9 @@ package struct Turn: Sendable {
   }
 }
 
+/// Rounds of `wantRows` that no fold needs.
+package let tooManyWantingRounds = 8
+
 /// What rules and views call the watermark: how far it lags behind the greatest event time.
 package let watermarkLagMicroseconds: Int64 = 300_000_000
 

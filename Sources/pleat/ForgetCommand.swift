@@ -1,6 +1,5 @@
 import Engine
 import Events
-import Glibc
 import Service
 
 struct ForgetCommand: Command {

@@ -91,7 +91,6 @@ final class FakeGenerationStore: ProjectionStore, RebuildStore {
   func segments(after position: Int64, bytes: Int) throws(StoreError) -> [StoredSegment] {
     database.journal.stored(after: position)
   }
-  func journalEnd() throws(StoreError) -> Int64 { database.journal.position }
   private func withRow(_ body: (inout RowReader) throws -> Void) rethrows {
     guard let row = (transaction ?? database.content).generations[generation]?.row else { return }
     try row.withUnsafeBytes {

@@ -170,7 +170,6 @@ final class FakeProjectionStore: ProjectionStore {
   func segments(after position: Int64, bytes: Int) throws(StoreError) -> [StoredSegment] {
     journal.stored(after: position)
   }
-  func journalEnd() throws(StoreError) -> Int64 { journal.position }
   func load(_ statements: TableStatements, keys: KeyColumns, _ body: (inout RowReader) -> Void) throws(StoreError) {
     guard let row = (transaction ?? database.content).row else { return }
     row.withUnsafeBytes {

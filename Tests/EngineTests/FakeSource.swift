@@ -80,7 +80,6 @@ final class FakeSource: Source {
     stalled = [:]
   }
   func remove(_ partition: TopicPartition) throws(SourceError) { reading[partition] = nil }
-  func setPaused(_ paused: Bool) {}
 
   func poll(limit: Int, _ body: (SourceEvent) -> Void) throws(SourceError) -> Int {
     try check()

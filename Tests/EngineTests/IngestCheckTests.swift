@@ -24,6 +24,18 @@ struct IngestCheckTests {
     #expect(journal.cursors[partition]?.state == .alarm)
     #expect(journal.cursors[partition]?.reason?.contains("offsets 10 to 14 are gone (5 of them)") == true)
     #expect(journal.position == 10)
+    // Readers see how far behind it is, also of what comes from now on.
+    second.steps(200)
+    #expect(second.store.notedEnds[partition] == 30)
+    source.append(partition, (30..<40).map { FakeSource.Record(id: "e\($0)") })
+    second.steps(4_000)
+    #expect(second.store.notedEnds[partition] == 40 && journal.position == 10)
+    // Somebody decides in between.
+    journal.cursors[partition]?.epoch += 1
+    journal.cursors[partition]?.state = .running
+    journal.cursors[partition]?.nextOffset = 15
+    second.steps(200)
+    #expect(journal.position == 35)
   }
 
   @Test("a topic made anew is an alarm, whether it is shorter or has grown past the cursor", arguments: [5, 10, 40])

@@ -189,7 +189,7 @@ struct IngestStageTests {
     instance.steps(5)
     instance.leases.askToRelease([LeaseResource.partition(other)])
     instance.steps(5)
-    #expect(instance.leases.takeReleased() == [LeaseResource.partition(other)])
+    #expect(instance.leases.released == [LeaseResource.partition(other)])
     #expect(instance.leases.heldResources() == [LeaseResource.partition(partition)])
   }
 }

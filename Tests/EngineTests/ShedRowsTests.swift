@@ -42,7 +42,6 @@ struct ShedRowsTests {
     init(_ journal: FakeJournal) { self.journal = journal }
 
     func segments(after position: Int64, bytes: Int) -> [StoredSegment] { journal.stored(after: position) }
-    func journalEnd() -> Int64 { journal.position }
     func load(_ statements: TableStatements, keys: KeyColumns, _ body: (inout RowReader) -> Void) {
       guard let row = (job == nil ? open ?? committed : committed)[statements.name] else { return }
       row.withUnsafeBytes {

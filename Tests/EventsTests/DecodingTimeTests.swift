@@ -62,7 +62,7 @@ struct DecodingTimeTests {
     // From 1770 on, the length of the calendar's cycle.
     for day in Int64(-73_049)..<73_048 {
       let time = Timestamp(microseconds: day * Timestamp.microsecondsPerDay)
-      let text = RFC3339.format(time)
+      let text = time.rfc3339
       if RFC3339.parse(text) != time { Issue.record("day \(day) is written as \(text)") }
       if day % 97 == 0 { #expect(DecodingReference.rfc3339(Array(text.utf8)) == time.microseconds, "\(text)") }
     }
@@ -70,8 +70,8 @@ struct DecodingTimeTests {
 
   @Test("a time is written with six fractional digits, or none")
   func formatted() {
-    #expect(RFC3339.format(Timestamp(microseconds: 0)) == "1970-01-01T00:00:00Z")
-    #expect(RFC3339.format(Timestamp(microseconds: -1)) == "1969-12-31T23:59:59.999999Z")
-    #expect(RFC3339.format(Timestamp(microseconds: 1_795_262_403_000_010)) == "2026-11-21T12:00:03.000010Z")
+    #expect(Timestamp(microseconds: 0).rfc3339 == "1970-01-01T00:00:00Z")
+    #expect(Timestamp(microseconds: -1).rfc3339 == "1969-12-31T23:59:59.999999Z")
+    #expect(Timestamp(microseconds: 1_795_262_403_000_010).rfc3339 == "2026-11-21T12:00:03.000010Z")
   }
 }

@@ -28,7 +28,7 @@ struct IdentityColumnTests {
       batch.events.append(event(source, id.isEmpty ? .none : batch.strings.intern(id), Int64(100 + i * i)))
     }
     let erased = Digest128(low: 0x1122_3344_5566_7788, high: 0xFFEE_DDCC_BBAA_9988)
-    let symbol = erased.littleEndianBytes.withUnsafeBufferPointer { batch.strings.intern($0) }
+    let symbol = erased.bytes.withUnsafeBufferPointer { batch.strings.intern($0) }
     batch.erasedIdentities = [symbol]
     batch.events.append(event(source, symbol, 1000))
 

@@ -96,29 +96,6 @@ struct EmbeddedBrokerTests {
     try collected.poll(source, until: "the record is there") { $0.values == ["1"] }
   }
 
-  @Test("a paused source hands nothing over, and everything once it goes on")
-  func pausing() throws {
-    let source = try makeSource(configuration)
-    defer { source.close() }
-    let expected = (0..<5_000).map { "\($0)" }
-    try source.add(TopicPartition("events", 0), from: 0, handle: 1)
-    var collected = Collected()
-    try produce(configuration, to: "events", Array(expected[0..<2_500]))
-    try collected.poll(source, limit: 100, until: "some are there") { $0.values.count >= 500 }
-    source.setPaused(true)
-    source.setPaused(true)
-    try produce(configuration, to: "events", Array(expected[2_500...]))
-    let before = collected
-    #expect(try source.poll(limit: 100) { collected.add($0) } == 0)
-    #expect(collected == before)
-    let calls = Counter()
-    source.wake = { calls.increment() }
-    source.setPaused(false)
-    #expect(calls.value > 0)
-    try collected.poll(source, limit: 100, until: "all are there") { $0.values.count >= expected.count }
-    #expect(collected.values == expected)
-  }
-
   @Test("poll hands over no more than it is asked for")
   func limit() throws {
     try produce(configuration, to: "events", (0..<100).map { "\($0)" })

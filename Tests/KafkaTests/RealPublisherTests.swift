@@ -202,10 +202,7 @@ struct RealPublisherTests {
   @Test("of several brokers, a cursor topic that one alone has is told apart")
   func copies() throws {
     func hasOneCopy(_ kafka: RealKafka, _ topic: String) throws -> Bool {
-      try KafkaOutputLog(
-        kafka.configuration(), installation: installation, outputTopic: events, teamTopic: teams, cursorTopic: topic,
-        log: quiet
-      ).cursorTopicHasOneCopy()
+      try CursorTopic(topic, kafka.configuration(), log: quiet).hasOneCopy()
     }
     let three = try RealKafka(nodes: 3)
     defer { three.remove() }

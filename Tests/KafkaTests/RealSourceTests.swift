@@ -105,11 +105,7 @@ struct RealSourceTests {
     var collected = Collected()
     try collected.poll(source, limit: 10, until: "some are read") { $0.values.count >= 100 }
     #expect(collected.values.count < 2_000)
-    // Not while nobody takes anything.
-    source.setPaused(true)
     source.renew()
-    #expect(try source.poll(limit: 10) { _ in } == 0)
-    source.setPaused(false)
     try source.remove(other)
     try collected.poll(source, until: "the end is reached") { $0.events.contains(.end(handle: 1, offset: 2_000)) }
     #expect(collected.values == values)

@@ -53,6 +53,17 @@ struct ConnectionTests {
     #expect(try connection.query("SELECT 5::bigint").map { $0.bigint() } == [5])
   }
 
+  @Test("a script has its time as a whole: a COPY that nobody ends gives results without end")
+  func scriptsTime() throws {
+    let connection = try TestDatabase().connect()
+    try connection.execute("CREATE TEMP TABLE rows (n integer)")
+    let error = #expect(throws: PostgresError.self) { try connection.execute("COPY rows FROM STDIN", seconds: 1) }
+    guard case .timeout(1) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+  }
+
   @Test("a session is what stages rely on, whatever is set for the database")
   func settings() throws {
     let database = try TestDatabase()

@@ -218,6 +218,14 @@ struct MigrationTests {
       CREATE ROLE nobody_special LOGIN;
       CREATE ROLE reads_teams LOGIN; GRANT pleat_writer, pleat_operator TO reads_teams; GRANT reads_teams TO pleat_owner;
       CREATE ROLE adds LOGIN; GRANT pleat_writer TO adds; GRANT adds TO pleat_owner;
+      CREATE ROLE founds LOGIN CREATEDB; GRANT pleat_writer TO founds; GRANT founds TO pleat_owner;
+      CREATE ROLE makes LOGIN; GRANT pleat_writer TO makes; GRANT makes TO pleat_owner;
+      CREATE ROLE watches LOGIN; GRANT pleat_writer, pg_signal_backend TO watches; GRANT watches TO pleat_owner;
+      CREATE ROLE calls LOGIN; GRANT pleat_writer TO calls; GRANT calls TO pleat_owner;
+      GRANT CREATE ON SCHEMA pleat TO makes;
+      GRANT CREATE ON DATABASE "\(database.name)" TO makes;
+      CREATE FUNCTION pleat.of_owners() RETURNS void LANGUAGE sql AS '';
+      REVOKE EXECUTE ON FUNCTION pleat.of_owners FROM PUBLIC; GRANT EXECUTE ON FUNCTION pleat.of_owners TO calls;
       CREATE ROLE alters LOGIN; GRANT pleat_writer TO alters; GRANT alters TO pleat_owner;
       GRANT UPDATE ON pleat.outbox TO granted;
       GRANT INSERT ON pleat.journal TO adds;
@@ -228,6 +236,10 @@ struct MigrationTests {
     #expect(try excess("alters") == ["may change pleat.journal"])
     #expect(try excess("as_owner").contains("is a member of pleat_owner"))
     #expect(try excess("maker") == ["may create roles"])
+    #expect(try excess("founds") == ["may create databases"])
+    #expect(try excess("makes") == ["may create in the schema pleat", "may create schemas"])
+    #expect(try excess("watches") == ["is a member of pg_signal_backend"])
+    #expect(try excess("calls") == ["may call pleat.of_owners()"])
     #expect(try excess("granted") == ["may change pleat.outbox"])
     #expect(try excess("unreachable") == ["has backends that pleat_owner may not end"])
     #expect(try excess("nobody_special") == ["is no member of pleat_writer"])

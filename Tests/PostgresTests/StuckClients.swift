@@ -1,3 +1,4 @@
+import Glibc
 import Projections
 
 @testable import Postgres
@@ -46,6 +47,7 @@ extension TestDatabase {
     let deadline = Deadline(seconds: 120)
     while try connection.query(condition).map({ $0.bool() }).first != true {
       guard !deadline.hasPassed else { throw TestFailure("not within 120 s: \(condition)") }
+      usleep(5_000)
     }
   }
 }

@@ -52,7 +52,44 @@ struct ThreadsTests {
     #expect(finished.wait(until: deadline))
     #expect(thread.isFinished && stage.stops.load(ordering: .sequentiallyConsistent) == 1)
     #expect(stage.steps.load(ordering: .sequentiallyConsistent) >= 2)
-    #expect(thread.progress.stepCount >= 2)
+  }
+
+  @Test("who gives the leases back is stopped in time, whatever a worker does")
+  func stageSet() {
+    /// Its step ends when it is told to.
+    final class HeldStage: Stage, @unchecked Sendable {
+      let name = "held"
+      let begun = Waker()
+      let goOn = Waker()
+      func step(_ now: Instant) -> NextStep {
+        begun.wake()
+        goOn.wait(until: SystemClock.monotonicNanoseconds() + generous)
+        return .immediately
+      }
+      func stop(_ now: Instant) {}
+    }
+    let (worker, keeper) = (HeldStage(), CountingStage())
+    let set = StageSet(workers: [(worker, Waker())], outliving: [(keeper, Waker())])
+    set.start()
+    #expect(worker.begun.wait(until: SystemClock.monotonicNanoseconds() + generous))
+    let now = SystemClock.monotonicNanoseconds()
+    #expect(set.stop(workersBy: now + 1_000_000, by: now + generous) == ["held"])
+    #expect(keeper.stops.load(ordering: .sequentiallyConsistent) == 1)
+    worker.goOn.wake()
+    #expect(set.stop(workersBy: now + generous, by: now + generous).isEmpty)
+  }
+
+  @Test("an attempt says nothing while it is under way, and keeps what it found")
+  func attempt() {
+    let goOn = Waker()
+    let attempt = Attempt("attempt") { () -> Int in
+      goOn.wait(until: SystemClock.monotonicNanoseconds() + generous)
+      return 7
+    }
+    #expect(attempt.value(within: 1_000_000) == nil)
+    goOn.wake()
+    #expect(attempt.value(within: generous) == 7)
+    #expect(attempt.value(within: 0) == 7)
   }
 }
 

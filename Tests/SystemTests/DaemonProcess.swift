@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 
 /// One `pleat run`, or another command, as a process of its own.
 final class DaemonProcess {
@@ -54,16 +55,9 @@ final class DaemonProcess {
 
 /// Waiting for something to come true, with an end.
 enum Wait {
-  struct TimedOut: Error, CustomStringConvertible { var description: String }
-
   static func until(
     seconds: Double = 120, _ what: @autoclosure () -> String, _ condition: () throws -> Bool
   ) throws {
-    let deadline = Date().addingTimeInterval(seconds)
-    while Date() < deadline {
-      if try condition() { return }
-      usleep(20_000)
-    }
-    throw TimedOut(description: "after \(seconds) s still not: \(what())")
+    try waitUntil(what(), milliseconds: Int(seconds * 1_000), pauseMilliseconds: 20, condition)
   }
 }

@@ -39,5 +39,16 @@ extension SystemTests {
       let missing = try Shell.run(servers.program.path, world + kafka + ["\(topic)-not"])
       #expect(missing.status == 69 && String(decoding: missing.errors, as: UTF8.self).contains("does not exist"))
     }
+
+    @Test(
+      "rates and times that nobody could wait for are refused",
+      arguments: [
+        "generate --events 1 --rate 1e-10", "generate --events 1 --rate nan", "generate --events 1 --rate 0",
+        "demo --seconds 9300000000", "demo --seconds 0",
+      ])
+    func bounds(command: String) throws {
+      let result = try Shell.run(Servers.shared().program.path, command.split(separator: " ").map(String.init))
+      #expect(result.status == 64 && String(decoding: result.errors, as: UTF8.self).contains(" is "))
+    }
   }
 }

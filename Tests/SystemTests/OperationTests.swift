@@ -1,5 +1,6 @@
 import Foundation
 import Postgres
+import TestSupport
 import Testing
 
 extension SystemTests {
@@ -269,6 +270,46 @@ extension SystemTests {
         try JSONSerialization.jsonObject(with: Data(try pleat.pleat("status", "--json").utf8)) as! [String: Any]
       let partitions = status["partitions"] as! [[String: Any]]
       #expect(partitions.map { $0["state"] as? String } == ["stopped", "stopped", "stopped"])
+    }
+
+    @Test("SIGTERM gives the leases back in time also where a projection waits for a lock of somebody else's")
+    func terminatesWhileBlocked() throws {
+      let pleat = try Installation()
+      let daemon = try pleat.start()
+      try Wait.until("it folds\(pleat.logs)") {
+        try pleat.sql("SELECT count(*) FROM pleat.leases WHERE resource = 'projection/models' AND owner IS NOT NULL")
+          == "1"
+      }
+      // Holds up each fold for longer than anybody waits.
+      _ = try pleat.sql(
+        """
+        CREATE FUNCTION pleat.hold_up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(30); RETURN NEW; END $$;
+        CREATE TRIGGER hold_up BEFORE UPDATE ON pleat.projection_cursors FOR EACH ROW EXECUTE FUNCTION pleat.hold_up();
+        """)
+      try pleat.produce(Data(event("one").utf8))
+      try Wait.until("a fold waits\(pleat.logs)") {
+        try pleat.sql(
+          "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()")
+          == "t"
+      }
+      #expect(daemon.terminate(within: 10) == 0)
+      #expect(daemon.output.contains("ended without waiting any longer for "))
+      #expect(try pleat.sql("SELECT count(*) FROM pleat.leases WHERE owner IS NOT NULL") == "0")
+    }
+
+    @Test("SIGTERM ends a daemon that waits for a PostgreSQL that does not answer")
+    func terminatesAtTheStart() throws {
+      let pleat = try Installation()
+      let proxy = try CuttingProxy(target: pleat.servers.cluster.port)
+      defer { proxy.close() }
+      proxy.slowDown(milliseconds: 60_000)
+      let url = pleat.environment["PLEAT_POSTGRES_URL"]!
+        .replacingOccurrences(of: "port=\(pleat.servers.cluster.port)", with: "port=\(proxy.port)")
+      let daemon = try pleat.start("one", ["PLEAT_POSTGRES_URL": url])
+      try Wait.until("it begins\(pleat.logs)") { daemon.output.contains(" begins") }
+      // Less than a connection is waited for.
+      #expect(daemon.terminate(within: 4) == 0)
+      #expect(daemon.output.contains("stopped while waiting for PostgreSQL"))
     }
 
     @Test("where nothing new comes, a start and a rebuild leave every projection live")

@@ -57,6 +57,19 @@ extension SystemTests {
         try pleat.pleat("status").contains("relay, failed: the cursor topic is missing")
       }
       #expect(try published(pleat) == early)
+      // Who made it now would hide what is lost; and an erasure must not go where it expires.
+      let wrong = "\(cursors).wrong"
+      try pleat.broker.createTopic(wrong, partitions: 1)
+      for (topic, status, says) in [
+        (cursors, Int32(69), "is missing, though derived events were published"),
+        (wrong, 78, "has cleanup.policy=delete"),
+      ] {
+        let forget = try Shell.run(
+          pleat.servers.program.path, ["forget", "somebody"],
+          environment: pleat.environment.merging(["PLEAT_KAFKA_CURSOR_TOPIC": topic]) { $1 })
+        #expect(forget.status == status && String(decoding: forget.errors, as: UTF8.self).contains(says))
+      }
+      #expect(try pleat.pleat("status").contains("relay, failed: the cursor topic is missing"))
       try pleat.broker.createTopic(cursors, partitions: 1, settings: [("cleanup.policy", "compact")])
       try relayed(pleat)
       let found = try published(pleat)

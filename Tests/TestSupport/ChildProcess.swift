@@ -32,9 +32,10 @@ package final class ChildProcess: @unchecked Sendable {
   ///   - environment: variables besides the test's own.
   package init(_ command: [String], output: String, environment: [String: String] = [:]) throws {
     var ends: [Int32] = [0, 0]
-    guard pipe(&ends) == 0 else { throw TestSupportError("pipe: \(String(cString: strerror(errno)))") }
     // Another child must not hold this one's lifeline.
-    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
+      throw TestSupportError("pipe: \(String(cString: strerror(errno)))")
+    }
     lifeline = ends[1]
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)

@@ -5,17 +5,17 @@ package struct TestSupportError: Error, CustomStringConvertible {
   package init(_ description: String) { self.description = description }
 }
 
-/// Looks at a condition again and again until it holds.
+/// Looks at a condition again and again until it holds; what the looks take counts.
 package func waitUntil(
-  _ what: String, milliseconds: Int = 120_000, _ condition: () throws -> Bool
+  _ what: @autoclosure () -> String, milliseconds: Int = 120_000, pauseMilliseconds: UInt32 = 5,
+  _ condition: () throws -> Bool
 ) throws {
-  var waited = 0
-  let step = 5
+  let clock = ContinuousClock()
+  let deadline = clock.now.advanced(by: .milliseconds(milliseconds))
   while try !condition() {
-    guard waited < milliseconds else {
-      throw TestSupportError("after \(milliseconds) ms it still was not so that \(what)")
+    guard clock.now < deadline else {
+      throw TestSupportError("after \(milliseconds) ms it still was not so that \(what())")
     }
-    usleep(UInt32(step * 1_000))
-    waited += step
+    usleep(pauseMilliseconds * 1_000)
   }
 }

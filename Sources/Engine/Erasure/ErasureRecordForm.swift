@@ -17,7 +17,7 @@ package enum ErasureRecordForm {
         + #""incarnation":\#(end.incarnation),"offset":\#(end.offset)}"#
     }
     return #"{"id":"\#(record.id)","hash":"\#(hexadecimal(record.hash))","#
-      + #""requested_at":"\#(RFC3339.format(record.requestedAt))","ends":[\#(ends.joined(separator: ","))]}"#
+      + #""requested_at":"\#(record.requestedAt.rfc3339)","ends":[\#(ends.joined(separator: ","))]}"#
   }
 
   /// nil for what is no erasure.

@@ -28,7 +28,7 @@ package struct BadRecordWindow: Sendable {
     if seen < Self.size { seen += 1 }
   }
 
-  /// The form that stands in the cursor's row: empty while no record is bad, else counters and bits.
+  /// The form that stands in the cursor's row: how many there were, then the place in the ring and its bits, where any record is bad.
   package var stored: [UInt8] {
     if bad == 0 { return withInteger(UInt32(seen)) }
     var bytes = withInteger(UInt32(seen)) + withInteger(UInt32(next))

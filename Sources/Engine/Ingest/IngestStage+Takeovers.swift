@@ -37,7 +37,11 @@ extension IngestStage {
         guard now.monotonicNanoseconds >= halt.lookAt else { continue }
         halted[resource]?.lookAt = now.monotonicNanoseconds + IngestSettings.decisionNanoseconds
         try settle()
-        guard let cursor = try store.cursor(partition), cursor.state == .running else { continue }
+        guard let cursor = try store.cursor(partition) else { continue }
+        guard cursor.state == .running else {
+          try noteEnd(of: cursor, now)
+          continue
+        }
         halted[resource] = nil
         reporter.report(.notice, "\(partition) goes on at offset \(cursor.nextOffset)")
       }
@@ -78,6 +82,21 @@ extension IngestStage {
     }
     firstOffsets[partition] = ends(of: partition, now).map { ($0.low, until) }
     return firstOffsets[partition]?.offset
+  }
+
+  /// Readers see how far behind ingest is also where it stands.
+  private func noteEnd(of cursor: PartitionCursor, _ now: Instant) throws(StoreError) {
+    let resource = LeaseResource.partition(cursor.partition)
+    guard let halt = halted[resource], now.monotonicNanoseconds >= halt.noteEndAt,
+      let ends = ends(of: cursor.partition, now)
+    else { return }
+    halted[resource]?.noteEndAt = now.monotonicNanoseconds + IngestSettings.checkNanoseconds
+    do throws(StoreError) {
+      try store.note(end: ends.high, of: cursor.partition, epoch: cursor.epoch)
+    } catch {
+      // Somebody has decided since: the next look at the row says what.
+      guard case .lost = error else { throw error }
+    }
   }
 
   /// Lowest offset and high watermark of a partition that is not read; nil while its broker is asked.
@@ -196,10 +215,19 @@ extension IngestStage {
 
   // MARK: Ends
 
+  /// A partition that is held and not read.
+  struct Halt {
+    var term: Int
+    /// When to look at its row again…
+    var lookAt: Int64
+    /// … and to note where it ends by now.
+    var noteEndAt: Int64 = 0
+  }
+
   /// Stops reading; the lease stays, and the cursor's row tells when to go on.
   func halt(_ partition: IngestPartition, lookAt: Int64) {
     stopReading(partition)
-    halted[partition.resource] = (partition.partition, partition.term, lookAt)
+    halted[partition.resource] = Halt(term: partition.term, lookAt: lookAt)
   }
 
   /// What is read and not sent is dropped, and will be read again.

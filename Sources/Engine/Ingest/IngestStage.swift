@@ -34,8 +34,8 @@ package final class IngestStage: Stage {
   var taken: [IngestPartition] = []
   /// By handle.
   var reading: [Int: IngestPartition] = [:]
-  /// Held but not read: an alarm, or paused; by resource, with the term and when to look at the row again.
-  var halted: [String: (partition: TopicPartition, term: Int, lookAt: Int64)] = [:]
+  /// Held but not read: an alarm, or paused; by resource.
+  var halted: [String: Halt] = [:]
   var nextHandle = 0
   private var lastHandle = -1
   private var lastPartition: IngestPartition?
@@ -68,9 +68,6 @@ package final class IngestStage: Stage {
   var erasureOutage = Outage()
   /// Erasures are not looked for before then.
   var prepareAt: Int64 = 0
-
-  /// Counted since the start, for metrics.
-  package private(set) var counters = IngestCounters()
 
   package init(
     source: any Source, inquiries: Inquiries, store: any JournalStore, leases: Leases, tail: JournalTail,
@@ -207,7 +204,6 @@ package final class IngestStage: Stage {
         if partition.window.contains(identity, before: offset) {
           partition.batch.rollBack(to: event.mark)
           partition.duplicates += 1
-          counters.duplicates += 1
           return
         }
         partition.window.insert(identity, at: offset)
@@ -215,7 +211,6 @@ package final class IngestStage: Stage {
       if partition.noteEvent(record, time: event.time) { holdingRecords.append(partition) }
       pendingEvents += 1
       pendingBytes += (record.content.value?.count ?? 0) + record.content.headerBytes
-      counters.events += 1
     } catch {
       refuse(record, error, of: partition)
     }
@@ -223,7 +218,6 @@ package final class IngestStage: Stage {
 
   private func refuse(_ record: SourceRecord, _ refusal: Refusal, of partition: IngestPartition) {
     partition.deadLetters += 1
-    counters.deadLetters += 1
     let letter = deadLetter(record, refusal, of: partition)
     pendingBytes += (letter.value?.count ?? 0) + (letter.key?.count ?? 0) + record.content.headerBytes + 256
     pendingEvents += 1
@@ -303,7 +297,6 @@ package final class IngestStage: Stage {
     guard appended.count == sent.count else {
       throw .refused("the journal answered for \(appended.count) segments of \(sent.count)")
     }
-    counters.flushes += 1
     tail.publish(
       zip(sent, appended).map { segment, place in
         JournalBatch(
@@ -422,11 +415,4 @@ package final class IngestStage: Stage {
     }
     source.close()
   }
-}
-
-package struct IngestCounters: Sendable {
-  package var events: Int64 = 0
-  package var duplicates: Int64 = 0
-  package var deadLetters: Int64 = 0
-  package var flushes: Int64 = 0
 }

@@ -20,7 +20,7 @@ package struct PartitionCursor: Sendable {
   package var journaled: RecordFingerprint?
   /// Of the record that was last in the topic at the previous check.
   package var checked: RecordFingerprint?
-  /// Of the last 10,000 records (oldest first, as bits), which were bad; see `BadRecordWindow`.
+  /// Of the last 10,000 records, which were bad; see `BadRecordWindow`.
   package var badRecords: [UInt8]
   /// Where the partition ended at the installation's first start; nil where that is not known, or says nothing any more.
   package var firstEnd: Int64?

@@ -75,9 +75,10 @@ package final class LeaseKeeper: Stage {
       wanted = Set(resources)
     }
     let renew = leases.progressing(since: now.monotonicNanoseconds - leaseNanoseconds)
-    let release = leases.takeReleased()
+    let release = leases.released
     let reply = try store.heartbeat(
       me, seconds: settings.leaseSeconds, resources: resources, held: before, renew: renew, release: release)
+    leases.noteReleased(release)
     switch reply {
     case .superseded:
       leases.supersede()

@@ -146,12 +146,11 @@ package final class Leases: Sendable {
     state.withLock { $0.held.filter { $0.value.progressAt >= deadline }.keys.sorted() }
   }
 
-  func takeReleased() -> [String] {
-    state.withLock { state in
-      defer { state.released = [] }
-      return state.released.sorted()
-    }
-  }
+  /// Let go of, and not yet given back to the database.
+  var released: [String] { state.withLock { $0.released.sorted() } }
+
+  /// The database has them back.
+  func noteReleased(_ resources: [String]) { state.withLock { $0.released.subtract(resources) } }
 
   /// What the database says is held by this instance.
   func set(held resources: Set<String>, instances: [String], at now: Instant) {

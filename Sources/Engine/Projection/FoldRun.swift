@@ -53,7 +53,6 @@ package final class FoldRun {
   private var derivedInFlight: Int64 = 0
   /// Since when something is folded that no flush has begun to write, in monotonic nanoseconds.
   package private(set) var dirtySince: Int64?
-  package private(set) var foldedEvents: Int64 = 0
   /// Derived events committed to the outbox.
   package private(set) var publishedEvents: Int64 = 0
 
@@ -135,7 +134,6 @@ package final class FoldRun {
       reached = end
     } while reached < range.upperBound
       && tables.reduce(0) { $0 + $1.heldBytes } < settings.fullBytes
-    foldedEvents += Int64(reached - range.lowerBound)
     return reached
   }
 
@@ -156,7 +154,7 @@ package final class FoldRun {
         }
       }
       round += 1
-      guard round < 8 else { throw StoreError.refused("a projection asks for rows without end") }
+      guard round < tooManyWantingRounds else { throw StoreError.refused("a projection asks for rows without end") }
     }
   }
 
@@ -400,7 +398,8 @@ package final class FoldRun {
       try store.makeVersions(projection.tables.map(\.statements), at: turn, since: place.lastDayTurn)
     }
     let derived = try projection.runRules(at: turn, store: flushingRows())
-    if publishes, !derived.isEmpty {
+    let speaks = publishes && !derived.isEmpty
+    if speaks {
       try store.appendOutbox(derived, at: position, chain: batch.chain)
       derivedInOpen += Int64(derived.count)
     }
@@ -408,8 +407,8 @@ package final class FoldRun {
     try loadWanted(index..<index + 1, of: batch)
     projection.fold(index..<index + 1, of: batch.events, firstPosition: batch.firstPosition)
     place = target
-    foldedEvents += 1
-    if turn.dayTurned { try commit() }
+    // Somebody waits for what has just happened.
+    if turn.dayTurned || speaks && state == .live { try commit() }
   }
 
   /// Nothing is under way in the background.
@@ -427,7 +426,6 @@ package final class FoldRun {
     if try projection.fanOut(index, of: batch.events, position: target.position, store: flushingRows()) { return }
     fanOut = nil
     place = target
-    foldedEvents += 1
     try commit()
   }
 

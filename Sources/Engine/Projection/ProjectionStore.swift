@@ -73,8 +73,6 @@ package enum ProjectionState: String, Sendable {
 package protocol FoldStore: AnyObject, RowStream {
   /// Segments from the one that holds `position + 1` on, in order, up to about `bytes` of payload (at least one, if there is).
   func segments(after position: Int64, bytes: Int) throws(StoreError) -> [StoredSegment]
-  /// The journal's last position.
-  func journalEnd() throws(StoreError) -> Int64
   /// The stored rows of these keys. Also while something is written in the background, for keys that were not written since the
   /// last commit.
   func load(_ statements: TableStatements, keys: KeyColumns, _ body: (inout RowReader) -> Void) throws(StoreError)

@@ -76,7 +76,6 @@ package final class Rebuild {
   }
 
   package var isDone: Bool { if case .done = phase { true } else { false } }
-  package var foldedEvents: Int64 { run?.foldedEvents ?? 0 }
 
   package func progress(_ now: Instant) -> Progress {
     let position = run?.place.position ?? outcome?.position ?? 0

@@ -5,7 +5,7 @@ import Events
 package enum CursorRecord {
   static func write(_ place: RelayPlace) -> String {
     var json = "{\"position\":\(place.position),\"ordinal\":\(place.ordinal),\"chain\":\"\(hex(place.chain))\""
-    if let until = place.checkedUntil { json += ",\"checked_until\":\"\(RFC3339.format(until))\"" }
+    if let until = place.checkedUntil { json += ",\"checked_until\":\"\(until.rfc3339)\"" }
     if let passed = place.passed {
       json += ",\"passed\":{\"position\":\(passed.position),\"chain\":\"\(hex(passed.chain))\"}"
     }

@@ -41,7 +41,6 @@ package final class RelayStage: Stage {
   /// Since the last success in this term, and the last one.
   private var doubts = (count: 0, term: -1, text: "")
   private var isInDoubt: Bool { doubts.count >= Self.doubtsUntilShown }
-  package private(set) var publishedEvents: Int64 = 0
 
   private static let batchLimit = 500
   private static let pollNanoseconds: Int64 = 250_000_000
@@ -260,7 +259,6 @@ package final class RelayStage: Stage {
     let fresh = run.publishedIDs.isEmpty ? batch : batch.filter { !run.publishedIDs.contains($0.id) }
     if !holds(.relayStartsOver) { try publisher.open() }
     try publisher.publish(fresh, places: moved)
-    publishedEvents += Int64(fresh.count)
     run.places = moved
     if moved.values.allSatisfy({ $0.checkedUntil == nil }) { run.publishedIDs = [] }
     self.run = run

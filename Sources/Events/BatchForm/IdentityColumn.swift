@@ -16,7 +16,9 @@ package enum IdentityColumn {
       try reader.distinct(count: rows.count) { i, form, id in
         switch form {
         case .none: return
-        case .erasedIdentity: digests.append((rows[i].offset, Digest128(littleEndian: id)))
+        case .erasedIdentity:
+          guard let digest = Digest128(bytes: id) else { preconditionFailure("a digest has 16 bytes") }
+          digests.append((rows[i].offset, digest))
         case .plain, .erasedPerson:
           message.removeAll(keepingCapacity: true)
           table.withBytes(rows[i].source) { message.append(contentsOf: $0) }
@@ -95,21 +97,5 @@ package enum IdentityColumn {
     reader.beginDomain()
     try reader.requiredSymbols(&rows) { $0.source = $1 }
     return rows
-  }
-}
-
-extension Digest128 {
-  /// From 16 bytes, as `littleEndianBytes` gives them.
-  init(littleEndian bytes: UnsafeBufferPointer<UInt8>) {
-    precondition(bytes.count == 16, "a digest has 16 bytes")
-    let raw = UnsafeRawBufferPointer(bytes)
-    self.init(
-      low: UInt64(littleEndian: raw.loadUnaligned(as: UInt64.self)),
-      high: UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
-  }
-
-  /// 16 bytes: low, then high.
-  package var littleEndianBytes: [UInt8] {
-    withUnsafeBytes(of: low.littleEndian) { Array($0) } + withUnsafeBytes(of: high.littleEndian) { Array($0) }
   }
 }

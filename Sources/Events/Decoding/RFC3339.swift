@@ -1,4 +1,4 @@
-/// Times as text, by RFC 3339: `T` or `t`, `Z`, `z` or an offset, any number of fractional digits, no second 60.
+/// Times from text, by RFC 3339: `T` or `t`, `Z`, `z` or an offset, any number of fractional digits, no second 60.
 package enum RFC3339 {
   /// nil for what is no such time. What is finer than a microsecond is cut off.
   package static func parse(_ text: UnsafeBufferPointer<UInt8>) -> Timestamp? {
@@ -58,34 +58,6 @@ package enum RFC3339 {
   package static func parse(_ text: String) -> Timestamp? {
     var copy = text
     return copy.withUTF8 { parse($0) }
-  }
-
-  /// In UTC, `2026-01-01T00:00:00Z`, with six fractional digits where they are not all 0. Years from 0 to 9999.
-  package static func format(_ time: Timestamp) -> String {
-    let day = floorDivide(time.microseconds, Timestamp.microsecondsPerDay)
-    let rest = Int(time.microseconds - day * Timestamp.microsecondsPerDay)
-    let date = self.date(day: Int(day))
-    var text: [UInt8] = []
-    text.reserveCapacity(27)
-    func append(_ value: Int, digits: Int, then separator: Unicode.Scalar?) {
-      var divisor = 1
-      for _ in 1..<digits { divisor *= 10 }
-      while divisor > 0 {
-        text.append(UInt8(ascii: "0") + UInt8(value / divisor % 10))
-        divisor /= 10
-      }
-      if let separator { text.append(UInt8(ascii: separator)) }
-    }
-    let second = rest / 1_000_000
-    let fraction = rest % 1_000_000
-    append(date.year, digits: 4, then: "-")
-    append(date.month, digits: 2, then: "-")
-    append(date.day, digits: 2, then: "T")
-    append(second / 3600, digits: 2, then: ":")
-    append(second / 60 % 60, digits: 2, then: ":")
-    append(second % 60, digits: 2, then: fraction == 0 ? "Z" : ".")
-    if fraction != 0 { append(fraction, digits: 6, then: "Z") }
-    return String(decoding: text, as: UTF8.self)
   }
 
   /// Whether no byte of `values` and of `room` come to 128 together.

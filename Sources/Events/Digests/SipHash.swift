@@ -5,13 +5,6 @@ package struct HashKey: Hashable, Sendable {
   package init(k0: UInt64, k1: UInt64) { (self.k0, self.k1) = (k0, k1) }
 }
 
-/// 128 bits, as an identity's digest. As bytes: `low`, then `high`, both little-endian.
-package struct Digest128: Hashable, Sendable {
-  package var low: UInt64
-  package var high: UInt64
-  package init(low: UInt64, high: UInt64) { (self.low, self.high) = (low, high) }
-}
-
 /// SipHash-2-4 with 64 bits of output (Aumasson, Bernstein: "SipHash: a fast short-input PRF", 2012).
 package func sipHash24(_ key: HashKey, _ bytes: UnsafeBufferPointer<UInt8>) -> UInt64 {
   var state = SipState(key, wide: false)

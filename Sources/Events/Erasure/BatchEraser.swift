@@ -92,7 +92,7 @@ struct BatchEraser {
     let event = batch.events[index]
     let message =
       batch.strings.withBytes(event.source) { Array($0) } + [0] + batch.strings.withBytes(event.id) { Array($0) }
-    let digest = message.withUnsafeBufferPointer { sipHash24Wide(keys.identities, $0) }.littleEndianBytes
+    let digest = message.withUnsafeBufferPointer { sipHash24Wide(keys.identities, $0) }.bytes
     let symbol = digest.withUnsafeBufferPointer { batch.strings.intern($0) }
     batch.erasedIdentities.insert(symbol)
     batch.events[index].id = symbol

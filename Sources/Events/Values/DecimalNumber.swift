@@ -65,7 +65,6 @@ struct DecimalNumber {
     return text[0] == UInt8(ascii: "-") ? -value : value
   }
 
-  var isZero: Bool { digitCount == 0 }
   /// Less than 0: `-0` is not.
   var isBelowZero: Bool { isNegative && digitCount != 0 }
   /// Whether the number has no more than so many fractional digits, trailing zeros apart.

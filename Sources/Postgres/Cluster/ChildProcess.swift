@@ -1,13 +1,18 @@
 import Glibc
 
 /// A program that this one started, in a process group of its own: a Ctrl-C in the terminal is not for it.
-struct ChildProcess {
+package struct ChildProcess {
   let pid: pid_t
 
   /// - Parameters:
-  ///   - log: a file that takes what the program prints; it is appended to.
+  ///   - environment: instead of this process's own.
+  ///   - log: a file that takes what the program prints; it is appended to, and nobody else reads it.
   ///   - input: a descriptor that it reads; nothing unless given.
-  init(_ path: String, _ arguments: [String], log: String, input: Int32? = nil) throws(ClusterError) {
+  ///   - output: a descriptor that takes its standard output instead of the log.
+  package init(
+    _ path: String, _ arguments: [String], environment: [String: String]? = nil, log: String, input: Int32? = nil,
+    output: Int32? = nil
+  ) throws(ClusterError) {
     var actions = posix_spawn_file_actions_t()
     var attributes = posix_spawnattr_t()
     posix_spawn_file_actions_init(&actions)
@@ -21,8 +26,8 @@ struct ChildProcess {
     } else {
       posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
     }
-    posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0o644)
-    posix_spawn_file_actions_adddup2(&actions, 1, 2)
+    posix_spawn_file_actions_addopen(&actions, 2, log, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+    posix_spawn_file_actions_adddup2(&actions, output ?? 2, 1)
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
     posix_spawnattr_setpgroup(&attributes, 0)
     // What this process blocks or ignores, another must not inherit.
@@ -34,15 +39,19 @@ struct ChildProcess {
     posix_spawnattr_setsigdefault(&attributes, &all)
 
     var argv: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) } + [nil]
-    defer { for argument in argv { free(argument) } }
+    var envp: [UnsafeMutablePointer<CChar>?] = (environment ?? [:]).map { strdup("\($0.key)=\($0.value)") } + [nil]
+    defer { for text in argv + envp { free(text) } }
     var pid = pid_t()
-    let error = posix_spawn(&pid, path, &actions, &attributes, &argv, environ)
+    let error =
+      environment == nil
+      ? posix_spawn(&pid, path, &actions, &attributes, &argv, environ)
+      : posix_spawn(&pid, path, &actions, &attributes, &argv, &envp)
     guard error == 0 else { throw .cannotRun(path, String(cString: strerror(error))) }
     self.pid = pid
   }
 
   /// The exit status once it has ended; nil while it runs. To be called until it has.
-  func poll() -> Int32? {
+  package func poll() -> Int32? {
     var status: Int32 = 0
     return waitpid(pid, &status, WNOHANG) == pid ? status : nil
   }
@@ -59,5 +68,5 @@ struct ChildProcess {
 
   static let pollMicroseconds: UInt32 = 5000
 
-  func send(_ signal: Int32) { _ = kill(pid, signal) }
+  package func send(_ signal: Int32) { _ = kill(pid, signal) }
 }

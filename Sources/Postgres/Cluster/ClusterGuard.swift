@@ -22,8 +22,10 @@ struct ClusterGuard {
 
   init(directory: String) throws(ClusterError) {
     var ends: [Int32] = [-1, -1]
-    guard pipe(&ends) == 0 else { throw .directory(directory, String(cString: strerror(errno))) }
-    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    // Another child must not hold an end.
+    guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
+      throw .directory(directory, String(cString: strerror(errno)))
+    }
     defer { close(ends[0]) }
     do throws(ClusterError) {
       process = try ChildProcess("/bin/sh", ["-c", Self.script, "sh", directory], log: "/dev/null", input: ends[0])

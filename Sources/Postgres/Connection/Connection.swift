@@ -67,7 +67,6 @@ package final class Connection {
 
   /// The server's process.
   package var backendPID: Int32 { PQbackendPID(pg) }
-  package var serverVersion: Int { Int(PQserverVersion(pg)) }
   /// `postgres://…` without secrets, for messages.
   package var address: String {
     "\(String(cString: PQuser(pg)))@\(String(cString: PQhost(pg))):\(String(cString: PQport(pg)))/\(String(cString: PQdb(pg)))"
@@ -88,8 +87,9 @@ package final class Connection {
   /// Runs a script without parameters; rows are dropped.
   package func execute(_ sql: String, seconds: Int = replySeconds) throws(PostgresError) {
     guard PQsendQuery(pg, sql) == 1 else { throw broken() }
+    let deadline = Deadline(seconds: seconds)
     var failure: ServerError?
-    while let result = try nextResult(Deadline(seconds: seconds)) {
+    while let result = try nextResult(deadline) {
       defer { PQclear(result) }
       if failure == nil { failure = Self.serverError(result) }
     }

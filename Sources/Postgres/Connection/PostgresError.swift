@@ -49,7 +49,6 @@ package enum SQLState {
   /// Pleat's own, see `0001_core.sql`.
   package static let lost = "PL001"
   package static let unfitDecision = "PL002"
-  package static let brokenContract = "PL003"
   package static let foreign = "PL004"
 
   static let readOnlyTransaction = "25006"

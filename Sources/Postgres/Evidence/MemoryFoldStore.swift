@@ -95,8 +95,6 @@ package final class MemoryFoldStore: FoldStore {
     try source.segments(after: position, bytes: bytes)
   }
 
-  package func journalEnd() throws(StoreError) -> Int64 { try source.journalEnd() }
-
   package func load(_ statements: TableStatements, keys: KeyColumns, _ body: (inout RowReader) -> Void)
     throws(StoreError)
   {

@@ -38,7 +38,7 @@ package final class TableComparison {
   private let members: [String: ListMember]
   private let live: StoreConnection
   private let temporary: StoreConnection
-  /// Folds through the position; returns where it stands.
+  /// Folds through the position.
   private let follow: (Int64) throws -> Void
 
   /// Rows compared so far.

@@ -14,10 +14,7 @@ package final class TemporaryFoldStore: FoldStore {
   private var names = TemporaryNames([])
   private var mapped: [String: TableStatements] = [:]
   private var texts: [String: String] = [:]
-  private let worker = BackgroundWorker()
-  /// The outcome of what ran in the background; written by the worker before it is done.
-  private var outcome: Result<Void, StoreError>?
-  private var isAtWork = false
+  private let job: BackgroundJob<Void>
   private var generation: Int32 = 0
   private var isOpen = false
   /// `source` reads the journal.
@@ -25,6 +22,7 @@ package final class TemporaryFoldStore: FoldStore {
     self.source = source
     projection = source.projection
     connection = StoreConnection(target, profile: .fold, onNotice: { _ in })
+    job = BackgroundJob(over: connection)
   }
 
   // MARK: - Tables
@@ -106,14 +104,11 @@ package final class TemporaryFoldStore: FoldStore {
     try source.segments(after: position, bytes: bytes)
   }
 
-  package func journalEnd() throws(StoreError) -> Int64 { try source.journalEnd() }
-
   package func load(_ statements: TableStatements, keys: KeyColumns, _ body: (inout RowReader) -> Void)
     throws(StoreError)
   {
-    worker.wait()
     // The connection that a failed write leaves behind has no such tables.
-    if isAtWork, case .failure(let error) = outcome { throw error }
+    try job.wait()
     let result = try connection.query(
       temporary(statements).load, [.int(generation)] + keys.arrays.map { SQLValue.array($0) })
     result.eachRow { (row: inout RowReader) in body(&row) }
@@ -199,44 +194,25 @@ package final class TemporaryFoldStore: FoldStore {
   }
 
   private func inBackground(_ body: @escaping () throws(StoreError) -> Void) {
-    precondition(!isAtWork, "one flush at a time")
-    isAtWork = true
-    outcome = nil
-    worker.start { [self] in
+    job.start { [self] () throws(StoreError) in
       do throws(StoreError) {
         try body()
-        outcome = .success(())
       } catch {
         isOpen = false
         connection.reset()
-        outcome = .failure(error)
+        throw error
       }
     }
   }
 
-  package func flushIsDone() -> Bool { worker.isDone }
+  package func flushIsDone() -> Bool { job.isDone }
 
-  package func finishFlush() throws(StoreError) {
-    guard isAtWork else { throw .refused("no flush is under way") }
-    worker.wait()
-    isAtWork = false
-    guard let outcome else { throw .refused("a flush has no outcome") }
-    try outcome.get()
-  }
+  package func finishFlush() throws(StoreError) { try job.finish() }
 
   package func reset() {
-    settle()
+    job.settle()
     isOpen = false
     connection.reset()
     source.reset()
-  }
-
-  /// Ends a flush that nobody waits for any more.
-  private func settle() {
-    guard isAtWork else { return }
-    connection.interrupt()
-    worker.wait()
-    connection.endInterrupt()
-    isAtWork = false
   }
 }

@@ -5,22 +5,16 @@ import Projections
 /// Ingest's side of the journal: `pleat.partitions`, `pleat.journal` and `pleat.append`.
 package final class PostgresJournalStore: JournalStore {
   private let store: StoreConnection
-  /// Encodes and appends; the connection is its own meanwhile.
-  private let worker = BackgroundWorker()
-  private var isAppending = false
-  /// The worker's until it is done.
-  private var outcome: Result<[AppendedSegment], StoreError>?
+  /// Encodes and appends.
+  private let job: BackgroundJob<[AppendedSegment]>
 
   package init(_ target: ConnectionTarget, onNotice: @escaping (String) -> Void = { _ in }) {
     store = StoreConnection(target, onNotice: onNotice)
+    job = BackgroundJob(over: store)
   }
 
   package func hashKey() throws(StoreError) -> HashKey {
-    let keys = try store.query("SELECT hash_key FROM pleat.secrets").map { $0.bytea() }
-    guard let bytes = keys.first ?? nil, let words = Digest128(bytes: bytes) else {
-      throw .refused("the installation has no hash key")
-    }
-    return HashKey(k0: words.low, k1: words.high)
+    try store.use { (connection) throws(PostgresError) in try connection.installationKey() }
   }
 
   package func isInitialized() throws(StoreError) -> Bool {
@@ -110,28 +104,12 @@ package final class PostgresJournalStore: JournalStore {
   }
 
   package func startAppend(_ flush: @escaping () -> JournalFlush) throws(StoreError) {
-    precondition(!isAppending, "one append at a time")
-    isAppending = true
-    outcome = nil
-    worker.start { [self] in
-      do throws(StoreError) {
-        outcome = .success(try append(flush()))
-      } catch {
-        outcome = .failure(error)
-      }
-    }
+    job.start { [self] () throws(StoreError) in try append(flush()) }
   }
 
-  package func appendIsDone() -> Bool { !isAppending || worker.isDone }
+  package func appendIsDone() -> Bool { !job.isUnderWay || job.isDone }
 
-  package func finishAppend() throws(StoreError) -> [AppendedSegment] {
-    guard isAppending else { throw .refused("no append is under way") }
-    worker.wait()
-    isAppending = false
-    guard let outcome else { throw .refused("an append has no outcome") }
-    self.outcome = nil
-    return try outcome.get()
-  }
+  package func finishAppend() throws(StoreError) -> [AppendedSegment] { try job.finish() }
 
   private func append(_ flush: JournalFlush) throws(StoreError) -> [AppendedSegment] {
     let segments = try store.query(AppendParameters.statement, AppendParameters(flush).values).map { row in
@@ -163,12 +141,5 @@ package final class PostgresJournalStore: JournalStore {
   }
 
   /// An append under way ends with its connection, and its outcome is nobody's.
-  package func reset() {
-    guard isAppending else { return store.reset() }
-    store.interrupt()
-    worker.wait()
-    isAppending = false
-    outcome = nil
-    store.endInterrupt()
-  }
+  package func reset() { if job.isUnderWay { job.settle() } else { store.reset() } }
 }

@@ -141,6 +141,8 @@ package enum SchemaCheck {
   private static let excessRights = """
     SELECT 'is a superuser' FROM pg_roles r WHERE pg_has_role(session_user, r.oid, 'MEMBER') AND r.rolsuper
     UNION
+    SELECT 'may create databases' FROM pg_roles r WHERE pg_has_role(session_user, r.oid, 'MEMBER') AND r.rolcreatedb
+    UNION
     SELECT 'may create roles' FROM pg_roles r WHERE pg_has_role(session_user, r.oid, 'MEMBER') AND r.rolcreaterole
     UNION
     SELECT 'passes row security' FROM pg_roles r WHERE pg_has_role(session_user, r.oid, 'MEMBER') AND r.rolbypassrls
@@ -149,9 +151,16 @@ package enum SchemaCheck {
     UNION
     SELECT format('is a member of %s', r.rolname) FROM pg_roles r
     WHERE pg_has_role(session_user, r.oid, 'MEMBER')
-      AND r.rolname IN (
-        'pleat_owner', 'pleat_operator', 'pleat_team_reader', 'pleat_reader', 'pg_read_all_data', 'pg_write_all_data', 'pg_read_server_files', 'pg_write_server_files',
-        'pg_execute_server_program', 'pg_database_owner')
+      AND (r.rolname IN ('pleat_owner', 'pleat_operator', 'pleat_team_reader', 'pleat_reader') OR r.rolname LIKE 'pg\\_%')
+    UNION
+    SELECT 'may create schemas' WHERE has_database_privilege(session_user, current_database(), 'CREATE')
+    UNION
+    SELECT format('may create in the schema %I', n.nspname) FROM pg_namespace n
+    WHERE n.nspname IN ('pleat', 'insights', 'pleat_unmasked') AND has_schema_privilege(session_user, n.oid, 'CREATE')
+    UNION
+    SELECT format('may call %s', p.oid::regprocedure) FROM pg_proc p
+    WHERE p.pronamespace = 'pleat'::regnamespace AND has_function_privilege(session_user, p.oid, 'EXECUTE')
+      AND NOT has_function_privilege('pleat_writer', p.oid, 'EXECUTE')
     UNION
     SELECT format('may change %s', c.oid::regclass) FROM pg_class c
     WHERE c.relnamespace = 'pleat'::regnamespace AND c.relkind IN ('r', 'p')

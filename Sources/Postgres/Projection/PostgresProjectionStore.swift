@@ -14,13 +14,10 @@ package final class PostgresProjectionStore: ProjectionStore {
   let store: StoreConnection
   /// For what is read while the background has the other connection.
   private let reader: StoreConnection
-  private let worker = BackgroundWorker()
-  /// The outcome of what ran in the background; written by the worker before it is done.
-  private var outcome: Result<Void, StoreError>?
-  private var isAtWork = false
+  private let job: BackgroundJob<Void>
   private var instance: InstanceID?
   /// A connection on which nothing is under way and no transaction open.
-  var idle: StoreConnection { isAtWork || isOpen ? reader : store }
+  var idle: StoreConnection { job.isUnderWay || isOpen ? reader : store }
   /// Of the transaction that is open, or of the last takeover.
   var generation: Int32 = 0
   /// A transaction was begun and not committed; if its connection broke since, what is asked in it fails.
@@ -35,6 +32,7 @@ package final class PostgresProjectionStore: ProjectionStore {
   ) {
     (self.projection, self.foldVersion, self.catalogVersion) = (projection, Int32(foldVersion), Int32(catalogVersion))
     store = StoreConnection(target, profile: .fold, onNotice: onNotice)
+    job = BackgroundJob(over: store)
     reader = StoreConnection(target, profile: .fold, onNotice: onNotice)
   }
 
@@ -50,13 +48,7 @@ package final class PostgresProjectionStore: ProjectionStore {
       FROM pleat.take_over_projection($1, $2, $3, $4, $5)
       """,
       [.text(projection), .text(instance.name), .bigint(instance.start), .int(foldVersion), .int(catalogVersion)]
-    ).map { row in
-      ProjectionCursor(
-        generation: row.int() ?? 0, epoch: row.bigint() ?? 0,
-        place: ProjectionPlace(
-          position: row.bigint() ?? 0, chain: row.bytea() ?? [], greatestTime: row.timestamptz(),
-          lastDayTurn: row.bigint() ?? 0))
-    }
+    ).map { Self.cursor(&$0) }
     guard let cursor = cursors.first else { throw .refused("a takeover of \(projection) has no cursor") }
     generation = cursor.generation
     return cursor
@@ -89,16 +81,10 @@ package final class PostgresProjectionStore: ProjectionStore {
     }
   }
 
-  package func journalEnd() throws(StoreError) -> Int64 {
-    let ends = try store.query("SELECT position FROM pleat.journal_head").map { $0.bigint() }
-    guard let end = ends.first ?? nil else { throw .refused("the journal has no head") }
-    return end
-  }
-
   package func load(_ statements: TableStatements, keys: KeyColumns, _ body: (inout RowReader) -> Void)
     throws(StoreError)
   {
-    let result = try (isAtWork ? reader : store).query(
+    let result = try (job.isUnderWay ? reader : store).query(
       statements.load, [.int(generation)] + keys.arrays.map { SQLValue.array($0) })
     result.eachRow { (row: inout RowReader) in body(&row) }
   }
@@ -135,39 +121,23 @@ package final class PostgresProjectionStore: ProjectionStore {
   }
 
   private func inBackground(_ body: @escaping () throws(StoreError) -> Void) {
-    precondition(!isAtWork, "one flush at a time")
-    isAtWork = true
-    outcome = nil
-    worker.start(
-      { [self] in
+    job.start(
+      { [self] () throws(StoreError) in
         do throws(StoreError) {
           try body()
-          outcome = .success(())
         } catch {
           // Whatever it was, the transaction goes with its connection.
           isOpen = false
           store.reset()
-          outcome = .failure(error)
+          throw error
         }
       }, then: onFlushDone ?? {})
   }
 
-  package func flushIsDone() -> Bool { worker.isDone }
+  package func flushIsDone() -> Bool { job.isDone }
 
-  package func finishFlush() throws(StoreError) {
-    guard isAtWork else { throw .refused("no flush is under way") }
-    worker.wait()
-    isAtWork = false
-    guard let outcome else { throw .refused("a flush has no outcome") }
-    try outcome.get()
-  }
+  package func finishFlush() throws(StoreError) { try job.finish() }
 
-  /// Ends a flush that nobody waits for any more: its connection breaks, and with it the transaction, unless it is committed.
-  func settle() {
-    guard isAtWork else { return }
-    store.interrupt()
-    worker.wait()
-    store.endInterrupt()
-    isAtWork = false
-  }
+  /// Ends a flush that nobody waits for any more.
+  func settle() { job.settle() }
 }

@@ -81,15 +81,6 @@ package enum Cluster {
       throw CommandFailure(error)
     }
   }
-
-  /// Which of these topics do not exist.
-  package static func missing(
-    _ topics: [String], in admin: AdminTopics
-  ) throws(KafkaError) -> [String] {
-    var missing: [String] = []
-    for topic in topics where try admin.partitionCount(of: topic) == nil { missing.append(topic) }
-    return missing
-  }
 }
 
 extension CommandFailure {
@@ -98,6 +89,13 @@ extension CommandFailure {
     case .unavailable(let text): self.init(.unavailable, "Kafka is not available: \(text)")
     case .unknownTopic(let topic): self.init(.unavailable, "the topic \(topic) does not exist: create it.")
     case .refusedTopic(_, let text): self.init(.unavailable, "\(text).")
+    }
+  }
+
+  init(_ error: PublishError) {
+    switch error {
+    case .inDoubt(let text): self.init(.unavailable, text)
+    case .alarm(let text): self.init(.configuration, "\(text).")
     }
   }
 }

@@ -19,9 +19,13 @@ package final class BackendActivity {
           OR a.state_change > clock_timestamp() - make_interval(secs => $4)))
     """
   private static let replySeconds = 2
-  /// Once it did not answer it is not asked about every other stage, too: who supervises waits meanwhile.
+  /// Who supervises waits for so long: signals are his, too.
+  private static let waitNanoseconds = SystemClock.nanosecondsPerSecond
+  /// Once it did not answer it is not asked about every other stage, too.
   private static let silenceNanoseconds = 5 * SystemClock.nanosecondsPerSecond
   private var silentUntil: Int64 = 0
+  /// Until its answer is there the connection is the question's.
+  private var question: Attempt<Bool?>?
 
   private let leaseSeconds: Int
 
@@ -40,6 +44,21 @@ package final class BackendActivity {
   /// False where the database does not say.
   package func isAtWork(_ stage: String, of instance: InstanceID?) -> Bool {
     guard let instance, SystemClock.monotonicNanoseconds() >= silentUntil else { return false }
+    if let question {
+      guard question.value(within: 0) != nil else { return false }
+      self.question = nil
+    }
+    let asked = Attempt("watchdog") { [self] in answer(stage, instance) }
+    guard let answer = asked.value(within: Self.waitNanoseconds) else {
+      question = asked
+      return false
+    }
+    if answer == nil { silentUntil = SystemClock.monotonicNanoseconds() + Self.silenceNanoseconds }
+    return answer ?? false
+  }
+
+  /// nil where the database does not say.
+  private func answer(_ stage: String, _ instance: InstanceID) -> Bool? {
     let (resource, owner) =
       switch stage {
       case "ingest": (LeaseResource.partitionPrefix, instance)
@@ -48,16 +67,14 @@ package final class BackendActivity {
       default: (LeaseResource.projection(stage), instance)
       }
     do throws(PostgresError) {
-      let open = try opened()
-      return try open.query(
+      return try opened().query(
         Self.query,
         [.text(owner.name), .bigint(owner.start), .text(resource), .int(Int32(leaseSeconds))],
         seconds: Self.replySeconds
       ).map { row in row.bool() ?? false }.first ?? false
     } catch {
       connection = nil
-      silentUntil = SystemClock.monotonicNanoseconds() + Self.silenceNanoseconds
-      return false
+      return nil
     }
   }
 }

@@ -18,8 +18,11 @@ package final class Daemon {
 
   private static let tickNanoseconds: Int64 = 250_000_000
   private static let retryNanoseconds: Int64 = 1_000_000_000
-  /// A signal to stop is obeyed within 10 seconds, whatever hangs.
-  private static let stopNanoseconds: Int64 = 8_000_000_000
+  /// A signal to stop is obeyed within 10 seconds, whatever hangs; the last of them are for giving the leases back.
+  private static let workersStopNanoseconds: Int64 = 6_500_000_000
+  private static let stopNanoseconds: Int64 = 8_500_000_000
+  /// How often it is looked for a signal while a service is tried.
+  private static let signalNanoseconds: Int64 = 100_000_000
   private static let listenMilliseconds: Int32 = 1_000
 
   /// The process that started this one, if the daemon is to end with it.
@@ -69,13 +72,13 @@ package final class Daemon {
   }
 
   /// Tries until it works; nil if a signal asked for the end meanwhile.
-  private func whenAvailable<Facts>(
-    _ service: String, _ attempt: () throws(Preparation.Failure) -> Facts
+  private func whenAvailable<Facts: Sendable>(
+    _ service: String, _ attempt: @escaping () throws(Preparation.Failure) -> Facts
   ) throws(CommandFailure) -> Facts? {
     var said: String?
     while true {
       do throws(Preparation.Failure) {
-        let facts = try attempt()
+        let facts = try outcome(of: attempt, service).get()
         if said != nil { logger.report(.notice, "\(service) answers") }
         return facts
       } catch {
@@ -87,6 +90,22 @@ package final class Daemon {
           logger.report(.notice, "stopped while waiting for \(service)")
           return nil
         }
+      }
+    }
+  }
+
+  /// A service that does not answer keeps nobody from stopping the daemon, which holds nothing yet.
+  private func outcome<Facts: Sendable>(
+    of attempt: @escaping () throws(Preparation.Failure) -> Facts, _ service: String
+  ) -> Result<Facts, Preparation.Failure> {
+    let trying = Attempt(service) { () -> Result<Facts, Preparation.Failure> in
+      do throws(Preparation.Failure) { return .success(try attempt()) } catch { return .failure(error) }
+    }
+    while true {
+      if let outcome = trying.value(within: Self.signalNanoseconds) { return outcome }
+      if isStopSignal(signals.next(within: 0)) {
+        logger.report(.notice, "stopped while waiting for \(service)")
+        _exit(ExitCode.success.rawValue)
       }
     }
   }
@@ -292,9 +311,9 @@ package final class Daemon {
     manager.stopping()
     say("stopping")
     logger.report(.notice, "stopping: batches under way are finished, leases given back")
-    let deadline = SystemClock.monotonicNanoseconds() + Self.stopNanoseconds
+    let now = SystemClock.monotonicNanoseconds()
     assembly.listener.stop()
-    let late = assembly.stages.stop(by: deadline)
+    let late = assembly.stages.stop(workersBy: now + Self.workersStopNanoseconds, by: now + Self.stopNanoseconds)
     if late.isEmpty {
       logger.report(.notice, "stopped")
     } else {

@@ -1,5 +1,4 @@
 package import Engine
-import Glibc
 package import Postgres
 import Synchronization
 
@@ -22,18 +21,7 @@ package final class JournalListening: Sendable {
     (self.reporter, self.onAppend) = (reporter, onAppend)
   }
 
-  package func start() {
-    var thread = pthread_t()
-    let status = pthread_create(
-      &thread, nil,
-      { argument in
-        guard let argument else { return nil }
-        Unmanaged<JournalListening>.fromOpaque(argument).takeRetainedValue().run()
-        return nil
-      }, Unmanaged.passRetained(self).toOpaque())
-    precondition(status == 0, "no thread to listen: \(String(cString: strerror(status)))")
-    pthread_detach(thread)
-  }
+  package func start() { DetachedThread.start("listen") { [self] in run() } }
 
   package func stop() {
     isStopping.store(true, ordering: .releasing)

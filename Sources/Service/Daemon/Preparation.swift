@@ -178,7 +178,7 @@ package struct Preparation {
       id: id, hasTransactions: !EmbeddedBroker.isEmbedded(clusterID: id), partitions: partitions)
   }
 
-  package enum CursorTopic: Sendable {
+  package enum CursorTopicState: Sendable {
     case missing
     case fine
     /// Of several brokers one alone has it.
@@ -186,19 +186,14 @@ package struct Preparation {
   }
 
   /// Requires that the cursor topic can keep the relay's place, if it is there.
-  package func cursorTopic(log: @escaping KafkaLog) throws(Failure) -> CursorTopic {
-    let kafka = configuration.kafka
-    let output = KafkaOutputLog(
-      client, installation: "", outputTopic: kafka.outputTopic, teamTopic: kafka.teamTopic,
-      cursorTopic: kafka.cursorTopic, log: log)
+  package func cursorTopic(log: @escaping KafkaLog) throws(Failure) -> CursorTopicState {
+    let topic = CursorTopic(configuration.kafka.cursorTopic, client, log: log)
     do throws(PublishError) {
-      guard try output.hasCursorTopic() else { return .missing }
-      return try output.cursorTopicHasOneCopy() ? .singleCopy : .fine
+      guard try topic.exists() else { return .missing }
+      return try topic.hasOneCopy() ? .singleCopy : .fine
     } catch {
-      switch error {
-      case .inDoubt(let message): throw .passing(message)
-      case .alarm(let message): throw .final(CommandFailure(.configuration, "\(message)."))
-      }
+      let failure = CommandFailure(error)
+      throw failure.exitCode == .configuration ? .final(failure) : .passing(failure.message)
     }
   }
 }

@@ -20,12 +20,12 @@ package final class StageSet {
 
   package func start() { for thread in outliving + workers { thread.start() } }
 
-  /// Stops the workers, then the others, among them who gives the leases back; returns the names of those that did not end by the
-  /// deadline (monotonic nanoseconds).
-  package func stop(by deadline: Int64) -> [String] {
-    for threads in [workers, outliving] {
+  /// Stops the workers, and once they have ended, or `workersBy` at the latest, the others, among them who gives the leases back;
+  /// returns the names of those that did not end by `deadline` (both in monotonic nanoseconds).
+  package func stop(workersBy: Int64, by deadline: Int64) -> [String] {
+    for (threads, end) in [(workers, workersBy), (outliving, deadline)] {
       for thread in threads { thread.stop() }
-      wait(for: threads, until: deadline)
+      wait(for: threads, until: end)
     }
     return (workers + outliving).filter { !$0.isFinished }.map(\.progress.name)
   }

@@ -65,7 +65,6 @@ package final class DeadLetterRetry {
     """
   private static let dropped =
     "SELECT next_offset FROM pleat.dropped_offsets WHERE topic = $1 AND partition = $2 AND incarnation = $3"
-  private static let key = "SELECT hash_key FROM pleat.secrets"
   private static let now = "SELECT clock_timestamp()"
 
   /// How often it is tried against others.
@@ -82,11 +81,7 @@ package final class DeadLetterRetry {
   package init(_ connection: Connection) throws(CommandFailure) {
     self.connection = connection
     do throws(PostgresError) {
-      let found = try connection.query(Self.key).map { row in row.bytea() ?? [] }
-      guard let bytes = found.first, let words = Digest128(bytes: bytes) else {
-        throw .unexpected("the installation has no hash key")
-      }
-      identityKey = Engine.identityKey(of: HashKey(k0: words.low, k1: words.high))
+      identityKey = Engine.identityKey(of: try connection.installationKey())
       decoder = EventDecoder(identityKey: identityKey)
     } catch {
       throw CommandFailure(error)

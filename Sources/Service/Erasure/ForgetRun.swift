@@ -46,6 +46,8 @@ package struct ForgetRun {
     do throws(ConfigurationError) { client = try Cluster.client(configuration) } catch { throw error.failure }
     let owner = try Owner.connect(configuration, for: "forget")
     let keys = try owner.erasureKeys()
+    let cursorTopic = CursorTopic(configuration.kafka.cursorTopic, client, log: { _, _ in })
+    try require(cursorTopic, owner)
     let ends = try Cluster.ends(client, topics: configuration.kafka.topics, log: { _, _ in }).all()
     let store = PostgresErasureStore(try Database.adminTarget(configuration, for: "forget"), profile: .owner)
     defer { store.reset() }
@@ -57,7 +59,7 @@ package struct ForgetRun {
         let record = ErasureRecord(
           id: try owner.newID(), hash: keys.hash(of: id), requestedAt: try owner.now(), ends: ends)
         // First where it outlives the database: whoever finds it there alone does the same.
-        try add(record, client)
+        try add(record, to: cursorTopic, client)
         let erasureID = try store.begin(record)
         do throws(StoreError) {
           guard let erasure = try store.open().first(where: { $0.id == erasureID }) else {
@@ -79,11 +81,27 @@ package struct ForgetRun {
     }
   }
 
-  private func add(_ record: ErasureRecord, _ client: KafkaClientConfiguration) throws(StoreError) {
-    do throws(KafkaError) {
-      try KafkaErasureLog.add(record, to: configuration.kafka.cursorTopic, client, log: { _, _ in })
+  /// Where the cursor topic keeps what it is given; made where it is missing and nothing was published yet, as the relay would.
+  private func require(_ topic: CursorTopic, _ owner: Owner) throws(CommandFailure) {
+    let exists: Bool
+    do throws(PublishError) { exists = try topic.exists() } catch { throw CommandFailure(error) }
+    if exists { return }
+    if try owner.hasPublished() {
+      throw CommandFailure(
+        .unavailable,
+        "the cursor topic \(topic.name) is missing, though derived events were published: point kafka.cursor_topic at it, or, where it "
+          + "is lost, create it (one partition, cleanup.policy=compact), and forget again who was forgotten.")
+    }
+    do throws(PublishError) { try topic.create() } catch { throw CommandFailure(error) }
+  }
+
+  private func add(
+    _ record: ErasureRecord, to topic: CursorTopic, _ client: KafkaClientConfiguration
+  ) throws(StoreError) {
+    do throws(PublishError) {
+      try KafkaErasureLog.add(record, to: topic, client, log: { _, _ in })
     } catch {
-      throw .unavailable("the erasure could not be recorded in \(configuration.kafka.cursorTopic): \(error)")
+      throw .unavailable("the erasure could not be recorded in \(topic.name): \(error.message)")
     }
   }
 

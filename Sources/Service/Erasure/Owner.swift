@@ -43,12 +43,19 @@ package struct Owner {
 
   func erasureKeys() throws(CommandFailure) -> ErasureKeys {
     do throws(PostgresError) {
-      let found = try connection.query("SELECT hash_key FROM pleat.secrets").map { row in row.bytea() ?? [] }
-      guard let bytes = found.first, let words = Digest128(bytes: bytes) else {
-        throw .unexpected("the installation has no hash key")
-      }
-      let key = HashKey(k0: words.low, k1: words.high)
+      let key = try connection.installationKey()
       return ErasureKeys(people: key, identities: identityKey(of: key))
+    } catch {
+      throw CommandFailure(error)
+    }
+  }
+
+  /// Whether the relay has been somewhere.
+  func hasPublished() throws(CommandFailure) -> Bool {
+    do throws(PostgresError) {
+      return try connection.query("SELECT EXISTS (SELECT FROM pleat.relay_places WHERE position > 0)").map { row in
+        row.bool() ?? false
+      }.first ?? false
     } catch {
       throw CommandFailure(error)
     }

@@ -1,6 +1,5 @@
 package import Engine
 package import Events
-import Glibc
 package import Postgres
 package import Projections
 

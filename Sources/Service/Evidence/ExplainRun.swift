@@ -281,6 +281,7 @@ package struct ExplainRun {
         }
       }
       round += 1
+      guard round < tooManyWantingRounds else { throw StoreError.refused("a projection asks for rows without end") }
     }
   }
 

@@ -91,17 +91,12 @@ package struct VerifyRun {
       }
       line.show(
         "the journal's chain", done: chain.position, of: chain.end,
-        perSecond: Self.rate(chain.position - chain.firstPosition + 1, since: began))
+        perSecond: ExplainRun.rate(chain.position - chain.firstPosition + 1, since: began))
     }
     report.firstPosition = chain.firstPosition
     report.openSegments = chain.openSegments
     report.segments = chain.segmentCount
     report.events = max(chain.position - chain.firstPosition + 1, 0)
-  }
-
-  private static func rate(_ count: Int64, since began: Int64) -> Double {
-    let elapsed = SystemClock.monotonicNanoseconds() - began
-    return elapsed > 0 ? Double(count) * 1e9 / Double(elapsed) : 0
   }
 
   // MARK: - A projection
@@ -129,7 +124,8 @@ package struct VerifyRun {
     var line = line
     try folding.fold(through: live.position) { position in
       line.show(
-        "\(entry.name) is folded again", done: position, of: live.position, perSecond: Self.rate(position, since: began)
+        "\(entry.name) is folded again", done: position, of: live.position,
+        perSecond: ExplainRun.rate(position, since: began)
       )
     }
     var result = Projection(name: entry.name, generation: live.generation, position: live.position)

@@ -8,8 +8,6 @@ import Projections
 /// No fold is needed: of each session the newest completed step counts, by (event time, position), if that is no older than 30 minutes
 /// before the watermark. Sessions older than that can never count again without a newer event, so only the others are kept.
 struct WizardNowHistory {
-  private static let window: Int64 = 30 * 60 * 1_000_000
-  private static let watermarkLag: Int64 = 5 * 60 * 1_000_000
   /// Old sessions are dropped when there are twice as many as after the last time, and at least so many.
   private static let fewestDropped = 10_000
 
@@ -51,7 +49,7 @@ struct WizardNowHistory {
 
     func counting(_ watermark: Int64) throws -> [ExplainRun.Touch] {
       let counting = sessions.values.compactMap { newest in
-        newest.time.microseconds >= watermark - Self.window ? newest.touch : nil
+        newest.time.microseconds >= watermark - wizardSessionMicroseconds ? newest.touch : nil
       }
       shown += counting.count
       if shown > ExplainRun.touchLimit { throw FoundTouches.tooMany }
@@ -76,7 +74,7 @@ struct WizardNowHistory {
           time: event.time, position: at,
           touch: completed.step == step ? ExplainRun.touch(at, batch, withContent: withContent) : nil)
         guard sessions.count >= dropAt else { continue }
-        let oldest = greatest.microseconds - Self.watermarkLag - Self.window
+        let oldest = greatest.microseconds - watermarkLagMicroseconds - wizardSessionMicroseconds
         sessions = sessions.filter { $0.value.time.microseconds >= oldest }
         dropAt = max(sessions.count * 2, Self.fewestDropped)
       }
@@ -84,7 +82,7 @@ struct WizardNowHistory {
       line.show("the journal is searched", done: end, of: last, perSecond: ExplainRun.rate(end, since: began))
     }
     if next == nil {
-      let now = try counting(greatest.microseconds - Self.watermarkLag)
+      let now = try counting(greatest.microseconds - watermarkLagMicroseconds)
       versions.append(
         RowHistory.Version(
           turn: nil, watermark: nil, appendedAt: nil, position: last, values: [("sessions", "\(now.count)")]))

@@ -1,3 +1,5 @@
+import Events
+
 /// An object a line, on standard error: `time`, `level`, `message`, then the fields.
 struct JSONSink: LogSink {
   func write(_ record: LogRecord) { standardError(Self.line(record)) }

@@ -1,4 +1,5 @@
 import Engine
+import Events
 
 /// What `pleat status` says: the database's view, with the ends of the topics as Kafka has them now where it was asked.
 package struct StatusReport {
@@ -70,11 +71,13 @@ package struct StatusReport {
   private var unread: [String] {
     guard let ends, ends.failures.isEmpty else { return [] }
     let read = Set(status.partitions.filter { $0.owner != nil }.map(\.partition))
+    let begun = Set(status.partitions.map(\.partition))
     return status.awaitedEnds.sorted { $0.key < $1.key }.filter { ends.known[$0.key] == nil && !read.contains($0.key) }
       .map { partition, end in
         "no derived event is published before \(partition) is read to offset \(end), where it ended at the first start, and "
-          + "nobody is told to read it: name its topic in kafka.topics again, or "
-          + "`pleat skip \(partition.topic) \(partition.partition) --to \(end) --reason TEXT`."
+          + "nobody is told to read it: name its topic in kafka.topics again"
+          + (begun.contains(partition)
+            ? ", or `pleat skip \(partition.topic) \(partition.partition) --to \(end) --reason TEXT`." : ".")
       }
   }
 

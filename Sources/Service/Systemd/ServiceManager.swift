@@ -9,8 +9,7 @@ package struct ServiceManager: Sendable {
   package init() {
     var microseconds: UInt64 = 0
     let isEnabled = sd_watchdog_enabled(0, &microseconds) > 0
-    watchdogNanoseconds =
-      isEnabled ? Int64(clamping: microseconds).multipliedReportingOverflow(by: 1000).partialValue : nil
+    watchdogNanoseconds = isEnabled ? Int64(clamping: min(microseconds, UInt64(Int64.max / 1000))) * 1000 : nil
   }
 
   package func ready() { send("READY=1") }

@@ -4,7 +4,6 @@ import Synchronization
 package final class StageProgress: Sendable {
   package let name: String
   private let lastStep: Atomic<Int64>
-  private let steps = Atomic<Int64>(0)
 
   /// `now` in monotonic nanoseconds: a stage that has not begun yet counts from here.
   package init(name: String, now: Int64) {
@@ -12,11 +11,7 @@ package final class StageProgress: Sendable {
     lastStep = Atomic(now)
   }
 
-  package func stepFinished(at now: Int64) {
-    lastStep.store(now, ordering: .relaxed)
-    steps.wrappingAdd(1, ordering: .relaxed)
-  }
+  package func stepFinished(at now: Int64) { lastStep.store(now, ordering: .relaxed) }
 
   package var lastStepNanoseconds: Int64 { lastStep.load(ordering: .relaxed) }
-  package var stepCount: Int64 { steps.load(ordering: .relaxed) }
 }

@@ -1,5 +1,4 @@
 package import Engine
-import Glibc
 import Synchronization
 
 /// Runs one stage on a thread of its own: a step, then a wait until the stage wants the next one or is woken.
@@ -23,21 +22,8 @@ package final class StageThread: @unchecked Sendable {
 
   package var isFinished: Bool { finished.load(ordering: .acquiring) }
 
-  /// Begins; once. Signals are the main thread's: whoever calls has blocked them.
-  package func start() {
-    var thread = pthread_t()
-    let box = Unmanaged.passRetained(self)
-    let status = pthread_create(
-      &thread, nil,
-      { argument in
-        guard let argument else { return nil }
-        let this = Unmanaged<StageThread>.fromOpaque(argument).takeRetainedValue()
-        this.run()
-        return nil
-      }, box.toOpaque())
-    precondition(status == 0, "no thread for \(progress.name): \(String(cString: strerror(status)))")
-    pthread_detach(thread)
-  }
+  /// Begins; once.
+  package func start() { DetachedThread.start(progress.name) { [self] in run() } }
 
   /// Asks for the end; `isFinished` says when it is there.
   package func stop() {
@@ -46,7 +32,6 @@ package final class StageThread: @unchecked Sendable {
   }
 
   private func run() {
-    nameThread()
     while !stopping.load(ordering: .acquiring) {
       let next = stage.step(SystemClock.now())
       let now = SystemClock.monotonicNanoseconds()
@@ -58,15 +43,5 @@ package final class StageThread: @unchecked Sendable {
     stage.stop(SystemClock.now())
     finished.store(true, ordering: .releasing)
     onFinish.wake()
-  }
-
-  /// For `top -H` and the like; where the kernel offers no such file the thread stays nameless.
-  private func nameThread() {
-    let descriptor = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
-    if descriptor < 0 { return }
-    // The kernel keeps 15 bytes.
-    let name = Array(progress.name.utf8.prefix(15))
-    _ = write(descriptor, name, name.count)
-    close(descriptor)
   }
 }

@@ -7,8 +7,6 @@ import Service
 /// fans out is left out: both would read what is stored.
 struct FoldStage {
   static let rounds = 3
-  /// As the engine allows.
-  private static let wantingRounds = 8
 
   private let entry: ProjectionRegistry.Entry
   private let catalog: TechnologyCatalog
@@ -46,7 +44,7 @@ struct FoldStage {
     while projection.wantRows(for: range, of: batch, round: round) {
       for table in projection.tables { while let keys = table.takeWantedKeys() { load(keys, table) } }
       round += 1
-      if round == Self.wantingRounds { throw CommandFailure(.failure, "\(entry.name) asks for rows without end.") }
+      if round == tooManyWantingRounds { throw CommandFailure(.failure, "\(entry.name) asks for rows without end.") }
     }
     projection.fold(range, of: batch, firstPosition: firstPosition)
   }

@@ -17,9 +17,13 @@ struct DemoCommand: Command {
   @Option("N", help: "The world to generate: the same number, the same world.") var seed: UInt64 = 1
 
   private static let greatestRate = 100_000
+  /// A week.
+  private static let greatestSeconds = 604_800
 
   func validate() throws(UsageError) {
-    if let seconds, seconds < 1 { throw UsageError("--seconds is at least 1") }
+    if let seconds, !(1...Self.greatestSeconds).contains(seconds) {
+      throw UsageError("--seconds is from 1 to \(Self.greatestSeconds)")
+    }
     if !(1...Self.greatestRate).contains(rate) { throw UsageError("--rate is from 1 to \(Self.greatestRate)") }
   }
 

@@ -53,18 +53,7 @@ final class DemoGenerator: Sendable {
 
   func hold(_ isHeld: Bool) { self.isHeld.store(isHeld, ordering: .relaxed) }
 
-  func start() {
-    var thread = pthread_t()
-    let status = pthread_create(
-      &thread, nil,
-      { argument in
-        guard let argument else { return nil }
-        Unmanaged<DemoGenerator>.fromOpaque(argument).takeRetainedValue().run()
-        return nil
-      }, Unmanaged.passRetained(self).toOpaque())
-    precondition(status == 0, "no thread to generate: \(String(cString: strerror(status)))")
-    pthread_detach(thread)
-  }
+  func start() { DetachedThread.start("generate") { [self] in run() } }
 
   /// Ends it, and waits for that a few seconds at most.
   func stop() {

@@ -26,6 +26,8 @@ struct GenerateCommand: Command {
   @Option("TOPIC", help: "Send to this topic.", default: "with --bootstrap, the first of kafka.topics") var topic:
     String?
 
+  private static let rates = 0.001...1_000_000_000
+
   private var isForKafka: Bool { bootstrap != nil || topic != nil }
 
   private func world() throws(UsageError) -> World {
@@ -41,7 +43,9 @@ struct GenerateCommand: Command {
 
   func validate() throws(UsageError) {
     _ = try world()
-    if let rate, rate <= 0 { throw UsageError("--rate must be above 0") }
+    if let rate, !Self.rates.contains(rate) {
+      throw UsageError("--rate is from \(Self.rates.lowerBound) to \(Self.rates.upperBound)")
+    }
   }
 
   func run() throws(CommandFailure) {

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestSupport
 
 /// Produces a world's lines a few at a time, and each again until the broker has acknowledged it.
 final class Feeder: @unchecked Sendable {
@@ -57,7 +58,7 @@ final class Feeder: @unchecked Sendable {
         state.isStopped = true
         return state.lastFailure
       }
-      throw Wait.TimedOut(description: "\(progress); \(failure)")
+      throw TestSupportError("\(progress); \(failure)")
     }
   }
 }
