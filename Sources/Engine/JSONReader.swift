@@ -1,3 +1,5 @@
+import Events
+
 /// Reads the few small JSON texts that Pleat finds again on its own topics. Names and strings are compared unescaped; a
 /// number stays as it was written; of a name that comes twice the last counts.
 enum ReadJSON: Equatable {
@@ -153,19 +155,9 @@ private struct JSONReader {
     defer { i += 4 }
     var code: UInt32 = 0
     for byte in bytes[i..<i + 4] {
-      guard let digit = hexDigit(byte) else { return nil }
+      guard let digit = Hexadecimal.value(of: byte) else { return nil }
       code = code << 4 | UInt32(digit)
     }
     return code
-  }
-}
-
-/// The value of a hexadecimal digit of either case.
-func hexDigit(_ byte: UInt8) -> UInt8? {
-  switch byte {
-  case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-  case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-  case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-  default: nil
   }
 }

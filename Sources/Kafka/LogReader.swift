@@ -250,10 +250,3 @@ final class LogReader {
 
   func close() { handle.close() }
 }
-
-/// For timeouts.
-func monotonicMilliseconds() -> Int64 {
-  var time = timespec()
-  clock_gettime(CLOCK_MONOTONIC, &time)
-  return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
-}

@@ -17,9 +17,9 @@ package struct ErasedSegment: Hashable, Sendable {
     for (index, segment) in segments.enumerated() {
       if index > 0 { json.append(UInt8(ascii: ",")) }
       json.append(contentsOf: #"{"first_position":\#(segment.firstPosition),"payload_digest":""#.utf8)
-      json.append(contentsOf: hexadecimal(segment.payloadDigest))
+      Hexadecimal.append(segment.payloadDigest, to: &json)
       json.append(contentsOf: #"","identities_digest":""#.utf8)
-      json.append(contentsOf: hexadecimal(segment.identitiesDigest))
+      Hexadecimal.append(segment.identitiesDigest, to: &json)
       json.append(contentsOf: #""}"#.utf8)
     }
     json.append(UInt8(ascii: "]"))
@@ -45,23 +45,12 @@ package struct ErasedSegment: Hashable, Sendable {
       guard case .array(let items)? = json?["segments"] else { continue }
       for item in items {
         guard let position = item["first_position"]?.integer,
-          let payload = item["payload_digest"]?.text.flatMap(bytes(hexadecimal:)),
-          let identities = item["identities_digest"]?.text.flatMap(bytes(hexadecimal:))
+          let payload = item["payload_digest"]?.text.flatMap(Hexadecimal.bytes),
+          let identities = item["identities_digest"]?.text.flatMap(Hexadecimal.bytes)
         else { continue }
         found.append(Self(firstPosition: position, payloadDigest: payload, identitiesDigest: identities))
       }
     }
     return found
-  }
-
-  private static func hexadecimal(_ bytes: [UInt8]) -> [UInt8] {
-    let digits = Array("0123456789abcdef".utf8)
-    return bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
-  }
-
-  private static func bytes(hexadecimal text: String) -> [UInt8]? {
-    let digits = text.utf8.map { Character(Unicode.Scalar($0)).hexDigitValue }
-    guard digits.count % 2 == 0, !digits.contains(nil) else { return nil }
-    return stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0]! << 4 | digits[$0 + 1]!) }
   }
 }

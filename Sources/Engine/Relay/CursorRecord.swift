@@ -4,10 +4,11 @@ import Events
 /// `"passed":{"position":40,"chain":"51bb…"}` at its end; either only where it is set.
 package enum CursorRecord {
   static func write(_ place: RelayPlace) -> String {
-    var json = "{\"position\":\(place.position),\"ordinal\":\(place.ordinal),\"chain\":\"\(hex(place.chain))\""
+    var json =
+      "{\"position\":\(place.position),\"ordinal\":\(place.ordinal),\"chain\":\"\(Hexadecimal.text(place.chain))\""
     if let until = place.checkedUntil { json += ",\"checked_until\":\"\(until.rfc3339)\"" }
     if let passed = place.passed {
-      json += ",\"passed\":{\"position\":\(passed.position),\"chain\":\"\(hex(passed.chain))\"}"
+      json += ",\"passed\":{\"position\":\(passed.position),\"chain\":\"\(Hexadecimal.text(passed.chain))\"}"
     }
     return json + "}"
   }
@@ -16,7 +17,7 @@ package enum CursorRecord {
   package static func read(_ value: UnsafeRawBufferPointer) -> RelayPlace? {
     guard let json = ReadJSON(value), let position = json["position"]?.integer, position >= 0,
       let ordinal = json["ordinal"]?.integer.flatMap({ Int32(exactly: $0) }),
-      let chain = json["chain"]?.text.flatMap(bytes(hex:))
+      let chain = json["chain"]?.text.flatMap(Hexadecimal.bytes)
     else { return nil }
     var place = RelayPlace(position: position, ordinal: ordinal, chain: chain)
     if let until = json["checked_until"], until != .null {
@@ -25,28 +26,10 @@ package enum CursorRecord {
     }
     if let passed = json["passed"], passed != .null {
       guard let position = passed["position"]?.integer, position >= 0,
-        let chain = passed["chain"]?.text.flatMap(bytes(hex:))
+        let chain = passed["chain"]?.text.flatMap(Hexadecimal.bytes)
       else { return nil }
       place.passed = RelayPlace.Passed(position: position, chain: chain)
     }
     return place
-  }
-
-  private static let digits = Array("0123456789abcdef".utf8)
-
-  private static func hex(_ bytes: [UInt8]) -> String {
-    String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
-  }
-
-  private static func bytes(hex text: String) -> [UInt8]? {
-    let text = Array(text.utf8)
-    guard text.count % 2 == 0 else { return nil }
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(text.count / 2)
-    for i in stride(from: 0, to: text.count, by: 2) {
-      guard let high = hexDigit(text[i]), let low = hexDigit(text[i + 1]) else { return nil }
-      bytes.append(high << 4 | low)
-    }
-    return bytes
   }
 }

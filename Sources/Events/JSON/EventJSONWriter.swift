@@ -50,19 +50,15 @@ struct EventJSONWriter {
   private mutating func write(_ symbol: Symbol) {
     if batch.erasedPeople.contains(symbol) {
       CanonicalJSON.append(#"{"hash":""#, to: &json)
-      batch.strings.withBytes(symbol) { hexadecimal($0.reversed()) }
+      batch.strings.withBytes(symbol) { Hexadecimal.append($0.reversed(), to: &json) }
       CanonicalJSON.append(#""}"#, to: &json)
     } else if batch.erasedIdentities.contains(symbol) {
       CanonicalJSON.append(#"{"digest":""#, to: &json)
-      batch.strings.withBytes(symbol) { hexadecimal(Array($0)) }
+      batch.strings.withBytes(symbol) { Hexadecimal.append(Array($0), to: &json) }
       CanonicalJSON.append(#""}"#, to: &json)
     } else {
       batch.strings.withBytes(symbol) { CanonicalJSON.append(string: $0, to: &json) }
     }
-  }
-
-  private mutating func hexadecimal(_ bytes: [UInt8]) {
-    for byte in bytes { json.append(contentsOf: (String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)).utf8) }
   }
 
   mutating func member(_ name: StaticString, string: String) {

@@ -171,16 +171,14 @@ package final class JournalChain {
       let segment = rewritten[position]
       return SegmentDifference(
         position: position, column: "erased_segments",
-        expected: segment?.listed.map { "payload \(hex($0.payloadDigest)), as its erasure's event lists it" }
+        expected: segment?.listed.map {
+          "payload \(Hexadecimal.text($0.payloadDigest)), as its erasure's event lists it"
+        }
           ?? "an erasure's event that lists it",
-        found: "payload \(hex(segment?.found.payloadDigest))")
+        found: "payload \(Hexadecimal.text(segment?.found.payloadDigest ?? []))")
     }
     isSettled = true
     return nil
-  }
-
-  private func hex(_ bytes: [UInt8]?) -> String {
-    (bytes ?? []).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   }
 
   /// Appends to `erasures` where it is an erasure's.
@@ -190,11 +188,8 @@ package final class JournalChain {
     func difference(_ column: String, _ expected: String, _ found: String) -> SegmentDifference? {
       expected == found ? nil : SegmentDifference(position: position, column: column, expected: expected, found: found)
     }
-    func text(_ time: Timestamp?) -> String {
-      var bytes: [UInt8] = []
-      time?.appendText(to: &bytes)
-      return String(decoding: bytes, as: UTF8.self)
-    }
+    func text(_ time: Timestamp?) -> String { time?.rfc3339 ?? "" }
+    func text(_ bytes: [UInt8]?) -> String { Hexadecimal.text(bytes ?? []) }
     if let found = difference("first_position", "\(next)", "\(position)") { return found }
     let greatestTime = row.timestamptz()
     let greatestSoFar = row.timestamptz()
@@ -208,8 +203,10 @@ package final class JournalChain {
     let computed = row.bytea() ?? []
     let isRewritten = row.bool() ?? false
     let isErasure = row.bool() ?? false
-    if let found = difference("payload", hex(payloadDigest), hex(payload)) { return found }
-    if let found = difference("identities", hex(identitiesDigest), hex(identities)) { return found }
+    if let found = difference("payload", text(payloadDigest), text(payload)) { return found }
+    if let found = difference("identities", text(identitiesDigest), text(identities)) {
+      return found
+    }
     if !isListed {
       return SegmentDifference(
         position: position, column: "erased_segments", expected: "the digests of what stands there", found: "others")
@@ -221,7 +218,7 @@ package final class JournalChain {
         position: position, column: "appended_at", expected: "not before \(text(appendedAt))", found: text(appended))
     }
     appendedAt = appended
-    if let found = difference("chain", hex(computed), hex(stored)) { return found }
+    if let found = difference("chain", text(computed), text(stored)) { return found }
     if isRewritten {
       rewritten[position] = Rewritten(
         found: ErasedSegment(
@@ -237,8 +234,8 @@ package final class JournalChain {
       guard next - 1 == end, endChain == stored else {
         return SegmentDifference(
           position: position, column: "chain",
-          expected: "\(hex(endChain)) at position \(end), as the journal's head says",
-          found: "\(hex(stored)) at position \(next - 1)")
+          expected: "\(Hexadecimal.text(endChain)) at position \(end), as the journal's head says",
+          found: "\(Hexadecimal.text(stored)) at position \(next - 1)")
       }
     }
     return nil
