@@ -1,3 +1,5 @@
+// The static build finds `timespec` there.
+import CRdkafka
 import Glibc
 
 /// For timeouts.
