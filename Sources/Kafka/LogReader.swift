@@ -1,6 +1,5 @@
 import CRdkafka
 import Engine
-import Glibc
 
 /// A small consumer that reads short stretches of logs, and answers what a topic and its ends are.
 final class LogReader {

@@ -120,7 +120,9 @@ final class FakeJournalStore: JournalStore {
     if let checked { journal.cursors[partition]!.checked = checked }
   }
   private(set) var notedEnds: [TopicPartition: Int64] = [:]
+  var beforeNoteEnd: (() -> Void)?
   func note(end: Int64, of partition: TopicPartition, epoch: Int64) throws(StoreError) {
+    beforeNoteEnd?()
     guard journal.cursors[partition]?.epoch == epoch else { throw .lost("the epoch is another") }
     notedEnds[partition] = end
   }

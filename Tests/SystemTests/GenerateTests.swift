@@ -48,7 +48,8 @@ extension SystemTests {
       ])
     func bounds(command: String) throws {
       let result = try Shell.run(Servers.shared().program.path, command.split(separator: " ").map(String.init))
-      #expect(result.status == 64 && String(decoding: result.errors, as: UTF8.self).contains(" is "))
+      let says = String(decoding: result.errors, as: UTF8.self)
+      #expect(result.status == 64 && (says.contains(" is from ") || says.contains("is not a")), "\(says)")
     }
   }
 }

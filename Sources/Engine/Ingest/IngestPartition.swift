@@ -73,7 +73,7 @@ final class IngestPartition {
   }
 
   func noteFailure(_ text: String) {
-    failureText = text
+    (failureText, hiddenFrom) = (text, -1)
     failures = nextOffset > failedOffset ? 1 : failures + 1
     failedOffset = nextOffset
     checkAt = 0
@@ -109,6 +109,8 @@ final class IngestPartition {
       return false
     }
     stalls += 1
+    // Who was asked anew has not said the end again: it is something else.
+    if stalls > 1 { hiddenFrom = -1 }
     return true
   }
 
@@ -161,6 +163,8 @@ final class IngestPartition {
       cursor.reason =
         "\(badRecords.bad) of the last \(BadRecordWindow.size) records are bad: somebody sends the wrong thing. "
         + "See `pleat deadletters list`; `pleat resume \(partition.topic) \(partition.partition)` goes on"
+    } else {
+      cursor.reason = obstacle
     }
     let move = CursorMove(
       partition: partition, epoch: cursor.epoch, from: cursor.nextOffset, to: nextOffset, endOffset: endOffset,

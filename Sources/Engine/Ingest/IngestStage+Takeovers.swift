@@ -84,15 +84,24 @@ extension IngestStage {
     return firstOffsets[partition]?.offset
   }
 
-  /// Readers see how far behind ingest is also where it stands.
+  /// Readers see how far behind ingest is also where it stands. Who does not answer is asked with the next check: nobody waits for it.
   private func noteEnd(of cursor: PartitionCursor, _ now: Instant) throws(StoreError) {
-    let resource = LeaseResource.partition(cursor.partition)
-    guard let halt = halted[resource], now.monotonicNanoseconds >= halt.noteEndAt,
-      let ends = ends(of: cursor.partition, now)
-    else { return }
+    let (partition, resource) = (cursor.partition, LeaseResource.partition(cursor.partition))
+    guard let halt = halted[resource], now.monotonicNanoseconds >= halt.noteEndAt else { return }
+    let reply = replies[partition] ?? inquiries.ask(PartitionQuestion(partition, offsets: nil))
+    replies[partition] = reply
+    var answer: PartitionAnswer?
+    do throws(SourceError) {
+      answer = try reply.get()
+      if answer == nil { return }
+    } catch {
+      answer = nil
+    }
+    replies[partition] = nil
     halted[resource]?.noteEndAt = now.monotonicNanoseconds + IngestSettings.checkNanoseconds
+    guard let answer else { return }
     do throws(StoreError) {
-      try store.note(end: ends.high, of: cursor.partition, epoch: cursor.epoch)
+      try store.note(end: answer.high, of: partition, epoch: cursor.epoch)
     } catch {
       // Somebody has decided since: the next look at the row says what.
       guard case .lost = error else { throw error }

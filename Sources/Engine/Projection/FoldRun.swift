@@ -9,7 +9,8 @@ package import Projections
 /// Where there is much to fold a transaction stays open for seconds, so that a row that changes again and again is written once.
 /// Tables whose rows come and stay as they are go into it meanwhile, one after the other, and where memory is full their rows are
 /// dropped; at a turn of the hour, what the rules read is written, and then the rules run; what is left when a flush is due, which
-/// then commits. At a turn of the day, and before an event that fans out, everything is written.
+/// then commits. At a turn of the day, before an event that fans out, and where a live projection has something to say, everything is
+/// written.
 /// After any error a run is of no use any more: its driver makes another from the cursor.
 package final class FoldRun {
   package let store: any FoldStore
@@ -407,7 +408,7 @@ package final class FoldRun {
     try loadWanted(index..<index + 1, of: batch)
     projection.fold(index..<index + 1, of: batch.events, firstPosition: batch.firstPosition)
     place = target
-    // Somebody waits for what has just happened.
+    // Versions are of this place; and somebody waits for what follows from what has just happened.
     if turn.dayTurned || speaks && state == .live { try commit() }
   }
 

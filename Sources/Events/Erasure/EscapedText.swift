@@ -109,7 +109,7 @@ package enum EscapedText {
     }
     var value: UInt32 = 0
     for digit in bytes[index + 2..<index + 6] {
-      guard let digit = Character(Unicode.Scalar(digit)).hexDigitValue else { return nil }
+      guard let digit = Hexadecimal.value(of: digit) else { return nil }
       value = value << 4 | UInt32(digit)
     }
     return value

@@ -1,7 +1,7 @@
 import Glibc
 
-/// Ends a private cluster whose owner died without a word (`kill -9`): a shell that waits at the end of a pipe which only the
-/// owner can write to, and which closes with it.
+/// Ends a private cluster whose owner died without a word (`kill -9`): a shell that waits at one end of a connection; only the owner
+/// has the other, which closes with it.
 struct ClusterGuard {
   private static let stopSeconds = 5
 

@@ -16,6 +16,8 @@ package struct Migrator {
   }
 
   /// One migration at a time: two `migrate` wait for each other. The lock goes with the session.
+  /// A file of several statements on a large database.
+  private static let fileSeconds = 14_400
   private static let lockStatement = "SELECT pg_advisory_lock(7813870561498362)"
 
   private let target: ConnectionTarget
@@ -114,7 +116,7 @@ package struct Migrator {
   private func apply(_ file: MigrationFile, _ connection: Connection) throws(MigrationError) {
     do throws(PostgresError) {
       try connection.execute("BEGIN; SET LOCAL ROLE pleat_owner")
-      try connection.execute(file.sql, seconds: Connection.longReplySeconds)
+      try connection.execute(file.sql, seconds: Self.fileSeconds)
       _ = try connection.query(
         "INSERT INTO pleat.migrations (number, name, checksum) VALUES ($1, $2, $3)",
         [.int(file.number), .text(file.name), .bytea(file.checksum)])

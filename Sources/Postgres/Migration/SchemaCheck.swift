@@ -139,7 +139,8 @@ package enum SchemaCheck {
 
   /// What the login, or a role that it can become, may do beyond its work.
   private static let excessRights = """
-    SELECT 'is a superuser' FROM pg_roles r WHERE pg_has_role(session_user, r.oid, 'MEMBER') AND r.rolsuper
+    SELECT excess FROM (
+    SELECT 'is a superuser' AS excess FROM pg_roles r WHERE pg_has_role(session_user, r.oid, 'MEMBER') AND r.rolsuper
     UNION
     SELECT 'may create databases' FROM pg_roles r WHERE pg_has_role(session_user, r.oid, 'MEMBER') AND r.rolcreatedb
     UNION
@@ -170,6 +171,6 @@ package enum SchemaCheck {
           -- Versions and derived events are added, and nothing else is.
           OR has_any_column_privilege(session_user, c.oid, 'INSERT') AND c.relname <> 'outbox'
             AND c.relname NOT IN (SELECT t.table_name FROM pleat.projection_tables t)))
-    ORDER BY 1
+    ) rights ORDER BY excess <> 'is a superuser', excess
     """
 }

@@ -19,13 +19,13 @@ package final class BackendActivity {
           OR a.state_change > clock_timestamp() - make_interval(secs => $4)))
     """
   private static let replySeconds = 2
-  /// Who supervises waits for so long: signals are his, too.
+  /// Who supervises waits for so long: signals are his, too. An answer that comes later is for his next question.
   private static let waitNanoseconds = SystemClock.nanosecondsPerSecond
   /// Once it did not answer it is not asked about every other stage, too.
   private static let silenceNanoseconds = 5 * SystemClock.nanosecondsPerSecond
   private var silentUntil: Int64 = 0
   /// Until its answer is there the connection is the question's.
-  private var question: Attempt<Bool?>?
+  private var question: (stage: String, attempt: Attempt<Bool?>)?
 
   private let leaseSeconds: Int
 
@@ -43,16 +43,23 @@ package final class BackendActivity {
 
   /// False where the database does not say.
   package func isAtWork(_ stage: String, of instance: InstanceID?) -> Bool {
-    guard let instance, SystemClock.monotonicNanoseconds() >= silentUntil else { return false }
+    guard let instance else { return false }
     if let question {
-      guard question.value(within: 0) != nil else { return false }
+      guard let late = question.attempt.value(within: 0) else { return false }
       self.question = nil
+      let isAtWork = note(late)
+      if question.stage == stage { return isAtWork }
     }
-    let asked = Attempt("watchdog") { [self] in answer(stage, instance) }
-    guard let answer = asked.value(within: Self.waitNanoseconds) else {
-      question = asked
+    guard SystemClock.monotonicNanoseconds() >= silentUntil else { return false }
+    let attempt = Attempt("watchdog") { [self] in answer(stage, instance) }
+    guard let answer = attempt.value(within: Self.waitNanoseconds) else {
+      question = (stage, attempt)
       return false
     }
+    return note(answer)
+  }
+
+  private func note(_ answer: Bool?) -> Bool {
     if answer == nil { silentUntil = SystemClock.monotonicNanoseconds() + Self.silenceNanoseconds }
     return answer ?? false
   }

@@ -71,7 +71,7 @@ package final class Daemon {
     if let failure { throw failure }
   }
 
-  /// Tries until it works; nil if a signal asked for the end meanwhile.
+  /// Tries until it works; nil if a signal asked for the end between two tries. During one it ends the process.
   private func whenAvailable<Facts: Sendable>(
     _ service: String, _ attempt: @escaping () throws(Preparation.Failure) -> Facts
   ) throws(CommandFailure) -> Facts? {

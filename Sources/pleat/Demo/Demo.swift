@@ -125,7 +125,7 @@ final class Demo {
   private func startBroker(_ parts: inout Parts, _ cluster: PrivateCluster) throws(CommandFailure) -> String {
     var ends: [Int32] = [0, 0]
     guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
-      throw CommandFailure(.failure, "no pipe for the broker: \(String(cString: strerror(errno))).")
+      throw CommandFailure(.failure, "no connection to the broker: \(String(cString: strerror(errno))).")
     }
     defer { close(ends[0]) }
     let topics = ["\(Self.inputTopic):\(Self.partitions)"] + Self.outputTopics.map { "\($0):1" }
