@@ -15,9 +15,9 @@ package struct Migrator {
     }
   }
 
-  /// One migration at a time: two `migrate` wait for each other. The lock goes with the session.
-  /// A file of several statements on a large database.
+  /// For a file of several statements, on a large database.
   private static let fileSeconds = 14_400
+  /// One migration at a time: two `migrate` wait for each other. The lock goes with the session.
   private static let lockStatement = "SELECT pg_advisory_lock(7813870561498362)"
 
   private let target: ConnectionTarget
