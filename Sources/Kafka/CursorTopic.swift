@@ -3,8 +3,8 @@ package import Engine
 /// The topic that keeps the relay's place and every erasure: of one partition, and compacted.
 package struct CursorTopic {
   package let name: String
-  private let configuration: KafkaClientConfiguration
-  private let log: KafkaLog
+  let configuration: KafkaClientConfiguration
+  let log: KafkaLog
 
   package init(_ name: String, _ configuration: KafkaClientConfiguration, log: @escaping KafkaLog) {
     (self.name, self.configuration, self.log) = (name, configuration, log)

@@ -280,16 +280,13 @@ extension SystemTests {
         try pleat.sql("SELECT count(*) FROM pleat.leases WHERE resource = 'projection/models' AND owner IS NOT NULL")
           == "1"
       }
-      // Holds up each fold for longer than anybody waits.
-      _ = try pleat.sql(
-        """
-        CREATE FUNCTION pleat.hold_up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(30); RETURN NEW; END $$;
-        CREATE TRIGGER hold_up BEFORE UPDATE ON pleat.projection_cursors FOR EACH ROW EXECUTE FUNCTION pleat.hold_up();
-        """)
+      let somebody = try Connection(
+        ConnectionTarget(pleat.servers.url(database: pleat.name, user: "postgres"), applicationName: "somebody"))
+      try somebody.execute("BEGIN; LOCK TABLE pleat.projection_cursors IN EXCLUSIVE MODE")
       try pleat.produce(Data(event("one").utf8))
       try Wait.until("a fold waits\(pleat.logs)") {
         try pleat.sql(
-          "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()")
+          "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
           == "t"
       }
       #expect(daemon.terminate(within: 10) == 0)

@@ -39,7 +39,6 @@ package enum ErasureRecordForm {
 
   /// 16 digits.
   package static func hexadecimal(_ hash: UInt64) -> String {
-    let digits = String(hash, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
+    withUnsafeBytes(of: hash.bigEndian) { Hexadecimal.text($0) }
   }
 }

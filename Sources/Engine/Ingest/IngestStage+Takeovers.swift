@@ -90,10 +90,10 @@ extension IngestStage {
     guard let halt = halted[resource], now.monotonicNanoseconds >= halt.noteEndAt else { return }
     let reply = replies[partition] ?? inquiries.ask(PartitionQuestion(partition, offsets: nil))
     replies[partition] = reply
-    var answer: PartitionAnswer?
+    let answer: PartitionAnswer?
     do throws(SourceError) {
-      answer = try reply.get()
-      if answer == nil { return }
+      guard let found = try reply.get() else { return }
+      answer = found
     } catch {
       answer = nil
     }

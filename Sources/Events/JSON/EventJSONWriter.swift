@@ -54,7 +54,7 @@ struct EventJSONWriter {
       CanonicalJSON.append(#""}"#, to: &json)
     } else if batch.erasedIdentities.contains(symbol) {
       CanonicalJSON.append(#"{"digest":""#, to: &json)
-      batch.strings.withBytes(symbol) { Hexadecimal.append(Array($0), to: &json) }
+      batch.strings.withBytes(symbol) { Hexadecimal.append($0, to: &json) }
       CanonicalJSON.append(#""}"#, to: &json)
     } else {
       batch.strings.withBytes(symbol) { CanonicalJSON.append(string: $0, to: &json) }

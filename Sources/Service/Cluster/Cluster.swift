@@ -94,7 +94,7 @@ extension CommandFailure {
 
   init(_ error: PublishError) {
     switch error {
-    case .inDoubt(let text): self.init(.unavailable, "Kafka is not available: \(text)")
+    case .inDoubt(let text): self.init(.unavailable, "Kafka: \(text)")
     case .alarm(let text): self.init(.configuration, "\(text).")
     }
   }

@@ -73,8 +73,8 @@ package struct ConfigurationCheck {
   private mutating func tryReading(_ preparation: Preparation, _ topics: [String]) {
     do throws(CommandFailure) {
       let tried = try Cluster.tryReading(preparation.kafkaClient, topics: topics)
-      for failure in tried.failures { note("reading", failure) }
-      if tried.failures.isEmpty { note("reading", "\(tried.readable) partitions can be read") }
+      if tried.failures.isEmpty { return note("reading", "\(tried.readable) partitions can be read") }
+      note("reading", CommandFailure(.unavailable, tried.failures.map(\.message).joined(separator: "; ")))
     } catch {
       note("reading", error)
     }

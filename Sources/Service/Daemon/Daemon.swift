@@ -50,11 +50,9 @@ package final class Daemon {
       try preparation.publishCatalog()
       return facts
     }
-    guard let database else { return }
     if let problem = database.clockProblem { logger.report(.warning, problem) }
     let log = kafkaLog()
     let cluster = try whenAvailable("Kafka") { () throws(Preparation.Failure) in try preparation.cluster(log: log) }
-    guard let cluster else { return }
     if !cluster.hasTransactions {
       logger.report(
         .warning,
@@ -71,10 +69,10 @@ package final class Daemon {
     if let failure { throw failure }
   }
 
-  /// Tries until it works; nil if a signal asked for the end between two tries. During one it ends the process.
+  /// Tries until it works.
   private func whenAvailable<Facts: Sendable>(
     _ service: String, _ attempt: @escaping () throws(Preparation.Failure) -> Facts
-  ) throws(CommandFailure) -> Facts? {
+  ) throws(CommandFailure) -> Facts {
     var said: String?
     while true {
       do throws(Preparation.Failure) {
@@ -86,15 +84,11 @@ package final class Daemon {
         if said != message { logger.report(.warning, "\(message); waiting for it") }
         said = message
         say("waiting for \(service)")
-        if isStopSignal(signals.next(within: Self.retryNanoseconds)) {
-          logger.report(.notice, "stopped while waiting for \(service)")
-          return nil
-        }
+        if isStopSignal(signals.next(within: Self.retryNanoseconds)) { endWaiting(for: service) }
       }
     }
   }
 
-  /// A service that does not answer keeps nobody from stopping the daemon, which holds nothing yet.
   private func outcome<Facts: Sendable>(
     of attempt: @escaping () throws(Preparation.Failure) -> Facts, _ service: String
   ) -> Result<Facts, Preparation.Failure> {
@@ -103,11 +97,14 @@ package final class Daemon {
     }
     while true {
       if let outcome = trying.value(within: Self.signalNanoseconds) { return outcome }
-      if isStopSignal(signals.next(within: 0)) {
-        logger.report(.notice, "stopped while waiting for \(service)")
-        _exit(ExitCode.success.rawValue)
-      }
+      if isStopSignal(signals.next(within: 0)) { endWaiting(for: service) }
     }
+  }
+
+  /// A service that does not answer keeps nobody from stopping the daemon, which holds nothing yet.
+  private func endWaiting(for service: String) -> Never {
+    logger.report(.notice, "stopped while waiting for \(service)")
+    _exit(ExitCode.success.rawValue)
   }
 
   private func kafkaLog() -> KafkaLog {

@@ -66,9 +66,7 @@ package struct Preparation {
 
   // MARK: - PostgreSQL
 
-  private static let installationQuery = """
-    SELECT uuid::text, clock_timestamp(), EXISTS (SELECT FROM pleat.relay_places WHERE position > 0) FROM pleat.installation
-    """
+  private static let installationQuery = "SELECT uuid::text, clock_timestamp() FROM pleat.installation"
 
   /// Requires a migrated database and a login that is no more than the writer.
   package func database() throws(Failure) -> DatabaseFacts {
@@ -87,10 +85,9 @@ package struct Preparation {
       if case .unavailable(let text) = error { throw .passing("PostgreSQL is not available: \(text)") }
       throw .final(CommandFailure(.configuration, "\(error)."))
     }
+    let hasPublished = try Self.postgres { () throws(PostgresError) in try connection.hasPublished() }
     let found = try Self.postgres { () throws(PostgresError) in
-      try connection.query(Self.installationQuery).map { row in
-        (uuid: row.text() ?? "", clock: row.timestamptz(), hasPublished: row.bool() ?? false)
-      }
+      try connection.query(Self.installationQuery).map { row in (uuid: row.text() ?? "", clock: row.timestamptz()) }
     }
     let (here, there) = (SystemClock.now().wall, found.first?.clock)
     let ahead = there.map { Double(here.microseconds - $0.microseconds) / 1_000_000 } ?? 0
@@ -99,7 +96,7 @@ package struct Preparation {
     do throws(StoreError) {
       return DatabaseFacts(
         installation: found.first?.uuid ?? "", hashKey: try store.hashKey(), clockAhead: ahead,
-        hasPublished: found.first?.hasPublished ?? false)
+        hasPublished: hasPublished)
     } catch {
       if case .unavailable(let text) = error { throw .passing("PostgreSQL is not available: \(text)") }
       throw .final(CommandFailure(.configuration, "the hash key cannot be read: \(error.message)."))

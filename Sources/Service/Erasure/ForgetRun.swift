@@ -59,7 +59,7 @@ package struct ForgetRun {
         let record = ErasureRecord(
           id: try owner.newID(), hash: keys.hash(of: id), requestedAt: try owner.now(), ends: ends)
         // First where it outlives the database: whoever finds it there alone does the same.
-        try add(record, to: cursorTopic, client)
+        try add(record, to: cursorTopic)
         let erasureID = try store.begin(record)
         do throws(StoreError) {
           guard let erasure = try store.open().first(where: { $0.id == erasureID }) else {
@@ -95,11 +95,9 @@ package struct ForgetRun {
     do throws(PublishError) { try topic.create() } catch { throw CommandFailure(error) }
   }
 
-  private func add(
-    _ record: ErasureRecord, to topic: CursorTopic, _ client: KafkaClientConfiguration
-  ) throws(StoreError) {
+  private func add(_ record: ErasureRecord, to topic: CursorTopic) throws(StoreError) {
     do throws(PublishError) {
-      try KafkaErasureLog.add(record, to: topic, client, log: { _, _ in })
+      try topic.add(record)
     } catch {
       throw .unavailable("the erasure could not be recorded in \(topic.name): \(error.message)")
     }

@@ -50,15 +50,8 @@ package struct Owner {
     }
   }
 
-  /// Whether the relay has been somewhere.
   func hasPublished() throws(CommandFailure) -> Bool {
-    do throws(PostgresError) {
-      return try connection.query("SELECT EXISTS (SELECT FROM pleat.relay_places WHERE position > 0)").map { row in
-        row.bool() ?? false
-      }.first ?? false
-    } catch {
-      throw CommandFailure(error)
-    }
+    do throws(PostgresError) { return try connection.hasPublished() } catch { throw CommandFailure(error) }
   }
 
   func newID() throws(StoreError) -> String {

@@ -188,18 +188,14 @@ package struct ExplainRun {
       if reach.isTooLarge { return false }
       position = batch.lastPosition
       line.show(
-        "the journal is searched", done: min(position, last), of: last, perSecond: Self.rate(position, since: began))
+        "the journal is searched", done: min(position, last), of: last,
+        perSecond: ProgressLine.rate(position, since: began))
     }
     return true
   }
 
   static func ends(_ position: Int64, _ last: Int64) -> StoreError {
     .refused("the journal ends at position \(position), and not at \(last)")
-  }
-
-  static func rate(_ count: Int64, since began: Int64) -> Double {
-    let elapsed = SystemClock.monotonicNanoseconds() - began
-    return elapsed > 0 ? Double(count) * 1e9 / Double(elapsed) : 0
   }
 
   /// The events behind the versions shown, by table and key of their row; nil if those that `reach` found did not make the rows
@@ -261,7 +257,7 @@ package struct ExplainRun {
         }
       }
       try fold(batch, through: end, run)
-      line.show("what reaches it is folded again", done: end, of: last, perSecond: Self.rate(end, since: began))
+      line.show("what reaches it is folded again", done: end, of: last, perSecond: ProgressLine.rate(end, since: began))
     }
     guard reach != nil else { return found.touches }
     try run.flush()

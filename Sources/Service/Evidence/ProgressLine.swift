@@ -32,6 +32,12 @@ package struct ProgressLine {
     isOpen = false
   }
 
+  /// A second, since a moment in monotonic nanoseconds.
+  static func rate(_ count: Int64, since began: Int64) -> Double {
+    let elapsed = SystemClock.monotonicNanoseconds() - began
+    return elapsed > 0 ? Double(count) * 1e9 / Double(elapsed) : 0
+  }
+
   static func text(_ what: String, done: Int64, of total: Int64, perSecond: Double) -> String {
     var text = "\(what): \(percent(done, total))%"
     if perSecond >= 1 {

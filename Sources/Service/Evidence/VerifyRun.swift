@@ -91,7 +91,7 @@ package struct VerifyRun {
       }
       line.show(
         "the journal's chain", done: chain.position, of: chain.end,
-        perSecond: ExplainRun.rate(chain.position - chain.firstPosition + 1, since: began))
+        perSecond: ProgressLine.rate(chain.position - chain.firstPosition + 1, since: began))
     }
     report.firstPosition = chain.firstPosition
     report.openSegments = chain.openSegments
@@ -125,7 +125,7 @@ package struct VerifyRun {
     try folding.fold(through: live.position) { position in
       line.show(
         "\(entry.name) is folded again", done: position, of: live.position,
-        perSecond: ExplainRun.rate(position, since: began)
+        perSecond: ProgressLine.rate(position, since: began)
       )
     }
     var result = Projection(name: entry.name, generation: live.generation, position: live.position)

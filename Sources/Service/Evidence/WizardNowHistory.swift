@@ -79,7 +79,7 @@ struct WizardNowHistory {
         dropAt = max(sessions.count * 2, Self.fewestDropped)
       }
       position = end
-      line.show("the journal is searched", done: end, of: last, perSecond: ExplainRun.rate(end, since: began))
+      line.show("the journal is searched", done: end, of: last, perSecond: ProgressLine.rate(end, since: began))
     }
     if next == nil {
       let now = try counting(greatest.microseconds - watermarkLagMicroseconds)

@@ -10,4 +10,10 @@ extension Connection {
     }
     return HashKey(k0: words.low, k1: words.high)
   }
+
+  /// Whether derived events were published: then there must be a cursor topic.
+  package func hasPublished() throws(PostgresError) -> Bool {
+    try query("SELECT EXISTS (SELECT FROM pleat.relay_places WHERE position > 0)").map { $0.bool() ?? false }.first
+      ?? false
+  }
 }
