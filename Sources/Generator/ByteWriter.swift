@@ -66,7 +66,7 @@ struct ByteWriter {
     let local = time.microseconds + Int64(offsetMinutes) * 60_000_000
     let day = floorDivide(local, Timestamp.microsecondsPerDay)
     let ofDay = local - day * Timestamp.microsecondsPerDay
-    let date = RFC3339.date(day: Int(day))
+    let date = GregorianCalendar.date(day: Int(day))
     putDigits(UInt64(date.year), width: 4)
     put(UInt8(ascii: "-"))
     putDigits(UInt64(date.month), width: 2)

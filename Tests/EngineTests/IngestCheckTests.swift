@@ -225,11 +225,7 @@ struct IngestCheckTests {
     instance.steps(60)
     source.stalled[partition] = .untilRenewed
     source.append(partition, [FakeSource.Record(id: "0-10")])
-    var steps = 0
-    while source.renewals == 0, steps < 10_000 {
-      instance.steps(1)
-      steps += 1
-    }
+    instance.steps(upTo: 10_000) { source.renewals > 0 }
     // The new connections lead to another topic of the same name.
     source.topics[other]!.records[9] = FakeSource.Record(id: "another")
     source.append(other, [FakeSource.Record(id: "1-10")])
@@ -258,11 +254,7 @@ struct IngestCheckTests {
     instance.steps(6_000)
     #expect(journal.cursors[partition]?.reason?.hasPrefix("what stands at offset 10 cannot be read") == true)
     source.corrupt[partition] = nil
-    var steps = 0
-    while journal.cursors[partition]?.nextOffset != 20, steps < 2_000 {
-      instance.steps(1)
-      steps += 1
-    }
+    instance.steps(upTo: 2_000) { journal.cursors[partition]?.nextOffset == 20 }
     #expect(journal.cursors[partition]?.nextOffset == 20 && journal.cursors[partition]?.reason == nil)
   }
 

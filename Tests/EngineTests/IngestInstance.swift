@@ -39,6 +39,11 @@ final class IngestInstance {
     Instant(monotonicNanoseconds: nanoseconds, wall: Timestamp(microseconds: 1_800_000_000_000_000))
   }
 
+  /// Until it holds, or after so many.
+  func steps(upTo count: Int, until condition: () -> Bool) {
+    for _ in 0..<count where !condition() { steps(1) }
+  }
+
   func steps(_ count: Int, answers: Bool = true) {
     for _ in 0..<count {
       nanoseconds += 30_000_000

@@ -3,19 +3,18 @@ package struct RecordContent {
   /// nil for a record without a value (a tombstone).
   package var value: UnsafeRawBufferPointer?
   /// In their order; values may be absent.
-  package var headers: [(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?)]
+  package let headers: [(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?)]
   package var offset: Int64
-  /// Of names and values.
-  package var headerBytes: Int {
-    var count = 0
-    for header in headers { count += header.name.count + (header.value?.count ?? 0) }
-    return count
-  }
+  /// Of their names and values.
+  package let headerBytes: Int
   @inlinable
   package init(
     value: UnsafeRawBufferPointer?, headers: [(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?)],
     offset: Int64
   ) {
     (self.value, self.headers, self.offset) = (value, headers, offset)
+    var bytes = 0
+    for header in headers { bytes += header.name.count + (header.value?.count ?? 0) }
+    headerBytes = bytes
   }
 }

@@ -10,7 +10,7 @@ extension Timestamp {
   /// Appends `rfc3339`.
   package func appendText(to text: inout [UInt8]) {
     let days = floorDivide(microseconds, Self.microsecondsPerDay)
-    let (year, month, day) = RFC3339.date(day: Int(days))
+    let (year, month, day) = GregorianCalendar.date(day: Int(days))
     let remainder = microseconds % Self.microsecondsPerDay
     let rest = remainder < 0 ? remainder + Self.microsecondsPerDay : remainder
     if year < 0 { text.append(UInt8(ascii: "-")) }
