@@ -50,6 +50,26 @@ struct IngestStageTests {
     #expect(journal.deadLetters[0].offset == 1)
   }
 
+  @Test("a partition that pauses goes on behind the record that made it pause, also where its end was in sight")
+  func pause() throws {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    var window = BadRecordWindow()
+    for _ in 1..<BadRecordWindow.size { window.record(isBad: true) }
+    journal.cursors[partition] = PartitionCursor(
+      partition: partition, epoch: 0, incarnation: 0, nextOffset: 0, state: .running, reason: nil, clusterID: nil,
+      journaled: nil, checked: nil, badRecords: window.stored)
+    source.append(
+      partition, [FakeSource.Record(key: "k", value: "{")] + ["a", "b", "c"].map(FakeSource.Record.init(id:)))
+    let instance = IngestInstance("a", source, journal)
+    instance.hold([partition])
+    instance.steps(20)
+    #expect(journal.cursors[partition]?.state == .paused)
+    #expect(journal.cursors[partition]?.nextOffset == 1)
+    (journal.cursors[partition]!.state, journal.cursors[partition]!.badRecords) = (.running, [])
+    instance.steps(60)
+    #expect(try journal.ids() == ["a", "b", "c"])
+  }
+
   @Test(
     "whatever becomes of appends and replies, every event is journaled once", arguments: 1...40 as ClosedRange<UInt64>)
   func onceThroughDoubt(seed: UInt64) throws {

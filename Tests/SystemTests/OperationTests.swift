@@ -55,7 +55,12 @@ extension SystemTests {
     @Test("a partition of bad records pauses, and resume goes on")
     func pauses() throws {
       let pleat = try Installation()
-      try pleat.produce(Data(String(repeating: "k\tnonsense\n", count: 10_050).utf8))
+      let (before, behind) = ((0..<5_000).map { "a\($0)" }, (0..<50).map { "b\($0)" })
+      // A flush before the last bad one: what stands behind it is read before the next.
+      try pleat.produce(
+        Data(
+          (before.map { event($0) } + Array(repeating: "k\tnonsense\n", count: 5_001) + behind.map { event($0) })
+            .joined().utf8))
       let daemon = try pleat.start()
       let paused = { try pleat.sql("SELECT partition FROM pleat.partitions WHERE state = 'paused'") }
       try Wait.until("the partition pauses") { try !paused().isEmpty }
@@ -64,7 +69,7 @@ extension SystemTests {
       try pleat.pleat("resume", pleat.input, partition, environment: pleat.asOperator)
       try pleat.waitCaughtUp()
       #expect(try paused().isEmpty)
-      #expect(try pleat.journal().map(\.id) == ["one"])
+      #expect(try pleat.journal().map(\.id) == before + behind + ["one"])
       #expect(daemon.terminate() == 0)
     }
 

@@ -90,7 +90,7 @@ package final class IngestStage: Stage {
       try syncPartitions(now)
       let next = try work(now)
       sourceOutage.end(reporter, "Kafka answers again")
-      storeOutage.end(reporter, "the database answers again: reading goes on")
+      storeOutage.end(reporter, "reading goes on")
       return next
     } catch let error as StoreError {
       doubt(error, now)
@@ -161,7 +161,8 @@ package final class IngestStage: Stage {
         for partition in holdingRecords { partition.keepLastRecord() }
         holdingRecords.removeAll(keepingCapacity: true)
       case .endReached(let handle, let offset):
-        guard let partition = reading[handle] else { break }
+        // Between its place and the end stand records that were not looked at.
+        guard let partition = reading[handle], !partition.isPausing, !partition.hasFailed else { break }
         partition.hasReachedEnd = true
         if offset > partition.nextOffset {
           partition.nextOffset = offset
@@ -367,14 +368,21 @@ package final class IngestStage: Stage {
 
   /// Whether the last flush happened is not known, or it did not: nothing in memory counts.
   private func doubt(_ error: StoreError, _ now: Instant) {
-    storeOutage.begin(
-      reporter, "reading stops until the database takes what was read: \(error.message)",
-      { if case .refused = error { .error } else { .warning } }())
+    switch error {
+    // Nothing is wrong: a decision, an erasure or a letter that was tried again has moved a cursor or an epoch.
+    case .lost: storeOutage.begin(reporter, "what was read is read again: \(error.message)", .notice)
+    case .refused: storeOutage.begin(reporter, Self.stops(error), .error)
+    case .unavailable, .foreign: storeOutage.begin(reporter, Self.stops(error))
+    }
     if holds(.doubtDropsMemory) { dropEverything() } else { inFlight = nil }
     // Maybe of a database that went back to before its first start.
     if holds(.initializesAgain), case .refused = error { (isInitialized, firstEnds) = (false, [:]) }
     store.reset()
     retryAt = now.monotonicNanoseconds + IngestSettings.retryNanoseconds
+  }
+
+  private static func stops(_ error: StoreError) -> String {
+    "reading stops until the database takes what was read: \(error.message)"
   }
 
   private func fail(_ error: SourceError, _ now: Instant) {
