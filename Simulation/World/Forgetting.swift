@@ -53,7 +53,7 @@ final class Forgetting {
       requestedAt: Timestamp(microseconds: World.beginning + world.scheduler.now / 1_000),
       ends: highs.map { .init(partition: $0.0, incarnation: incarnations[$0.0] ?? 0, offset: $0.1) })
     try add(record)
-    let begun = try store.begin(record)
+    let begun = try store.begin(record, busySeconds: Self.busySeconds)
     guard let erasure = try store.open().first(where: { $0.id == begun }) else {
       throw .lost("the erasure was ended by somebody else")
     }

@@ -34,7 +34,7 @@ final class FakeErasures: ErasureStore {
     return erasures
   }
   func known(_ ids: [String]) throws(StoreError) -> Set<String> { Set(ids) }
-  func begin(_ record: ErasureRecord) throws(StoreError) -> String { record.id }
+  func begin(_ record: ErasureRecord, busySeconds: Int32) throws(StoreError) -> String { record.id }
   func segments(after position: Int64, limit: Int) throws(StoreError) -> [ErasableSegment] {
     Array(segments.filter { $0.firstPosition > position }.prefix(limit))
   }

@@ -36,11 +36,11 @@ struct ErasureStoreTests {
   func begin() throws {
     let database = try Self.database()
     let store = PostgresErasureStore(try database.target())
-    #expect(try store.begin(Self.record(1)) == Self.record(1).id)
+    #expect(try store.begin(Self.record(1), busySeconds: 0) == Self.record(1).id)
     #expect(try database.value("SELECT epoch FROM pleat.partitions") == "2")
-    #expect(try store.begin(Self.record(2, end: 20)) == Self.record(1).id)
+    #expect(try store.begin(Self.record(2, end: 20), busySeconds: 0) == Self.record(1).id)
     #expect(try database.value("SELECT epoch FROM pleat.partitions") == "2")
-    #expect(try store.begin(Self.record(2, end: 40)) == Self.record(1).id)
+    #expect(try store.begin(Self.record(2, end: 40), busySeconds: 0) == Self.record(1).id)
     #expect(try database.value("SELECT epoch FROM pleat.partitions") == "3")
     let open = try store.open()
     #expect(open.count == 1 && open[0].searchUntil == 30 && open[0].hash == 7)
@@ -49,15 +49,26 @@ struct ErasureStoreTests {
     let ids = (1...3).map { Self.record($0).id }
     #expect(try store.known(ids) == Set(ids.prefix(2)))
     try database.connect().execute("UPDATE pleat.erasures SET position = 1")
-    #expect(try store.begin(Self.record(2, end: 40)) == Self.record(1).id)
+    #expect(try store.begin(Self.record(2, end: 40), busySeconds: 0) == Self.record(1).id)
     #expect(try store.open().isEmpty)
+  }
+
+  @Test("whoever begins an erasure and knows the id is at work from then on")
+  func beginBusy() throws {
+    let database = try Self.database()
+    let store = PostgresErasureStore(try database.target())
+    let id = try store.begin(Self.record(1), busySeconds: 10)
+    let open = try #require(try store.open().first)
+    #expect(id == Self.record(1).id && open.isBusy && open.wasBusy && open.searchedTo == 0)
+    _ = try store.begin(Self.record(1, end: 40), busySeconds: 0)
+    #expect(try store.open().first?.isBusy == true)
   }
 
   @Test("a rewritten segment keeps its chain value, with what was chained beside it")
   func rewrite() throws {
     let database = try Self.database()
     let store = PostgresErasureStore(try database.target())
-    let erasure = try store.begin(Self.record(1))
+    let erasure = try store.begin(Self.record(1), busySeconds: 0)
     let before = try database.value("SELECT string_agg(chain::text, ' ' ORDER BY first_position) FROM pleat.journal")
     let page = try store.segments(after: 10, limit: 5)
     #expect(page.map(\.firstPosition) == [11, 21])
@@ -86,7 +97,7 @@ struct ErasureStoreTests {
     let database = try Self.database()
     let store = PostgresErasureStore(try database.target())
     let journal = try database.journal()
-    let id = try store.begin(Self.record(1, end: 40))
+    let id = try store.begin(Self.record(1, end: 40), busySeconds: 0)
     func append(asRequester: Bool = false) throws -> Int64 {
       try store.appendEvent(of: try #require(try store.open().first), isRequester: asRequester)
     }
@@ -127,8 +138,8 @@ struct ErasureStoreTests {
     #expect(try database.value("SELECT greatest_time = greatest_so_far FROM pleat.journal WHERE topic = ''") == "true")
     // By its id it is done; of the same person another may begin.
     #expect(try store.append(id, isRequester: false, listed: [], time: time, payload: [1], identities: [1]) == 31)
-    #expect(try store.begin(Self.record(1)) == id && store.open().isEmpty)
-    #expect(try store.begin(Self.record(2)) == Self.record(2).id && store.open().count == 1)
+    #expect(try store.begin(Self.record(1), busySeconds: 0) == id && store.open().isEmpty)
+    #expect(try store.begin(Self.record(2), busySeconds: 0) == Self.record(2).id && store.open().count == 1)
   }
 
   @Test("a journal table goes when it is full, old and behind everybody, and what is referred to stays")
@@ -177,7 +188,7 @@ struct ErasureStoreTests {
     try owner.execute("UPDATE pleat.journal SET appended_at = appended_at - interval '11 days'")
     try owner.execute("UPDATE pleat.installation SET live_from = 0")
     let store = PostgresErasureStore(try database.target())
-    let id = try store.begin(Self.record(1))
+    let id = try store.begin(Self.record(1), busySeconds: 0)
     #expect(try drop().1 == "an erasure that is not done")
     try store.rewrite(id, searchedTo: 3_000_000, busySeconds: 0, [])
     _ = try store.appendEvent(of: try #require(try store.open().first), isRequester: true)
@@ -185,7 +196,7 @@ struct ErasureStoreTests {
     let kept = try store.keptIdentities(after: 0, limit: 5)
     #expect(kept.map(\.firstPosition) == [1])
     expectLost { try store.eraseKept(id, busySeconds: 0, [(1, [9])]) }
-    let other = try store.begin(Self.record(2))
+    let other = try store.begin(Self.record(2), busySeconds: 0)
     try store.eraseKept(other, busySeconds: 0, [(1, [9])])
     #expect(try store.keptIdentities(after: 0, limit: 5).map(\.identities) == [[9]])
     #expect(try database.value("SELECT scrubbed FROM pleat.kept_identities") == "false")
@@ -207,7 +218,7 @@ struct ErasureStoreTests {
       partition: partition, incarnation: 0, offset: 31, refusal: Refusal(.duplicateMember, at: "/data/ann"), key: [1],
       value: [2], headers: [], timestampMilliseconds: 0)
     _ = try database.journal().append([move(epoch: 1, from: 30, to: 40)], [], [letter])
-    let id = try store.begin(Self.record(1))
+    let id = try store.begin(Self.record(1), busySeconds: 0)
     #expect(try store.open()[0].lettersUntil == 1 && store.letters(after: 0, limit: 1)[0].path == "/data/ann")
     let writer = try database.connect(user: "pleat_writer")
     func retry() throws {

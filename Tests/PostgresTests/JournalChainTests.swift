@@ -18,7 +18,7 @@ struct JournalChainTests {
     func chain() throws -> JournalChain { try JournalChain(try database.target()) }
 
     func rewrite(_ payload: [UInt8] = [9, 9]) throws -> String {
-      let id = try store.begin(ErasureStoreTests.record(1))
+      let id = try store.begin(ErasureStoreTests.record(1), busySeconds: 0)
       let old = try #require(try store.segments(after: 10, limit: 1).first)
       try store.rewrite(id, searchedTo: 30, busySeconds: 0, [(old, payload, [8])])
       return id

@@ -113,7 +113,8 @@ package protocol ErasureStore: AnyObject {
   func known(_ ids: [String]) throws(StoreError) -> Set<String>
   /// Begins an erasure, or extends the open one of the same person, whose id it returns. Raises every partition's epoch if
   /// anything is new.
-  func begin(_ record: ErasureRecord) throws(StoreError) -> String
+  /// - Parameter busySeconds: for how long nobody else is to append its event; 0 where whoever begins it does not know the id.
+  func begin(_ record: ErasureRecord, busySeconds: Int32) throws(StoreError) -> String
   /// Segments with events behind a position, in order; at most `limit`.
   func segments(after position: Int64, limit: Int) throws(StoreError) -> [ErasableSegment]
   /// Puts segments back, each in the place of the one with that payload digest, and notes how far the journal is searched.

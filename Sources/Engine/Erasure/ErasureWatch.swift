@@ -96,7 +96,7 @@ package final class ErasureWatch {
     var hasBegun = false
     guard holds(.erasuresAreLookedFor) else { return true }
     for record in records where !known.contains(record.id) || isExtended(by: record) {
-      _ = try store.begin(record)
+      _ = try store.begin(record, busySeconds: 0)
       hasBegun = true
       reporter.report(.warning, "the database has forgotten an erasure: it is done again", [("erasure", record.id)])
     }

@@ -54,7 +54,7 @@ package final class PostgresErasureStore: ErasureStore {
       ).map { row in row.text() ?? "" })
   }
 
-  package func begin(_ record: ErasureRecord) throws(StoreError) -> String {
+  package func begin(_ record: ErasureRecord, busySeconds: Int32) throws(StoreError) -> String {
     var topics = ArrayBuilder(.text)
     var partitions = ArrayBuilder(.integer)
     var incarnations = ArrayBuilder(.integer)
@@ -65,13 +65,17 @@ package final class PostgresErasureStore: ErasureStore {
       incarnations.append(int: end.incarnation)
       offsets.append(bigint: end.offset)
     }
-    let ids = try store.query(
-      "SELECT pleat.begin_erasure($1::text::uuid, $2, $3, $4, $5, $6, $7)::text",
-      [
-        .text(record.id), .bigint(storedHash(record.hash)), .timestamptz(record.requestedAt), .array(topics),
-        .array(partitions), .array(incarnations), .array(offsets),
-      ]
-    ).map { row in row.text() }
+    var values: [SQLValue] = [
+      .text(record.id), .bigint(storedHash(record.hash)), .timestamptz(record.requestedAt), .array(topics),
+      .array(partitions), .array(incarnations), .array(offsets),
+    ]
+    var statement = "SELECT b.id::text FROM pleat.begin_erasure($1::text::uuid, $2, $3, $4, $5, $6, $7) b (id)"
+    if busySeconds > 0 {
+      // At once: whoever finds it, its beginner dead, is to know that there is somebody who knows the id.
+      statement += ", pleat.rewrite_segments(b.id, 0, $8, '{}', '{}', '{}', '{}', '{}', '{}')"
+      values.append(.int(busySeconds))
+    }
+    let ids = try store.query(statement, values).map { row in row.text() }
     guard let id = ids.first ?? nil else { throw .refused("an erasure began without an id") }
     return id
   }

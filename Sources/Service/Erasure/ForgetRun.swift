@@ -60,7 +60,7 @@ package struct ForgetRun {
           id: try owner.newID(), hash: keys.hash(of: id), requestedAt: try owner.now(), ends: ends)
         // First where it outlives the database: whoever finds it there alone does the same.
         try add(record, to: cursorTopic)
-        let erasureID = try store.begin(record)
+        let erasureID = try store.begin(record, busySeconds: Self.busySeconds)
         do throws(StoreError) {
           guard let erasure = try store.open().first(where: { $0.id == erasureID }) else {
             throw .lost("the erasure was ended by somebody else")

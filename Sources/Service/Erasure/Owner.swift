@@ -106,7 +106,8 @@ package struct Owner {
     WHERE s.first_position = e.first_position AND format('%I.%I', n.nspname, c.relname) = $1
     """
   private static let hasErasedLetters =
-    "SELECT EXISTS (SELECT FROM pleat.dead_letters WHERE erased_at IS NOT NULL), pg_total_relation_size('pleat.dead_letters')"
+    "SELECT EXISTS (SELECT FROM pleat.dead_letters WHERE NOT scrubbed), pg_total_relation_size('pleat.dead_letters')"
+  private static let noteLetters = "UPDATE pleat.dead_letters SET scrubbed = true WHERE NOT scrubbed"
   private static let hasErasedIdentities =
     "SELECT EXISTS (SELECT FROM pleat.kept_identities WHERE NOT scrubbed), pg_total_relation_size('pleat.kept_identities')"
   private static let noteIdentities = "UPDATE pleat.kept_identities SET scrubbed = true WHERE NOT scrubbed"
@@ -144,10 +145,10 @@ package struct Owner {
         left.append(name)
         continue
       }
-      if name == Self.identities {
-        _ = try ask(Self.noteIdentities)
-      } else if name != Self.letters {
-        _ = try ask(Self.noteScrubbed, [.text(name)])
+      switch name {
+      case Self.identities: _ = try ask(Self.noteIdentities)
+      case Self.letters: _ = try ask(Self.noteLetters)
+      default: _ = try ask(Self.noteScrubbed, [.text(name)])
       }
     }
     return left
