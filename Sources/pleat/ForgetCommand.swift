@@ -29,6 +29,10 @@ struct ForgetCommand: Command {
     if userID.isEmpty || userID.utf8.count > Self.greatestBytes {
       throw UsageError("USER_ID: an id has 1 to \(Self.greatestBytes) bytes")
     }
+    // No event has such a one (events.md): the erasure would be of nobody, and for ever.
+    if Array(userID.utf8).withUnsafeBufferPointer(\.hasControlCharacters) {
+      throw UsageError("USER_ID: an id has no control characters")
+    }
     if wait < 0 { throw UsageError("--wait is not negative") }
   }
 
@@ -39,7 +43,7 @@ struct ForgetCommand: Command {
     if outcome.position == nil {
       throw CommandFailure(
         .tryAgain,
-        "ingest has not read \(ForgetRun.describe(outcome.lags)) yet; the daemon goes on: call it again to see it done."
+        "ingest has not read \(ForgetRun.describe(outcome.lags)) yet: call it again while a daemon runs, to see it done."
       )
     }
   }

@@ -21,7 +21,7 @@ struct Pleat: Command {
 enum Program {
   static func main() {
     holdStandardDescriptors()
-    let code = CommandRunner(Pleat.self).run(Array(CommandLine.arguments.dropFirst()))
+    let code = CommandRunner(Pleat.self).run()
     let isWritten = fflush(stdout) == 0 && ferror(stdout) == 0
     if !isWritten { standardError("pleat: standard output cannot be written.\n") }
     exit(isWritten || code != .success ? code.rawValue : ExitCode.failure.rawValue)

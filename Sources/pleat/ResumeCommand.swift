@@ -15,6 +15,10 @@ struct ResumeCommand: Command {
   @Argument("TOPIC", help: "The input topic.") var topic: String
   @Argument("PARTITION", help: "Its partition, from 0.") var partition: Int32
 
+  func validate() throws(UsageError) {
+    if partition < 0 { throw UsageError("PARTITION: a partition is not negative") }
+  }
+
   func run() throws(CommandFailure) {
     let connection = try Database.connect(try common.configuration(), for: "resume")
     let place = TopicPartition(topic, partition)

@@ -9,7 +9,7 @@ struct SkipCommand: Command {
         When offsets are gone, or a topic was truncated or made anew, ingest stops at that partition, because going on would \
         lose or repeat events. This records the decision, with its reason, and lets it go on at an offset \
         that the partition holds, or its end. To the place it had reached, or before it, begins a new incarnation of the \
-        partition: events from there on are no duplicates of older ones.
+        partition: events from there on are no duplicates of older ones, and those that were journaled are counted again.
         """)
   }
 
@@ -20,6 +20,7 @@ struct SkipCommand: Command {
   @Option("TEXT", help: "Why, for those who ask later.") var reason: String
 
   func validate() throws(UsageError) {
+    if partition < 0 { throw UsageError("PARTITION: a partition is not negative") }
     if to < 0 { throw UsageError("--to: an offset is not negative") }
     if reason.allSatisfy(\.isWhitespace) { throw UsageError("--reason: say why") }
   }
@@ -35,7 +36,12 @@ struct SkipCommand: Command {
       guard error.exitCode == .unavailable else { throw error }
       standardError("pleat: \(error.message) Whether the partition holds offset \(to) is not known.\n")
     }
+    let isAlarmed = try Decisions.standsStill(connection, place)
     let outcome = try Decisions.skip(connection, place, to: to, reason: reason, end: end)
+    if !isAlarmed {
+      standardError(
+        "pleat: \(place) had no alarm; a daemon that reads it goes there with its next records, or within a minute.\n")
+    }
     print("\(place) goes on at offset \(outcome.nextOffset), incarnation \(outcome.incarnation).")
   }
 }

@@ -7,7 +7,7 @@ struct StatusCommand: Command {
       discussion: """
         With --wait-caught-up it waits until every projection has what Kafka held at the call, and then shows the status; if \
         that takes longer than so many seconds, it ends with 75. Where Kafka does not answer, the ends are those that ingest saw \
-        last, caught_up is false, and it ends with 69.
+        last, caught_up is false, and it ends with 69. Without kafka.bootstrap the database alone is asked: caught_up is false.
         """)
   }
 
@@ -26,6 +26,7 @@ struct StatusCommand: Command {
     print(json ? outcome.report.json.description + "\n" : outcome.report.text, terminator: "")
     if json {
       for failure in (outcome.report.ends?.failures ?? []).dropFirst() { standardError("pleat: \(failure.message)\n") }
+      for reason in outcome.report.reasons { standardError("pleat: \(reason)\n") }
       for warning in outcome.report.warnings { standardError("pleat: \(warning)\n") }
     }
     if let failure = outcome.failure { throw failure }

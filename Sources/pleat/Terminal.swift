@@ -3,13 +3,12 @@ import Service
 
 /// A terminal on which a screen is drawn again and again, and keys are read as they are pressed.
 struct Terminal {
-  private let before: termios
-
   /// nil where standard input is no terminal.
   init?() {
     var settings = termios()
     guard isatty(STDIN_FILENO) == 1, tcgetattr(STDIN_FILENO, &settings) == 0 else { return nil }
-    before = settings
+    (settingsBefore, isTaken) = (settings, true)
+    for end in [SIGTERM, SIGHUP] where !Signals.isIgnored(end) { signal(end, giveBackAndEnd) }
     // Ctrl-C comes as a key too, so that the terminal is always left as it was.
     settings.c_lflag &= ~tcflag_t(ICANON | ECHO | ISIG)
     guard tcsetattr(STDIN_FILENO, TCSANOW, &settings) == 0 else { return nil }
@@ -18,9 +17,8 @@ struct Terminal {
   }
 
   func restore() {
-    write("\u{1B}[?25h\u{1B}[?1049l")
-    var settings = before
-    tcsetattr(STDIN_FILENO, TCSANOW, &settings)
+    fflush(nil)
+    giveBack()
   }
 
   /// Draws lines from the top, cut to the terminal's size.
@@ -51,4 +49,24 @@ struct Terminal {
     print(text, terminator: "")
     fflush(nil)
   }
+}
+
+/// Of the one terminal that a process has, for the handler of a signal.
+nonisolated(unsafe) private var settingsBefore = termios()
+nonisolated(unsafe) private var isTaken = false
+
+/// Calls nothing that a handler may not.
+private func giveBack() {
+  guard isTaken else { return }
+  isTaken = false
+  // The cursor, and the screen as it was.
+  let screen: StaticString = "\u{1B}[?25h\u{1B}[?1049l"
+  _ = write(STDOUT_FILENO, screen.utf8Start, screen.utf8CodeUnitCount)
+  tcsetattr(STDIN_FILENO, TCSANOW, &settingsBefore)
+}
+
+private func giveBackAndEnd(_ number: Int32) {
+  giveBack()
+  signal(number, SIG_DFL)
+  raise(number)
 }

@@ -43,6 +43,27 @@ struct ConfigurationTests {
     #expect(throws: ConfigurationError.self) { try c.requireBootstrap() }
   }
 
+  @Test(
+    "bootstrap servers are HOST:PORT, and what librdkafka takes for them",
+    arguments: [
+      ("k:9092", true), ("k", true), (" a:1 , b:65535,", true), ("SASL_SSL://k:9093", true), ("[::1]:9092", true),
+      ("::1", true), ("[::1]", true), ("k:99999", false), ("k:0", false), ("k:x", false), ("k:", false),
+      (":9092", false),
+      ("a b:1", false), ("a\u{0}b", false), (",", false), ("a:1,b:y", false),
+    ])
+  func bootstrap(text: String, isFine: Bool) {
+    let found = problems { try ConfigurationLoader.load(file: nil, sources: sources(["PLEAT_KAFKA_BOOTSTRAP": text])) }
+    #expect(found.isEmpty == isFine, "\(found)")
+    #expect(isFine || found[0].contains("kafka.bootstrap"))
+  }
+
+  @Test("what is not UTF-8 is a problem, where it is Pleat's")
+  func notUTF8() {
+    var sources = sources()
+    sources.notUTF8 = ["LANG", "PLEAT_INSTANCE"]
+    #expect(problems { try ConfigurationLoader.load(file: nil, sources: sources) } == ["PLEAT_INSTANCE is not UTF-8"])
+  }
+
   @Test("every key can be said in the file, and the environment goes before it")
   func precedence() throws {
     let yaml = """

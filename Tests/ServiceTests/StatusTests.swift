@@ -59,6 +59,28 @@ struct StatusTests {
     #expect(report().warnings.count == 1 && report().warnings[0].contains("max_locks_per_transaction"))
   }
 
+  @Test("names what nobody has folded, once there is something to fold")
+  func unfolded() {
+    func report(journal: Int64) -> StatusReport {
+      StatusReport(
+        instance: "a", status: status([:], journal: journal, projects: nil, models: journal), ends: nil,
+        projections: ["projects", "models", "activity"])
+    }
+    #expect(report(journal: 0).warnings.isEmpty)
+    #expect(report(journal: 5).warnings.map { $0.hasPrefix("nobody has folded activity, projects yet") } == [true])
+  }
+
+  @Test("tells why partitions and the relay stand still besides the contract's object")
+  func reasons() {
+    var known = status([p0: 1, p1: 1], journal: 5, projects: 5, models: 5)
+    #expect(StatusReport(instance: "a", status: known, ends: nil, projections: []).reasons.isEmpty)
+    (known.partitions[1].state, known.partitions[1].reason) = ("alarm", "why")
+    (known.relay.state, known.relay.reason) = ("failed", "because")
+    let report = StatusReport(instance: "a", status: known, ends: nil, projections: [])
+    #expect(report.reasons == ["t/1, alarm: why", "relay, failed: because"])
+    #expect(report.text.contains("\nt/1, alarm: why\n") && report.text.contains("\nrelay, failed: because\n"))
+  }
+
   @Test("waits for projections of the configuration and for those of the database")
   func goalProjections() {
     var one = CatchUpGoal(ends: [:], projections: ["projects"])

@@ -149,6 +149,23 @@ extension SystemTests {
       try check(pleat, expecting: 78, try catalog(9, "Rust"))
     }
 
+    @Test("an argument that is not UTF-8 is refused, and so is a variable: mended, it would name something else")
+    func notUTF8() throws {
+      let pleat = try Installation()
+      for (command, code, message) in [
+        (#"forget "$(printf 'z\377y')""#, 64, "argument 2, \"z\u{FFFD}y\", is not UTF-8"),
+        (#"forget "$(printf 'a\nb')""#, 64, "an id has no control characters"),
+        ("config", 78, "PLEAT_LOG_LEVEL is not UTF-8"),
+      ] as [(String, Int32, String)] {
+        let result = try Shell.run(
+          "/bin/sh",
+          ["-c", #"test "\#(code)" = 64 || export PLEAT_LOG_LEVEL="$(printf '\377')"; exec "$0" \#(command)"#]
+            + [pleat.servers.program.path], environment: pleat.environment)
+        let said = String(decoding: result.errors, as: UTF8.self)
+        #expect(result.status == code && said.contains(message), "\(command): \(said)")
+      }
+    }
+
     @Test("what cannot be written is a failure")
     func fullDisk() throws {
       // The status is more than is kept before it is written.

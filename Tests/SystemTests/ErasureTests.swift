@@ -252,7 +252,7 @@ extension SystemTests {
           IF nextval('pleat.endings') = 1 THEN UPDATE pleat.erasures SET position = 0 WHERE id = NEW.id; END IF;
           RETURN NULL;
         END $$;
-        CREATE TRIGGER ends AFTER UPDATE OF also ON pleat.erasures FOR EACH ROW EXECUTE FUNCTION pleat.end_it();
+        CREATE TRIGGER ends AFTER UPDATE OF busy_until ON pleat.erasures FOR EACH ROW EXECUTE FUNCTION pleat.end_it();
         """)
       daemon = try pleat.start()
       try pleat.waitCaughtUp()

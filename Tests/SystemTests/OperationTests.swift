@@ -281,9 +281,9 @@ extension SystemTests {
     func terminatesWhileBlocked() throws {
       let pleat = try Installation()
       let daemon = try pleat.start()
-      try Wait.until("it folds\(pleat.logs)") {
-        try pleat.sql("SELECT count(*) FROM pleat.leases WHERE resource = 'projection/models' AND owner IS NOT NULL")
-          == "1"
+      // Until then a projection waits for a lock no longer than a second, to say how it does.
+      try Wait.until("all are live\(pleat.logs)") {
+        try pleat.sql("SELECT count(*) FROM pleat.projection_cursors WHERE state = 'live'") == "3"
       }
       let somebody = try Connection(
         ConnectionTarget(pleat.servers.url(database: pleat.name, user: "postgres"), applicationName: "somebody"))

@@ -111,7 +111,8 @@ package final class RebuildStage: Stage {
     if case .refused = error {
       outage.begin(reporter, "\(name) cannot be rebuilt, which is tried again: \(error.message)", .error)
     } else {
-      outage.begin(reporter, "the rebuild of \(name) waits: \(error.message)", .info)
+      let what = current == nil ? "whether \(name) is to be rebuilt is not known" : "the rebuild of \(name) waits"
+      outage.begin(reporter, "\(what): \(error.message)", .info)
     }
     outages[name] = outage
     retryAt[name] = now.monotonicNanoseconds + Self.retryNanoseconds
@@ -119,7 +120,7 @@ package final class RebuildStage: Stage {
 
   private func end(_ name: String) {
     guard var outage = outages[name] else { return }
-    outage.end(reporter, "the rebuild of \(name) goes on")
+    outage.end(reporter, "the database answers again about \(name)")
     outages[name] = nil
   }
 

@@ -21,7 +21,9 @@ package enum MigrationError: Error, Sendable, CustomStringConvertible {
     case .unavailable(let text): text
     case .newer(let number, let name):
       "the database has migration \(number) (\(name)), which this program does not know: use a newer program"
-    case .changed(let file): "\(file) is not what was applied to the database: its checksum differs"
+    case .changed(let file):
+      "\(file) is not what was applied to the database: its checksum differs; the program that "
+        + "migrated it has the right one"
     case .missingRoles(let roles):
       "missing roles: \(roles.joined(separator: ", ")); create them, or migrate without --no-roles"
     case .notPermitted(let text): text

@@ -31,7 +31,8 @@ package enum SchemaError: Error, Sendable, CustomStringConvertible {
     case .newer(let number, let name): MigrationError.newer(number: number, name: name).description
     case .changed(let file): MigrationError.changed(file: file).description
     case .tooManyRights(let login, let rights):
-      "the login \(login) may do more than pleat_writer (\(Self.list(rights))): use pleat_writer in postgres.url"
+      "the login \(login) may do more than pleat_writer (\(Self.list(rights))): "
+        + (login == "pleat_writer" ? "revoke that" : "use pleat_writer in postgres.url")
     case .tooFewRights(let login, let text): "the login \(login) \(text): use pleat_writer in postgres.url"
     case .unfitServer(let text): text
     }

@@ -6,6 +6,21 @@ package struct CommandRunner {
 
   package init(_ root: any Command.Type) { self.root = root }
 
+  /// The command line of this process. What is not UTF-8 is refused: Swift's own words are mended where they are not, and then name
+  /// something else.
+  package func run() -> ExitCode {
+    var words: [String] = []
+    for place in 1..<max(Int(CommandLine.argc), 1) {
+      guard let bytes = CommandLine.unsafeArgv[place] else { break }
+      guard let word = String(validatingCString: bytes) else {
+        let name = root.description.name
+        return refuse("argument \(place), \"\(String(cString: bytes))\", is not UTF-8", path: name)
+      }
+      words.append(word)
+    }
+    return run(words)
+  }
+
   /// `arguments` without the program's name.
   package func run(_ arguments: [String]) -> ExitCode {
     let program = root.description.name
@@ -25,9 +40,13 @@ package struct CommandRunner {
         }
       }
     } catch {
-      standardError("\(program): \(error.message)\nSee `\(error.path) --help`.\n")
-      return .usage
+      return refuse(error.message, path: error.path)
     }
+  }
+
+  private func refuse(_ message: String, path: String) -> ExitCode {
+    standardError("\(root.description.name): \(message)\nSee `\(path) --help`.\n")
+    return .usage
   }
 }
 

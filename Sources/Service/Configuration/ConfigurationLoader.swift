@@ -27,7 +27,7 @@ package struct ConfigurationLoader {
 
   private mutating func load(_ explicit: String?) throws(ConfigurationError) -> Configuration {
     let file = try readFile(explicit)
-    raw.read(sources.environment)
+    raw.read(sources.environment, notUTF8: sources.notUTF8)
     let configuration = build(file)
     let all = raw.problems + secrets.problems + problems
     if !all.isEmpty { throw ConfigurationError(all) }
@@ -57,7 +57,7 @@ package struct ConfigurationLoader {
     let configuration = Configuration(
       instance: instance(),
       kafka: .init(
-        bootstrap: text(.kafkaBootstrap), group: requiredText(.kafkaGroup), topics: topics(),
+        bootstrap: bootstrap(), group: group(), topics: topics(),
         outputTopic: topic(.kafkaOutputTopic), teamTopic: topic(.kafkaTeamTopic), cursorTopic: topic(.kafkaCursorTopic),
         properties: properties()),
       postgres: .init(
@@ -152,12 +152,26 @@ package struct ConfigurationLoader {
     return items
   }
 
-  // MARK: - Topics and projections
+  // MARK: - Kafka, and projections
 
   private mutating func topics() -> [String] {
     let topics = list(.kafkaTopics) ?? []
     for topic in topics { checkTopic(.kafkaTopics, topic) }
     return topics
+  }
+
+  private mutating func bootstrap() -> String? {
+    let text = text(.kafkaBootstrap)
+    if let text, !text.isEmpty, let problem = BootstrapServers.problem(in: text) { wrong(.kafkaBootstrap, problem) }
+    return text
+  }
+
+  private mutating func group() -> String {
+    let text = requiredText(.kafkaGroup)
+    if text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) {
+      wrong(.kafkaGroup, "has control characters")
+    }
+    return text
   }
 
   private mutating func topic(_ key: ConfigurationKey) -> String {

@@ -10,36 +10,49 @@ package struct ConfigurationSources: Sendable {
   }
 
   package var environment: [String: String]
+  /// Names of the environment's variables that are no texts.
+  package var notUTF8: [String]
   package var hostName: String
   package var readFile: @Sendable (String) -> FileContent
 
   package init(
-    environment: [String: String], hostName: String, readFile: @escaping @Sendable (String) -> FileContent
+    environment: [String: String], notUTF8: [String] = [], hostName: String,
+    readFile: @escaping @Sendable (String) -> FileContent
   ) {
-    (self.environment, self.hostName, self.readFile) = (environment, hostName, readFile)
+    (self.environment, self.notUTF8) = (environment, notUTF8)
+    (self.hostName, self.readFile) = (hostName, readFile)
   }
 
   /// This process's own.
   package static var process: ConfigurationSources {
-    ConfigurationSources(environment: processEnvironment(), hostName: processHostName(), readFile: readWholeFile)
+    let (variables, notUTF8) = readEnvironment()
+    return ConfigurationSources(
+      environment: variables, notUTF8: notUTF8, hostName: processHostName(), readFile: readWholeFile)
   }
 }
 
 /// Secrets and configurations are small; what is larger is the wrong file.
 private let greatestFileSize = 16 << 20
 
-/// The environment as it stands; of a name given twice the first counts, as `getenv` has it.
-package func processEnvironment() -> [String: String] {
-  var result: [String: String] = [:]
+/// The environment as it stands, without what is not UTF-8; of a name given twice the first counts, as `getenv` has it.
+package func processEnvironment() -> [String: String] { readEnvironment().variables }
+
+private func readEnvironment() -> (variables: [String: String], notUTF8: [String]) {
+  var variables: [String: String] = [:]
+  var notUTF8: [String] = []
   var next = environ
   while let entry = next.pointee {
-    let text = String(cString: entry)
-    if let equals = text.firstIndex(of: "="), result[String(text[..<equals])] == nil {
-      result[String(text[..<equals])] = String(text[text.index(after: equals)...])
+    let mended = String(cString: entry)
+    let isUTF8 = String(validatingCString: entry) != nil
+    if let equals = mended.firstIndex(of: "=") {
+      let name = String(mended[..<equals])
+      if variables[name] == nil, !notUTF8.contains(name) {
+        if isUTF8 { variables[name] = String(mended[mended.index(after: equals)...]) } else { notUTF8.append(name) }
+      }
     }
     next += 1
   }
-  return result
+  return (variables, notUTF8)
 }
 
 private func processHostName() -> String {

@@ -101,7 +101,9 @@ struct RawConfiguration {
 
   // MARK: - The environment
 
-  mutating func read(_ environment: [String: String]) {
+  /// `notUTF8`: names of variables that cannot be read.
+  mutating func read(_ environment: [String: String], notUTF8: [String]) {
+    problems += notUTF8.filter { $0.hasPrefix("PLEAT_") }.sorted().map { "\($0) is not UTF-8" }
     let keys = Dictionary(uniqueKeysWithValues: ConfigurationKey.allCases.map { ($0.variable, $0) })
     let known = ConfigurationKey.allCases.map(\.variable) + [Self.fileVariable]
     for (name, text) in environment.sorted(by: { $0.key < $1.key })

@@ -5,6 +5,11 @@ extension CommandFailure {
   /// it in by itself.
   package init(_ error: PostgresError, connectingTo target: ConnectionTarget, of key: String = "postgres.url") {
     if case .connection = error, let refusal = LoginRefusal.diagnose(target) {
+      guard refusal.sqlState != "3D000" else {
+        self.init(
+          .configuration, "PostgreSQL says: \(refusal.message). Create it, then run `pleat migrate`; or mend \(key).")
+        return
+      }
       self.init(
         .configuration,
         "PostgreSQL refuses the login: \(refusal.message). Where the database is new, run `pleat migrate`; else mend \(key), or its password."

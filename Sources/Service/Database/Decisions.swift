@@ -48,6 +48,20 @@ package enum Decisions {
     try decide(connection, resume, [.text(partition.topic), .int(partition.partition)])
   }
 
+  /// Whether ingest waits there for a decision.
+  package static func standsStill(
+    _ connection: Connection, _ partition: TopicPartition
+  ) throws(CommandFailure) -> Bool {
+    do throws(PostgresError) {
+      return try connection.query(
+        "SELECT EXISTS (SELECT FROM pleat.partitions WHERE topic = $1 AND partition = $2 AND state <> 'running')",
+        [.text(partition.topic), .int(partition.partition)]
+      ).map { row in row.bool() ?? false }.first ?? false
+    } catch {
+      throw CommandFailure(error)
+    }
+  }
+
   private static func decide(
     _ connection: Connection, _ sql: String, _ values: [SQLValue]
   ) throws(CommandFailure) -> Outcome {

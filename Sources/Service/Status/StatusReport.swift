@@ -54,7 +54,7 @@ package struct StatusReport {
   /// What is no part of the contract's object, a sentence each.
   package var warnings: [String] {
     gone.map { partition in "\(partition) is gone: its topic was made anew, and has fewer partitions now." } + unread
-      + snapshots + locks
+      + unfolded + snapshots + locks
   }
 
   /// A query over the journal locks each table with its three indices, several sessions do at once, and others need locks too.
@@ -65,6 +65,16 @@ package struct StatusReport {
       "the journal has \(count) tables, and the server's locks are enough for some \(lockable / Self.locksOfTable) at once: raise "
         + "max_locks_per_transaction in postgresql.conf and restart PostgreSQL, or let retention.journal_days drop old ones; without "
         + "locks nothing is read from the journal (out of shared memory)."
+    ]
+  }
+
+  /// Where there is something to fold.
+  private var unfolded: [String] {
+    let missing = projections.subtracting(status.projections.map(\.name)).sorted()
+    guard !missing.isEmpty, status.journalPosition > 0 else { return [] }
+    return [
+      "nobody has folded \(missing.joined(separator: ", ")) yet: where that is as it should be, leave them out of projections.only, "
+        + "also for this command."
     ]
   }
 
@@ -96,6 +106,15 @@ package struct StatusReport {
         + "end it, or let it commit."
     }
   }
+
+  private func reason(of row: Row) -> String? {
+    row.known?.reason.map { "\(row.partition), \(row.known?.state ?? ""): \($0)" }
+  }
+
+  private var reasonOfRelay: String? { status.relay.reason.map { "relay, \(status.relay.state): \($0)" } }
+
+  /// Why partitions and the relay stand still, where they do: the contract's object has it of projections alone.
+  package var reasons: [String] { rows.compactMap { reason(of: $0) } + [reasonOfRelay].compactMap { $0 } }
 
   package var json: JSONValue {
     .object([
@@ -168,12 +187,12 @@ package struct StatusReport {
     }
     text += ", \(status.relay.behind) waiting\n"
     for row in rows {
-      if let reason = row.known?.reason { text += "\n\(row.partition), \(row.known?.state ?? ""): \(reason)\n" }
+      if let reason = reason(of: row) { text += "\n\(reason)\n" }
     }
     for projection in status.projections {
       if let reason = projection.reason { text += "\n\(projection.name), \(projection.state): \(reason)\n" }
     }
-    if let reason = status.relay.reason { text += "\nrelay, \(status.relay.state): \(reason)\n" }
+    if let reason = reasonOfRelay { text += "\n\(reason)\n" }
     for failure in ends?.failures ?? [] { text += "\n\(failure.message)\n" }
     for warning in warnings { text += "\nWarning: \(warning)\n" }
     return text

@@ -43,6 +43,8 @@ struct GenerateCommand: Command {
 
   func validate() throws(UsageError) {
     _ = try world()
+    if let topic, !TopicName.isLegal(topic) { throw UsageError("--topic: \"\(topic)\" is not a topic's name") }
+    if let problem = bootstrap.flatMap(BootstrapServers.problem) { throw UsageError("--bootstrap: \(problem)") }
     if let rate, !Self.rates.contains(rate) {
       throw UsageError("--rate is from \(Self.rates.lowerBound) to \(Self.rates.upperBound)")
     }
