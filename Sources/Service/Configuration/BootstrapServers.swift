@@ -15,10 +15,10 @@ package enum BootstrapServers {
     if let scheme = address.firstRange(of: "://") { address = address[scheme.upperBound...] }
     while address.last?.isWhitespace == true { address.removeLast() }
     let isPlain = address.unicodeScalars.allSatisfy { $0.value > 0x20 && $0.value != 0x7F }
-    guard isPlain, let first = address.first, first != ":" else { return false }
+    guard isPlain, let first = address.first else { return false }
     // A host alone, or an address of IPv6 alone.
     guard let colon = address.lastIndex(of: ":"), address.last != "]" else { return true }
     if first != "[", address[..<colon].contains(":") { return true }
-    return Int(address[address.index(after: colon)...]).map(ports.contains) ?? false
+    return first != ":" && Int(address[address.index(after: colon)...]).map(ports.contains) == true
   }
 }
