@@ -15,7 +15,9 @@ extension Session {
   }
 
   /// `pleat.begin_erasure`
-  func beginErasure(_ record: ErasureRecord, byIngest isIngests: Bool) throws(StoreError) -> String {
+  func beginErasure(
+    _ record: ErasureRecord, byIngest isIngests: Bool, busySeconds: Int32
+  ) throws(StoreError) -> String {
     try lock(.erasures)
     var erasure: DatabaseState.Erasure
     var isChanged = false
@@ -29,7 +31,10 @@ extension Session {
         erasure.aliases.insert(record.id)
       }
     } else {
-      if let known = state.erasure(knownAs: record.id) { return known.record.id }
+      if let known = state.erasure(knownAs: record.id) {
+        if busySeconds > 0 { throw world.lost("the erasure \(known.record.id) is not open") }
+        return known.record.id
+      }
       erasure = DatabaseState.Erasure(
         record: ErasureRecord(id: record.id, hash: record.hash, requestedAt: record.requestedAt, ends: []),
         number: state.erasureCount + 1, isIngests: isIngests)
@@ -45,7 +50,10 @@ extension Session {
       }
       isChanged = true
     }
-    guard isChanged else { return erasure.record.id }
+    guard isChanged else {
+      note(erasure.record.id, busySeconds: busySeconds) { _ in }
+      return erasure.record.id
+    }
     let partitions = state.partitions.keys.sorted()
     if world.holds(.erasureRaisesEpochs) { for partition in partitions { try lock(.partition(partition)) } }
     try linger()
@@ -59,6 +67,7 @@ extension Session {
       $0.erasures[begun.record.id] = begun
       $0.erasureCount = max($0.erasureCount, begun.number)
     }
+    note(begun.record.id, busySeconds: busySeconds) { _ in }
     world.count(isIngests ? .erasureAgain : .erasure)
     return begun.record.id
   }

@@ -23,9 +23,11 @@ final class Operator {
     world.scheduler.spawn("owner") { [world] in
       while !world.scheduler.isEnding {
         for erasure in world.newestErasures {
-          let row = world.database.state.erasure(knownAs: erasure.record.id)
-          guard let row, row.position == nil, row.busyUntil <= world.database.clock else { continue }
-          Forgetting.start(erasure.person, in: world)
+          // That may be an earlier one, which began late, when the newest was done.
+          let isLeft = world.database.state.erasures.values.contains {
+            $0.record.hash == erasure.record.hash && $0.position == nil && $0.busyUntil <= world.database.clock
+          }
+          if isLeft { Forgetting.start(erasure.person, in: world) }
         }
         world.scheduler.sleep(Self.patienceNanoseconds)
       }

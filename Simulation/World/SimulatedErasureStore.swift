@@ -26,9 +26,7 @@ final class SimulatedErasureStore: ErasureStore {
   func begin(_ record: ErasureRecord, busySeconds: Int32) throws(StoreError) -> String {
     let isIngests = isIngests
     return try connection.call("begin of an erasure") { session throws(StoreError) in
-      let id = try session.beginErasure(record, byIngest: isIngests)
-      if busySeconds > 0 { try session.rewriteSegments(id, searchedTo: 0, busySeconds: busySeconds, []) }
-      return id
+      try session.beginErasure(record, byIngest: isIngests, busySeconds: busySeconds)
     }
   }
 

@@ -29,10 +29,6 @@ struct ForgetCommand: Command {
     if userID.isEmpty || userID.utf8.count > Self.greatestBytes {
       throw UsageError("USER_ID: an id has 1 to \(Self.greatestBytes) bytes")
     }
-    // No event has such a one (events.md): the erasure would be of nobody, and for ever.
-    if Array(userID.utf8).withUnsafeBufferPointer(\.hasControlCharacters) {
-      throw UsageError("USER_ID: an id has no control characters")
-    }
     if wait < 0 { throw UsageError("--wait is not negative") }
   }
 

@@ -40,7 +40,8 @@ struct SkipCommand: Command {
     let outcome = try Decisions.skip(connection, place, to: to, reason: reason, end: end)
     if !isAlarmed {
       standardError(
-        "pleat: \(place) had no alarm; a daemon that reads it goes there with its next records, or within a minute.\n")
+        "pleat: \(place) had no alarm: a daemon that reads it goes on from there at its next flush, or within a minute.\n"
+      )
     }
     print("\(place) goes on at offset \(outcome.nextOffset), incarnation \(outcome.incarnation).")
   }

@@ -7,18 +7,28 @@ struct Terminal {
   init?() {
     var settings = termios()
     guard isatty(STDIN_FILENO) == 1, tcgetattr(STDIN_FILENO, &settings) == 0 else { return nil }
-    (settingsBefore, isTaken) = (settings, true)
-    for end in [SIGTERM, SIGHUP] where !Signals.isIgnored(end) { signal(end, giveBackAndEnd) }
+    let before = settings
     // Ctrl-C comes as a key too, so that the terminal is always left as it was.
     settings.c_lflag &= ~tcflag_t(ICANON | ECHO | ISIG)
-    guard tcsetattr(STDIN_FILENO, TCSANOW, &settings) == 0 else { return nil }
+    let isSet = withoutEnding {
+      guard tcsetattr(STDIN_FILENO, TCSANOW, &settings) == 0 else { return false }
+      (settingsBefore, isTaken) = (before, true)
+      for number in endings where !Signals.isIgnored(number) {
+        var action = sigaction()
+        action.__sigaction_handler.sa_handler = giveBackAndEnd
+        action.sa_mask = endingMask()
+        sigaction(number, &action, nil)
+      }
+      return true
+    }
+    if !isSet { return nil }
     // The other screen, without a cursor.
     write("\u{1B}[?1049h\u{1B}[?25l")
   }
 
   func restore() {
     fflush(nil)
-    giveBack()
+    withoutEnding { giveBack() }
   }
 
   /// Draws lines from the top, cut to the terminal's size.
@@ -51,22 +61,45 @@ struct Terminal {
   }
 }
 
+// MARK: - Signals that end the process
+
 /// Of the one terminal that a process has, for the handler of a signal.
 nonisolated(unsafe) private var settingsBefore = termios()
 nonisolated(unsafe) private var isTaken = false
 
-/// Calls nothing that a handler may not.
+private let endings = [SIGTERM, SIGHUP, SIGINT, SIGQUIT]
+
+private func endingMask() -> sigset_t {
+  var mask = sigset_t()
+  sigemptyset(&mask)
+  for number in endings { sigaddset(&mask, number) }
+  return mask
+}
+
+/// Signals come before or behind it.
+private func withoutEnding<Result>(_ body: () -> Result) -> Result {
+  var (mask, before) = (endingMask(), sigset_t())
+  pthread_sigmask(SIG_BLOCK, &mask, &before)
+  defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+  return body()
+}
+
+/// Async-signal-safe; not to be interrupted by another ending.
 private func giveBack() {
   guard isTaken else { return }
-  isTaken = false
+  // Also where somebody has stopped the output.
+  tcflow(STDOUT_FILENO, TCOON)
+  var settings = settingsBefore
+  tcsetattr(STDIN_FILENO, TCSANOW, &settings)
   // The cursor, and the screen as it was.
   let screen: StaticString = "\u{1B}[?25h\u{1B}[?1049l"
   _ = write(STDOUT_FILENO, screen.utf8Start, screen.utf8CodeUnitCount)
-  tcsetattr(STDIN_FILENO, TCSANOW, &settingsBefore)
+  isTaken = false
 }
 
 private func giveBackAndEnd(_ number: Int32) {
   giveBack()
   signal(number, SIG_DFL)
+  // Held back until the handler returns.
   raise(number)
 }

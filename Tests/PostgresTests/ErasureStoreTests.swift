@@ -57,7 +57,7 @@ struct ErasureStoreTests {
   func beginBusy() throws {
     let database = try Self.database()
     let store = PostgresErasureStore(try database.target())
-    let id = try store.begin(Self.record(1), busySeconds: 10)
+    let id = try store.begin(Self.record(1), busySeconds: 600)
     let open = try #require(try store.open().first)
     #expect(id == Self.record(1).id && open.isBusy && open.wasBusy && open.searchedTo == 0)
     _ = try store.begin(Self.record(1, end: 40), busySeconds: 0)

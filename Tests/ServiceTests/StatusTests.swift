@@ -67,7 +67,7 @@ struct StatusTests {
         projections: ["projects", "models", "activity"])
     }
     #expect(report(journal: 0).warnings.isEmpty)
-    #expect(report(journal: 5).warnings.map { $0.hasPrefix("nobody has folded activity, projects yet") } == [true])
+    #expect(report(journal: 5).warnings.map { $0.hasPrefix("no instance has folded activity, projects yet") } == [true])
   }
 
   @Test("tells why partitions and the relay stand still besides the contract's object")

@@ -154,7 +154,7 @@ extension SystemTests {
       let pleat = try Installation()
       for (command, code, message) in [
         (#"forget "$(printf 'z\377y')""#, 64, "argument 2, \"z\u{FFFD}y\", is not UTF-8"),
-        (#"forget "$(printf 'a\nb')""#, 64, "an id has no control characters"),
+        (#"skip "$(printf 't\037\377')" 0"#, 64, "argument 2, \"t\\u{1F}\u{FFFD}\", is not UTF-8"),
         ("config", 78, "PLEAT_LOG_LEVEL is not UTF-8"),
       ] as [(String, Int32, String)] {
         let result = try Shell.run(

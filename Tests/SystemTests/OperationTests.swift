@@ -281,7 +281,7 @@ extension SystemTests {
     func terminatesWhileBlocked() throws {
       let pleat = try Installation()
       let daemon = try pleat.start()
-      // Until then a projection waits for a lock no longer than a second, to say how it does.
+      // Before, a projection waits for a lock for a second at most: it has its state to report.
       try Wait.until("all are live\(pleat.logs)") {
         try pleat.sql("SELECT count(*) FROM pleat.projection_cursors WHERE state = 'live'") == "3"
       }

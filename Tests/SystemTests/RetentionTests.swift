@@ -115,7 +115,7 @@ extension SystemTests {
       #expect(daemon.terminate() == 0)
     }
 
-    @Test("top that is ended by a signal leaves the terminal as it was", arguments: [SIGTERM, SIGHUP])
+    @Test("top that is ended by a signal leaves the terminal as it was", arguments: [SIGTERM, SIGHUP, SIGINT])
     func topOnTerminal(signal: Int32) throws {
       let pleat = try Installation()
       try pleat.pleat("migrate")
@@ -130,12 +130,15 @@ extension SystemTests {
       var ends = sigset_t()
       sigemptyset(&ends)
       sigaddset(&ends, signal)
-      pthread_sigmask(SIG_UNBLOCK, &ends, nil)
+      var mask = sigset_t()
+      pthread_sigmask(SIG_UNBLOCK, &ends, &mask)
       try top.run()
+      pthread_sigmask(SIG_SETMASK, &mask, nil)
+      defer { Glibc.kill(top.processIdentifier, SIGKILL) }
       try Wait.until("top draws") { terminal.read().contains("q ends.") }
       #expect(try terminal.settings().c_lflag != before.c_lflag)
       Glibc.kill(top.processIdentifier, signal)
-      top.waitUntilExit()
+      try Wait.until("top ends") { !top.isRunning }
       #expect(top.terminationReason == .uncaughtSignal && top.terminationStatus == signal)
       #expect(terminal.read().hasSuffix("\u{1B}[?25h\u{1B}[?1049l"))
       #expect(try terminal.settings().c_lflag == before.c_lflag)

@@ -71,8 +71,11 @@ extension IngestStage {
     for partition in fine.map(\.partition) where holds(.cursorIsCompared) {
       let stored = try store.cursor(partition.partition)
       guard stored?.epoch == partition.cursor.epoch, stored?.nextOffset == partition.cursor.nextOffset else {
-        throw StoreError.lost(
-          "the cursor of \(partition.partition) is not where it was left: the database went back, or somebody decided")
+        // Whoever else moves it raises the epoch.
+        let isMoved = stored.map { $0.epoch > partition.cursor.epoch } ?? false
+        let what = "the cursor of \(partition.partition) is not where it was left"
+        if !isMoved { reporter.report(.warning, "\(what): the database went back") }
+        throw StoreError.lost("\(what): \(isMoved ? "somebody has moved it" : "the database went back")")
       }
     }
     var renews = false

@@ -369,7 +369,7 @@ package final class IngestStage: Stage {
   /// Whether the last flush happened is not known, or it did not: nothing in memory counts.
   private func doubt(_ error: StoreError, _ now: Instant) {
     switch error {
-    // Nothing is wrong: a decision, an erasure or a letter that was tried again has moved a cursor or an epoch.
+    // Mostly nothing is wrong: a decision, an erasure, a letter that was tried again or another instance has moved a cursor or an epoch.
     case .lost: storeOutage.begin(reporter, "what was read is read again: \(error.message)", .notice)
     case .refused: storeOutage.begin(reporter, Self.stops(error), .error)
     case .unavailable, .foreign: storeOutage.begin(reporter, Self.stops(error))

@@ -111,7 +111,8 @@ package final class RebuildStage: Stage {
     if case .refused = error {
       outage.begin(reporter, "\(name) cannot be rebuilt, which is tried again: \(error.message)", .error)
     } else {
-      let what = current == nil ? "whether \(name) is to be rebuilt is not known" : "the rebuild of \(name) waits"
+      let what =
+        current == nil ? "the generations of \(name) cannot be looked at" : "the rebuild of \(name) waits"
       outage.begin(reporter, "\(what): \(error.message)", .info)
     }
     outages[name] = outage
@@ -120,7 +121,7 @@ package final class RebuildStage: Stage {
 
   private func end(_ name: String) {
     guard var outage = outages[name] else { return }
-    outage.end(reporter, "the database answers again about \(name)")
+    outage.end(reporter, "what kept \(name) from being rebuilt is over")
     outages[name] = nil
   }
 

@@ -90,7 +90,7 @@ extension UnsafeBufferPointer<UInt8> {
   }
 
   /// Whether one of U+0000-1F or U+007F-9F is in this text.
-  package var hasControlCharacters: Bool {
+  var hasControlCharacters: Bool {
     var previous: UInt8 = 0
     for c in self {
       if c < 0x20 || c == 0x7F || (previous == 0xC2 && c < 0xA0) { return true }

@@ -71,7 +71,7 @@ package final class PostgresErasureStore: ErasureStore {
     ]
     var statement = "SELECT b.id::text FROM pleat.begin_erasure($1::text::uuid, $2, $3, $4, $5, $6, $7) b (id)"
     if busySeconds > 0 {
-      // At once: whoever finds it, its beginner dead, is to know that there is somebody who knows the id.
+      // In the same statement: should whoever begins it die right then, others know that somebody has the id.
       statement += ", pleat.rewrite_segments(b.id, 0, $8, '{}', '{}', '{}', '{}', '{}', '{}')"
       values.append(.int(busySeconds))
     }

@@ -23,7 +23,7 @@ package enum MigrationError: Error, Sendable, CustomStringConvertible {
       "the database has migration \(number) (\(name)), which this program does not know: use a newer program"
     case .changed(let file):
       "\(file) is not what was applied to the database: its checksum differs; the program that "
-        + "migrated it has the right one"
+        + "migrated the database has the right one"
     case .missingRoles(let roles):
       "missing roles: \(roles.joined(separator: ", ")); create them, or migrate without --no-roles"
     case .notPermitted(let text): text

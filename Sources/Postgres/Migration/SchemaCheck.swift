@@ -30,9 +30,10 @@ package enum SchemaError: Error, Sendable, CustomStringConvertible {
     case .notMigrated(let files): "the database is not migrated (\(Self.missing(files))): run `pleat migrate`"
     case .newer(let number, let name): MigrationError.newer(number: number, name: name).description
     case .changed(let file): MigrationError.changed(file: file).description
+    case .tooManyRights("pleat_writer", let rights):
+      "pleat_writer may do more than it should (\(Self.list(rights))): revoke that"
     case .tooManyRights(let login, let rights):
-      "the login \(login) may do more than pleat_writer (\(Self.list(rights))): "
-        + (login == "pleat_writer" ? "revoke that" : "use pleat_writer in postgres.url")
+      "the login \(login) may do more than pleat_writer (\(Self.list(rights))): use pleat_writer in postgres.url"
     case .tooFewRights(let login, let text): "the login \(login) \(text): use pleat_writer in postgres.url"
     case .unfitServer(let text): text
     }

@@ -6,15 +6,14 @@ package struct CommandRunner {
 
   package init(_ root: any Command.Type) { self.root = root }
 
-  /// The command line of this process. What is not UTF-8 is refused: Swift's own words are mended where they are not, and then name
-  /// something else.
+  /// The command line of this process. What is not UTF-8 is refused: `CommandLine.arguments` mends it, and then it names something else.
   package func run() -> ExitCode {
     var words: [String] = []
     for place in 1..<max(Int(CommandLine.argc), 1) {
       guard let bytes = CommandLine.unsafeArgv[place] else { break }
       guard let word = String(validatingCString: bytes) else {
-        let name = root.description.name
-        return refuse("argument \(place), \"\(String(cString: bytes))\", is not UTF-8", path: name)
+        let shown = String(cString: bytes).unicodeScalars.map { $0.escaped(asASCII: false) }.joined()
+        return refuse("argument \(place), \"\(shown)\", is not UTF-8", path: root.description.name)
       }
       words.append(word)
     }

@@ -10,7 +10,7 @@ package struct ConfigurationSources: Sendable {
   }
 
   package var environment: [String: String]
-  /// Names of the environment's variables that are no texts.
+  /// Names of the environment's variables that are not UTF-8; what stands in their place is mended.
   package var notUTF8: [String]
   package var hostName: String
   package var readFile: @Sendable (String) -> FileContent
@@ -34,7 +34,7 @@ package struct ConfigurationSources: Sendable {
 /// Secrets and configurations are small; what is larger is the wrong file.
 private let greatestFileSize = 16 << 20
 
-/// The environment as it stands, without what is not UTF-8; of a name given twice the first counts, as `getenv` has it.
+/// The environment as it stands, mended where it is not UTF-8; of a name given twice the first counts, as `getenv` has it.
 package func processEnvironment() -> [String: String] { readEnvironment().variables }
 
 private func readEnvironment() -> (variables: [String: String], notUTF8: [String]) {
@@ -43,12 +43,10 @@ private func readEnvironment() -> (variables: [String: String], notUTF8: [String
   var next = environ
   while let entry = next.pointee {
     let mended = String(cString: entry)
-    let isUTF8 = String(validatingCString: entry) != nil
-    if let equals = mended.firstIndex(of: "=") {
+    if let equals = mended.firstIndex(of: "="), variables[String(mended[..<equals])] == nil {
       let name = String(mended[..<equals])
-      if variables[name] == nil, !notUTF8.contains(name) {
-        if isUTF8 { variables[name] = String(mended[mended.index(after: equals)...]) } else { notUTF8.append(name) }
-      }
+      variables[name] = String(mended[mended.index(after: equals)...])
+      if String(validatingCString: entry) == nil { notUTF8.append(name) }
     }
     next += 1
   }

@@ -60,15 +60,16 @@ package struct ForgetRun {
           id: try owner.newID(), hash: keys.hash(of: id), requestedAt: try owner.now(), ends: ends)
         // First where it outlives the database: whoever finds it there alone does the same.
         try add(record, to: cursorTopic)
-        let erasureID = try store.begin(record, busySeconds: Self.busySeconds)
+        var erasureID = record.id
         do throws(StoreError) {
+          erasureID = try store.begin(record, busySeconds: Self.busySeconds)
           guard let erasure = try store.open().first(where: { $0.id == erasureID }) else {
             throw .lost("the erasure was ended by somebody else")
           }
           return try erase(erasure, id, keys, store, owner, waitSeconds)
         } catch {
-          // An earlier erasure of the same person that this one has extended: whoever was at it has ended it, and may have known
-          // nothing of the id. Another one finds what is left.
+          // An earlier erasure of the same person that this one has extended, or this one, found in the cursor topic: whoever was at it
+          // has ended it, and may have known nothing of the id. Another one finds what is left.
           guard case .lost = error, attempt < Self.beginAttempts,
             try !store.open().contains(where: { $0.id == erasureID })
           else { throw error }

@@ -100,17 +100,21 @@ package struct Owner {
     JOIN pg_class c ON c.oid = s.tableoid JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE NOT e.scrubbed
     """
+  /// What was erased before anybody waited for older snapshots ($1): what was since may have been seen, and is still to be written anew.
+  private static let isBefore = "age(e.xmin) >= age($1::text::xid8::xid)"
   private static let noteScrubbed = """
     UPDATE pleat.erased_segments e SET scrubbed = true
     FROM pleat.journal s JOIN pg_class c ON c.oid = s.tableoid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE s.first_position = e.first_position AND format('%I.%I', n.nspname, c.relname) = $1
+    WHERE s.first_position = e.first_position AND \(isBefore) AND format('%I.%I', n.nspname, c.relname) = $2
     """
   private static let hasErasedLetters =
     "SELECT EXISTS (SELECT FROM pleat.dead_letters WHERE NOT scrubbed), pg_total_relation_size('pleat.dead_letters')"
-  private static let noteLetters = "UPDATE pleat.dead_letters SET scrubbed = true WHERE NOT scrubbed"
+  private static let noteLetters =
+    "UPDATE pleat.dead_letters e SET scrubbed = true WHERE NOT e.scrubbed AND \(isBefore)"
   private static let hasErasedIdentities =
     "SELECT EXISTS (SELECT FROM pleat.kept_identities WHERE NOT scrubbed), pg_total_relation_size('pleat.kept_identities')"
-  private static let noteIdentities = "UPDATE pleat.kept_identities SET scrubbed = true WHERE NOT scrubbed"
+  private static let noteIdentities =
+    "UPDATE pleat.kept_identities e SET scrubbed = true WHERE NOT e.scrubbed AND \(isBefore)"
   private static let horizon = "SELECT pg_current_xact_id()::text"
   private static let olderSnapshots = """
     SELECT count(*) FROM pg_stat_activity a
@@ -133,7 +137,8 @@ package struct Owner {
     }
     guard !tables.isEmpty else { return [] }
     // What somebody may still see is written anew with the rest: then the old bytes are there still.
-    let isUnseen = try awaitSnapshots()
+    let horizon = try ask(Self.horizon).map { row in row.text() ?? "0" }.first ?? "0"
+    let isUnseen = try awaitSnapshots(before: horizon)
     if !isUnseen {
       say("somebody has held a snapshot for longer than \(Self.snapshotSeconds) s: `pleat status` names them")
     }
@@ -146,9 +151,9 @@ package struct Owner {
         continue
       }
       switch name {
-      case Self.identities: _ = try ask(Self.noteIdentities)
-      case Self.letters: _ = try ask(Self.noteLetters)
-      default: _ = try ask(Self.noteScrubbed, [.text(name)])
+      case Self.identities: _ = try ask(Self.noteIdentities, [.text(horizon)])
+      case Self.letters: _ = try ask(Self.noteLetters, [.text(horizon)])
+      default: _ = try ask(Self.noteScrubbed, [.text(horizon), .text(name)])
       }
     }
     return left
@@ -185,9 +190,8 @@ package struct Owner {
     }
   }
 
-  /// Until nobody's snapshot is older than now, or a minute is over: rows that somebody could still see are kept. Returns whether none is.
-  private func awaitSnapshots() throws(StoreError) -> Bool {
-    let horizon = try ask(Self.horizon).map { row in row.text() ?? "0" }.first ?? "0"
+  /// Until nobody's snapshot is older than this transaction, or a minute is over: rows that somebody could still see are kept. Returns whether none is.
+  private func awaitSnapshots(before horizon: String) throws(StoreError) -> Bool {
     let deadline = SystemClock.monotonicNanoseconds() + Int64(Self.snapshotSeconds) * SystemClock.nanosecondsPerSecond
     let pause = Waker()
     while SystemClock.monotonicNanoseconds() < deadline {

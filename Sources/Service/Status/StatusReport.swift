@@ -73,8 +73,8 @@ package struct StatusReport {
     let missing = projections.subtracting(status.projections.map(\.name)).sorted()
     guard !missing.isEmpty, status.journalPosition > 0 else { return [] }
     return [
-      "nobody has folded \(missing.joined(separator: ", ")) yet: where that is as it should be, leave them out of projections.only, "
-        + "also for this command."
+      "no instance has folded \(missing.joined(separator: ", ")) yet; if none is meant to, set projections.only to the others, for this "
+        + "command too."
     ]
   }
 
