@@ -50,6 +50,21 @@ struct IngestStageTests {
     #expect(journal.deadLetters[0].offset == 1)
   }
 
+  @Test("nothing follows any more where the partition that was behind is given up")
+  func quiet() {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    source.append(partition, (0..<200).map { FakeSource.Record(id: "e\($0)") })
+    let instance = IngestInstance("a", source, journal)
+    instance.hold([partition])
+    instance.steps(upTo: 20) { instance.tail.moreFollows }
+    #expect(instance.tail.moreFollows)
+    instance.hold([])
+    instance.steps(20)
+    #expect(instance.tail.moreFollows)
+    instance.steps(20)
+    #expect(!instance.tail.moreFollows)
+  }
+
   @Test("a partition that pauses goes on behind the record that made it pause, also where its end was in sight")
   func pause() throws {
     let (source, journal) = (FakeSource(), FakeJournal())

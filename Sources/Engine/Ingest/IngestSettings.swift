@@ -37,6 +37,9 @@ package struct IngestSettings: Sendable {
   /// waking up for every record costs more than the record.
   static let fewEvents = 64
   static let restNanoseconds: Int64 = 20_000_000
+  /// Where nothing is on its way for so long, nothing follows, though there was more to read: a partition was given up, stands still,
+  /// or has an open transaction.
+  static let quietNanoseconds: Int64 = 1_000_000_000
   /// How often leases are told that there is progress.
   static let progressNanoseconds: Int64 = 100_000_000
 }

@@ -44,6 +44,8 @@ package final class IngestStage: Stage {
   /// What is read is in line with these changes of the leases; nil where that is to be looked at anew.
   var syncedChanges: Int64?
   private var progressAt: Int64 = 0
+  /// Since when nothing is on its way, though readers were told that more follows.
+  private var quietSince: Int64?
   /// Nothing is read before.
   private var restsUntil: Int64 = 0
 
@@ -84,6 +86,7 @@ package final class IngestStage: Stage {
   package func step(_ now: Instant) -> NextStep {
     // Also of a step that fails: with Kafka away nobody else reads what this instance would let go.
     defer { noteProgress(now) }
+    defer { noteQuiet(now) }
     if now.monotonicNanoseconds < retryAt { return .at(retryAt) }
     do {
       guard try discover(now) else { return .at(now.monotonicNanoseconds + IngestSettings.idleNanoseconds) }
@@ -106,6 +109,17 @@ package final class IngestStage: Stage {
     guard now.monotonicNanoseconds >= progressAt else { return }
     progressAt = now.monotonicNanoseconds + IngestSettings.progressNanoseconds
     leases.noteProgressOfPartitions(at: now)
+  }
+
+  /// Projections wait with what is folded for what follows at once.
+  private func noteQuiet(_ now: Instant) {
+    guard tail.moreFollows, inFlight == nil, pendingSince == nil, !tail.mustWait(at: now) else {
+      quietSince = nil
+      return
+    }
+    let since = quietSince ?? now.monotonicNanoseconds
+    quietSince = since
+    if now.monotonicNanoseconds - since >= IngestSettings.quietNanoseconds { tail.noteQuiet() }
   }
 
   private func work(_ now: Instant) throws -> NextStep {

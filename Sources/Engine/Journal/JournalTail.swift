@@ -74,7 +74,13 @@ package final class JournalTail: Sendable {
     wake()
   }
 
-  /// What ingest said with the last batches it published.
+  /// Ingest has nothing on its way any more, whatever it said with the last batches.
+  package func noteQuiet() {
+    state.withLock { $0.moreFollows = false }
+    wake()
+  }
+
+  /// What ingest said with the last batches it published, or since.
   package var moreFollows: Bool { state.withLock { $0.moreFollows } }
 
   /// Another instance has appended, as the database says.
