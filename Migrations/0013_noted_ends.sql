@@ -1,5 +1,4 @@
--- An end that is noted while nothing is read may lie before the one known (a topic that was cut off), and is no commit of what was read:
--- `freshness.updated_at` stays where reading stopped.
+-- An end that is noted while nothing is read is no commit of what was: `freshness.updated_at` stays where reading stopped.
 
 CREATE OR REPLACE FUNCTION pleat.note_end(p_topic text, p_partition integer, p_epoch bigint, p_end_offset bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
