@@ -73,9 +73,10 @@ extension IngestStage {
       guard stored?.epoch == partition.cursor.epoch, stored?.nextOffset == partition.cursor.nextOffset else {
         // Whoever else moves it raises the epoch.
         let isMoved = stored.map { $0.epoch > partition.cursor.epoch } ?? false
-        let what = "the cursor of \(partition.partition) is not where it was left"
-        if !isMoved { reporter.report(.warning, "\(what): the database went back") }
-        throw StoreError.lost("\(what): \(isMoved ? "somebody has moved it" : "the database went back")")
+        if !isMoved {
+          reporter.report(.warning, "the database went back, to before \(partition.partition) was where it is")
+        }
+        throw StoreError.lost("the cursor of \(partition.partition) is not where it was left")
       }
     }
     var renews = false

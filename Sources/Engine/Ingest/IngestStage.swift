@@ -382,21 +382,20 @@ package final class IngestStage: Stage {
 
   /// Whether the last flush happened is not known, or it did not: nothing in memory counts.
   private func doubt(_ error: StoreError, _ now: Instant) {
-    switch error {
-    // Mostly nothing is wrong: a decision, an erasure, a letter that was tried again or another instance has moved a cursor or an epoch.
-    case .lost: storeOutage.begin(reporter, "what was read is read again: \(error.message)", .notice)
-    case .refused: storeOutage.begin(reporter, Self.stops(error), .error)
-    case .unavailable, .foreign: storeOutage.begin(reporter, Self.stops(error))
-    }
+    let stops = "reading stops until the database takes what was read"
+    let (what, severity): (String, Severity) =
+      switch error {
+      // Mostly nothing is wrong: a decision, an erasure, a letter that was tried again or another instance has moved a cursor or an epoch.
+      case .lost: ("what was read is read again", .notice)
+      case .refused: (stops, .error)
+      case .unavailable, .foreign: (stops, .warning)
+      }
+    storeOutage.begin(reporter, "\(what): \(error.message)", severity)
     if holds(.doubtDropsMemory) { dropEverything() } else { inFlight = nil }
     // Maybe of a database that went back to before its first start.
     if holds(.initializesAgain), case .refused = error { (isInitialized, firstEnds) = (false, [:]) }
     store.reset()
     retryAt = now.monotonicNanoseconds + IngestSettings.retryNanoseconds
-  }
-
-  private static func stops(_ error: StoreError) -> String {
-    "reading stops until the database takes what was read: \(error.message)"
   }
 
   private func fail(_ error: SourceError, _ now: Instant) {

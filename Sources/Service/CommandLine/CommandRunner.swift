@@ -12,8 +12,8 @@ package struct CommandRunner {
     for place in 1..<max(Int(CommandLine.argc), 1) {
       guard let bytes = CommandLine.unsafeArgv[place] else { break }
       guard let word = String(validatingCString: bytes) else {
-        let shown = String(cString: bytes).unicodeScalars.map { $0.escaped(asASCII: false) }.joined()
-        return refuse("argument \(place), \"\(shown)\", is not UTF-8", path: root.description.name)
+        return refuse(
+          "argument \(place), \"\(String(cString: bytes).escaped)\", is not UTF-8", path: root.description.name)
       }
       words.append(word)
     }

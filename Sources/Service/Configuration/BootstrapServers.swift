@@ -14,7 +14,7 @@ package enum BootstrapServers {
     let servers = text.split(separator: ",").map { $0.drop { $0 == " " } }.filter { !$0.isEmpty }
     if servers.isEmpty { return "names no server" }
     guard let wrong = servers.first(where: { !isServer($0) }) else { return nil }
-    return "\"\(wrong.unicodeScalars.map { $0.escaped(asASCII: false) }.joined())\" is not HOST:PORT"
+    return "\"\(wrong.escaped)\" is not HOST:PORT"
   }
 
   private static func isServer(_ text: Substring) -> Bool {
@@ -40,8 +40,7 @@ package enum BootstrapServers {
   }
 
   private static func isName(_ text: Substring) -> Bool {
-    !text.isEmpty
-      && text.unicodeScalars.allSatisfy { $0.value > 0x20 && $0.value != 0x7F && !";/[]".unicodeScalars.contains($0) }
+    !text.isEmpty && !text.hasControlCharacters && !text.contains { $0.isWhitespace || ";/[]".contains($0) }
   }
 
   /// Roughly: it is told from what is none of them.

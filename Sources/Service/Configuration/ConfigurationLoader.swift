@@ -111,7 +111,7 @@ package struct ConfigurationLoader {
     let name = text(.instance) ?? sources.hostName
     if raw.values[.instance] == nil { note(.instance, .string(name), .default) }
     let greatestBytes = 255
-    if name.utf8.count > greatestBytes || name.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) {
+    if name.utf8.count > greatestBytes || name.hasControlCharacters {
       wrong(.instance, "a name is 1 to \(greatestBytes) bytes without control characters")
     }
     return name
@@ -168,9 +168,7 @@ package struct ConfigurationLoader {
 
   private mutating func group() -> String {
     let text = requiredText(.kafkaGroup)
-    if text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) {
-      wrong(.kafkaGroup, "has control characters")
-    }
+    if text.hasControlCharacters { wrong(.kafkaGroup, "has control characters") }
     return text
   }
 

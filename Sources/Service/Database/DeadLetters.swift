@@ -146,8 +146,7 @@ extension DeadLetterContent {
   /// Text as it is, other bytes as base64; control characters could write over the terminal.
   private static func shown(_ bytes: [UInt8]) -> String {
     let text = String(validating: bytes, as: UTF8.self)
-    let isControl = { (scalar: Unicode.Scalar) in scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) }
-    if let text, !text.unicodeScalars.contains(where: isControl) { return text }
+    if let text, !text.hasControlCharacters { return text }
     return "base64 \(base64(bytes))"
   }
 }

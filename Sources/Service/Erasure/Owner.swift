@@ -108,9 +108,12 @@ package struct Owner {
     WHERE s.first_position = e.first_position AND \(isBefore) AND format('%I.%I', n.nspname, c.relname) = $2
     """
   private static let hasErasedLetters =
-    "SELECT EXISTS (SELECT FROM pleat.dead_letters WHERE NOT scrubbed), pg_total_relation_size('pleat.dead_letters')"
-  private static let noteLetters =
-    "UPDATE pleat.dead_letters e SET scrubbed = true WHERE NOT e.scrubbed AND \(isBefore)"
+    "SELECT EXISTS (SELECT FROM pleat.dead_letters WHERE erased_at <> coalesce(scrubbed_at, '-infinity')), "
+    + "pg_total_relation_size('pleat.dead_letters')"
+  private static let noteLetters = """
+    UPDATE pleat.dead_letters e SET scrubbed_at = e.erased_at
+    WHERE e.erased_at <> coalesce(e.scrubbed_at, '-infinity') AND \(isBefore)
+    """
   private static let hasErasedIdentities =
     "SELECT EXISTS (SELECT FROM pleat.kept_identities WHERE NOT scrubbed), pg_total_relation_size('pleat.kept_identities')"
   private static let noteIdentities =
