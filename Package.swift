@@ -96,7 +96,7 @@ let package = Package(
     tests("KafkaTests", ["Kafka", "TestSupport", "Engine", "Projections", "Events"]),
     tests("PostgresTests", ["Postgres", "Engine", "Projections", "Events"]),
     tests("GeneratorTests", ["Generator", "Events"]),
-    tests("ServiceTests", ["Service", "Generator", "Engine", "Projections", "Events"]),
+    tests("ServiceTests", ["Service", "Generator", "Postgres", "Engine", "Projections", "Events"]),
     tests(
       "SystemTests",
       ["TestSupport", "JSONSchema", "Kafka", "Postgres", "Engine", "Projections", "Events", "CLibpq"],

@@ -72,10 +72,11 @@ extension Session {
     return begun.record.id
   }
 
-  private func requireOpen(_ id: String) throws(StoreError) {
+  private func requireOpen(_ id: String, busySeconds: Int32 = 0) throws(StoreError) {
     try lock(.erasure(id))
-    guard let erasure = state.erasures[id], erasure.position == nil else {
-      throw .lost("the erasure \(id) is not open")
+    guard let erasure = state.erasures[id], erasure.position == nil, busySeconds >= 0 || erasure.busyUntil == .min
+    else {
+      throw .lost("the erasure \(id) is not open, or somebody knows its id")
     }
   }
 
@@ -83,6 +84,8 @@ extension Session {
     let until = database.clock + Int64(busySeconds) * 1_000_000
     change {
       guard var erasure = $0.erasures[id] else { return }
+      // Only the hash was searched for so far.
+      if busySeconds > 0, erasure.busyUntil == .min { (erasure.searchedTo, erasure.lettersTo) = (0, 0) }
       body(&erasure)
       if busySeconds > 0 { (erasure.busyUntil, erasure.isIngests) = (until, false) }
       $0.erasures[id] = erasure
@@ -94,7 +97,7 @@ extension Session {
     _ id: String, searchedTo: Int64, busySeconds: Int32,
     _ segments: [(position: Int64, oldDigest: [UInt8], payload: [UInt8], identities: [UInt8])]
   ) throws(StoreError) {
-    try requireOpen(id)
+    try requireOpen(id, busySeconds: busySeconds)
     for segment in segments {
       try lock(.segment(segment.position))
       guard let index = state.journal.index(holding: segment.position),
@@ -124,7 +127,7 @@ extension Session {
 
   /// `pleat.erase_letters`
   func eraseLetters(_ id: String, searchedTo: Int64, busySeconds: Int32, _ ids: [Int64]) throws(StoreError) {
-    try requireOpen(id)
+    try requireOpen(id, busySeconds: busySeconds)
     let keys = state.letters.filter { ids.contains($0.value.id) }.keys.sorted { $0.offset < $1.offset }
     for key in keys { try lock(.letter(key)) }
     change {
@@ -204,7 +207,10 @@ extension Session {
     _ key: DatabaseState.LetterKey, isDuplicate: Bool, _ segment: SegmentDraft
   ) throws(StoreError) -> Int64? {
     guard let letter = state.letters[key] else { throw .lost("the dead letter is gone") }
-    let isAwaited = state.erasures.values.contains { $0.position == nil && $0.lettersTo < letter.id }
+    let isAwaited = state.erasures.values.contains {
+      let isBusy = $0.busyUntil > database.clock
+      return $0.position == nil && $0.lettersTo < (isBusy ? letter.id : min(letter.id, $0.lettersUntil))
+    }
     guard !isAwaited || !world.holds(.retryWaitsForErasure) else {
       throw .lost("an erasure has not looked at the dead letter \(letter.id) yet")
     }

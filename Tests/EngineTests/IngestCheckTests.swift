@@ -42,6 +42,36 @@ struct IngestCheckTests {
     #expect(!second.reporter.messages.contains { $0.contains("did not succeed") || $0.contains("database") })
   }
 
+  @Test(
+    "what was read before a gap is journaled before the alarm, which says what is gone, also where that fails",
+    arguments: [(FakeJournalStore.Fate.happens, 15), (.isLost, 10), (.happensAndTheReplyIsLost, 15)])
+  func gapBehindWhatWasRead(fate: FakeJournalStore.Fate, reached: Int) throws {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    source.append(partition, (0..<10).map { FakeSource.Record(id: "e\($0)") })
+    let instance = IngestInstance("a", source, journal)
+    instance.hold([partition])
+    instance.steps(60)
+    #expect(journal.position == 10)
+    // It fails behind five records, which wait for the check, and retention is faster than that.
+    source.append(partition, (10..<20).map { FakeSource.Record(id: "e\($0)") })
+    source.corrupt[partition] = 15
+    instance.steps(3, answers: false)
+    #expect(source.failures == 1 && journal.position == 10)
+    source.corrupt[partition] = nil
+    source.topics[partition]!.records.removeFirst(18)
+    source.topics[partition]!.low = 18
+    var isFirst = true
+    instance.store.fate = {
+      defer { isFirst = false }
+      return isFirst ? fate : .happens
+    }
+    instance.steps(100)
+    #expect(try journal.ids() == (0..<reached).map { "e\($0)" })
+    let cursor = try #require(journal.cursors[partition])
+    #expect(cursor.state == .alarm && cursor.nextOffset == Int64(reached))
+    #expect(cursor.reason?.contains("offsets \(reached) to 17 are gone (\(18 - reached) of them)") == true)
+  }
+
   @Test("a topic made anew is an alarm, whether it is shorter or has grown past the cursor", arguments: [5, 10, 40])
   func recreated(length: Int) throws {
     let (source, journal) = (FakeSource(), FakeJournal())

@@ -22,6 +22,21 @@ struct IngestStageTests {
     #expect(source.published[partition] == 101)
   }
 
+  @Test("lag tools see where ingest is by the second, also while there is always more to read")
+  func offsetsWhileBehind() {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    source.append(partition, (0..<2_000).map { FakeSource.Record(id: "e\($0)") })
+    let instance = IngestInstance("a", source, journal)
+    instance.hold([partition])
+    var told: Set<Int64> = []
+    for _ in 0..<120 {
+      instance.steps(1)
+      if let offset = source.published[partition] { told.insert(offset) }
+    }
+    #expect(instance.tail.moreFollows)
+    #expect(told.count >= 3)
+  }
+
   @Test("a duplicate is counted and not journaled, also across a restart")
   func duplicates() throws {
     let (source, journal) = (FakeSource(), FakeJournal())

@@ -55,14 +55,15 @@ struct RebuildTests {
       }
     }
 
-    func rebuild(_ owner: String = "r", version: Int = 1) -> (Rebuild, FakeGenerationStore) {
+    /// - Parameter pages: of each event that fans out.
+    func rebuild(_ owner: String = "r", version: Int = 1, pages: Int = 1) -> (Rebuild, FakeGenerationStore) {
       let store = FakeGenerationStore(database, version: version)
       let rebuild = Rebuild(
         name: "fake", store: store,
         settings: Rebuild.Settings(
           owner: InstanceID(name: owner, start: 1), leaseSeconds: 10, acceptLoss: false),
         folding: ProjectionSettings(cacheBytes: 1 << 20), reporter: reporter,
-        make: { () throws(StoreError) in FakeProjection() })
+        make: { () throws(StoreError) in FakeProjection(pages: pages) })
       return (rebuild, store)
     }
 
@@ -244,6 +245,32 @@ struct RebuildTests {
     }
     #expect(world.drive(rebuild, steps: 2_000))
     #expect(seizures == 2 && returns == 1)
+    world.expectRight()
+  }
+
+  @Test("where an event of the rest fans out for longer than 10 seconds it lets go, and folds that event to its end")
+  func letsGoInFanOut() throws {
+    let world = try World(events: 20)
+    world.liveSteps(30)
+    let (rebuild, store) = world.rebuild(pages: 12)
+    var seizures = 0
+    var returns = 0
+    store.onStatement = { what in
+      if what == "seize" {
+        seizures += 1
+        if seizures == 1 {
+          // The live fold commits once more before it is paused, behind an event that fans out.
+          try? world.append(20)
+          world.liveSteps(40)
+        }
+      }
+      if what == "return" { returns += 1 }
+    }
+    for _ in 0..<400 where !rebuild.isDone {
+      world.pass(seconds: 1)
+      _ = try rebuild.step(world.now)
+    }
+    #expect(rebuild.isDone && seizures == 2 && returns == 1)
     world.expectRight()
   }
 

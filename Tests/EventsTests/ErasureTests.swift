@@ -188,4 +188,17 @@ struct ErasureTests {
     #expect(EscapedText.holds(id, in: before) && !EscapedText.holds(id, in: after))
     #expect(try IdentityColumn.erasing(id, from: after, keys: Self.keys) == nil)
   }
+
+  @Test("kept keys that differ in bytes alone are found apart, and sorted by their bytes")
+  func keyBytes() {
+    let composed = ErasureFindings.Key(member: "team_id", value: "ann-7 Caf\u{E9}")
+    let decomposed = ErasureFindings.Key(member: "team_id", value: "ann-7 Cafe\u{301}")
+    var findings = ErasureFindings()
+    findings.add(composed)
+    findings.add(decomposed)
+    findings.add(composed)
+    #expect(findings.keys.count == 2)
+    #expect(findings.keys[composed] == 2 && findings.keys[decomposed] == 1)
+    #expect(decomposed < composed && !(composed < decomposed))
+  }
 }

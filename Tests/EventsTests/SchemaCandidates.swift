@@ -8,7 +8,7 @@ import JSONSchema
 ///
 /// Left out is only what a schema cannot tell and says so: lengths in bytes of what is not ASCII, more than nine
 /// fractional digits of a number of dollars, what no double-precision number tells apart, days that a month does not
-/// have, and the ingesting clock.
+/// have, times of which only the offset tells on which side of 2000-01-01 they are, and the ingesting clock.
 struct SchemaCandidates {
   let validator: SchemaValidator
 
@@ -34,10 +34,11 @@ struct SchemaCandidates {
     for limit in limits { values += [number(limit - 1), number(limit), number(limit + 1), .number("\(limit).25")] }
     values += [
       "", " ", "x", " x ", "\t\u{B}x\u{C}\r\n", "x y", "\u{1}", "x\u{1F}", "x\u{7F}y", "\u{9F}", "\u{A0}", "ä中😀",
+      "u\n", "x\u{2028}y", "\u{2029}",
       "none", "None", "public",
       "admin", "simple", "cost", "info", "1.0", "true", "1", "-1", "-0", "-0.00", "0.1", "1.123456789", "1.1234567890",
       "1.1234567891", "1000000", "1000000.000", "1000000.1", "0001000000", "1000001", "1e3", "+1", ".5", "5.", "0x1",
-      "1 ", "007.50",
+      "1 ", "1.5\n", "007.50",
     ].map { .string($0) }
     for length in [Limits.nameBytes, Limits.identifierBytes] {
       for count in [length - 1, length, length + 1] { values.append(.string(String(repeating: "a", count: count))) }
@@ -65,6 +66,7 @@ struct SchemaCandidates {
       "2026-01-01T00:00:00+24:00", "2026-01-01T00:00:00+0100", "2026-1-1T00:00:00Z", "1998-01-01T00:00:00Z",
       "0999-01-01T00:00:00Z",
       "2000-01-01T00:00:00Z", "1999-12-31T23:30:00-01:00", "x2026-01-01T00:00:00Z", "2026-01-01T00:00:00Zx",
+      "2026-01-01T00:00:00Z\n",
     ].map { .string($0) }
     values += ["946684800000", "946684799999", "1767225600000", "1767225600000.5"].map { .number($0) }
     return values
@@ -102,6 +104,8 @@ struct SchemaCandidates {
         for schema in argument.elements {
           try bounds(SchemaValidator.Place(schema: schema, file: place.file), &values, depth: depth + 1)
         }
+      case "not":
+        try bounds(SchemaValidator.Place(schema: argument, file: place.file), &values, depth: depth + 1)
       case "items":
         var items: [SchemaJSON] = []
         try bounds(SchemaValidator.Place(schema: argument, file: place.file), &items, depth: depth + 1)

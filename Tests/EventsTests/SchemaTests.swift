@@ -14,6 +14,9 @@ struct SchemaTests {
     "popular_stack_trending", "success_rate_changed", "new_pattern_detected", "technology_trend_changed",
     "model_performance_changed",
   ]
+  /// The schemas of what comes in.
+  static let incoming =
+    types.map { "\(name($0)).json" } + ["envelope_structured.json", "envelope_binary.json", "envelope_bare.json"]
   /// So late that what is after it is after the year 9999.
   private static let now = Timestamp(
     microseconds: 253_402_300_799_999_000 - EventDecoder.clockToleranceMicroseconds)
@@ -213,6 +216,18 @@ struct SchemaTests {
     #expect(refusal(structured("project_opened", data)) == nil)
   }
 
+  @Test("a validator whose $ also matches before a final newline takes nothing more", arguments: incoming)
+  func finalNewline(file: String) throws {
+    let lenient = try SchemaValidator(endsBeforeNewline: true)
+    for (member, place) in try members(file) {
+      for value in try candidates.values(for: place) {
+        let accepted = try validator.accepts(value, place)
+        let leniently = try lenient.accepts(value, place)
+        #expect(leniently == accepted, "\(member) of \(file) = \(value.text.prefix(80))")
+      }
+    }
+  }
+
   @Test("every example keeps its schema, and every schema of an event has one")
   func examples() throws {
     for (file, schema) in validator.files where file != "definitions.json" {
@@ -261,5 +276,20 @@ struct SchemaTests {
       broken["data"] = data
       #expect(!(try validator.accepts(broken, file: "\(name).json")), "without \(member)")
     }
+  }
+
+  @Test(
+    "the subject of a derived event takes every character that a name may hold, and no other",
+    arguments: [
+      ("popular_stack_trending", "stack/[\"A\",\"B\u{2028}\"]"), ("new_pattern_detected", "pair/[\"A\",\"B\u{2028}\"]"),
+      ("model_performance_changed", "model/[\"m\u{2028}\",null]"), ("success_rate_changed", "technology/A\u{2028}"),
+      ("success_rate_changed", "team/\u{2028}t"), ("technology_trend_changed", "technology/A\u{2028}B"),
+    ])
+  func subjects(name: String, subject: String) throws {
+    var event = try #require(try validator.file("\(name).json")["examples"]).elements[0]
+    event["subject"] = .string(subject)
+    #expect(try validator.accepts(event, file: "\(name).json"))
+    event["subject"] = .string(subject.replacing("\u{2028}", with: "\u{9F}"))
+    #expect(!(try validator.accepts(event, file: "\(name).json")))
   }
 }

@@ -5,12 +5,16 @@ package import Foundation
 package final class SchemaValidator {
   /// By file name.
   package let files: [String: SchemaJSON]
-  private var patterns: [String: Regex<AnyRegexOutput>] = [:]
+  private var expressions: [String: Regex<AnyRegexOutput>] = [:]
+  private let endsBeforeNewline: Bool
 
   package static let directory = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().appending(path: "schemas")
 
-  package init() throws {
+  /// - Parameter endsBeforeNewline: whether `$` also matches before a final newline, as in Python, where ECMA-262 has it match
+  ///   at the end alone.
+  package init(endsBeforeNewline: Bool = false) throws {
+    self.endsBeforeNewline = endsBeforeNewline
     var files: [String: SchemaJSON] = [:]
     for url in try FileManager.default.contentsOfDirectory(at: Self.directory, includingPropertiesForKeys: nil)
     where url.pathExtension == "json" {
@@ -101,6 +105,13 @@ package final class SchemaValidator {
     case "pattern":
       guard let string = value.stringValue else { return true }
       return try matches(string, argument.stringValue ?? "")
+    case "not":
+      guard argument.members.map(\.name) == ["pattern"], let pattern = argument["pattern"]?.stringValue else {
+        throw SchemaProblem("\(place.file) has a not of something else than a pattern")
+      }
+      // A pattern alone takes whatever is no string.
+      guard let string = value.stringValue else { return false }
+      return !(try contains(string, pattern))
     case "minItems", "maxItems":
       guard case .array(let elements) = value, let bound = argument.doubleValue else { return true }
       return keyword == "minItems" ? Double(elements.count) >= bound : Double(elements.count) <= bound
@@ -124,19 +135,41 @@ package final class SchemaValidator {
     }
   }
 
-  /// Every pattern of the schemas describes the string as a whole, over code points.
+  /// Every pattern of the schemas describes the string as a whole, over code points; only one in a `not` a part of it.
   private func matches(_ string: String, _ pattern: String) throws(SchemaProblem) -> Bool {
     guard pattern.hasPrefix("^"), pattern.hasSuffix("$") else {
       throw SchemaProblem("the pattern \(pattern) is not anchored")
     }
+    let expression = try self.expression(String(pattern.dropFirst().dropLast()))
     do {
-      let regex =
-        try patterns[pattern]
-        ?? Regex(String(pattern.dropFirst().dropLast()), as: AnyRegexOutput.self).matchingSemantics(.unicodeScalar)
-      patterns[pattern] = regex
-      return try regex.wholeMatch(in: string) != nil
+      if try expression.wholeMatch(in: string) != nil { return true }
+      guard endsBeforeNewline, string.unicodeScalars.last == "\n" else { return false }
+      return try expression.wholeMatch(in: String(string.unicodeScalars.dropLast())) != nil
     } catch {
       throw SchemaProblem("the pattern \(pattern): \(error)")
+    }
+  }
+
+  private func contains(_ string: String, _ pattern: String) throws(SchemaProblem) -> Bool {
+    if pattern.hasPrefix("^") || pattern.hasSuffix("$") {
+      throw SchemaProblem("the pattern \(pattern) in a not is anchored")
+    }
+    let expression = try self.expression(pattern)
+    do {
+      return try expression.firstMatch(in: string) != nil
+    } catch {
+      throw SchemaProblem("the pattern \(pattern): \(error)")
+    }
+  }
+
+  private func expression(_ text: String) throws(SchemaProblem) -> Regex<AnyRegexOutput> {
+    if let known = expressions[text] { return known }
+    do {
+      let expression = try Regex(text, as: AnyRegexOutput.self).matchingSemantics(.unicodeScalar)
+      expressions[text] = expression
+      return expression
+    } catch {
+      throw SchemaProblem("the pattern \(text): \(error)")
     }
   }
 }

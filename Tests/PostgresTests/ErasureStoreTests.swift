@@ -9,7 +9,7 @@ struct ErasureStoreTests {
   /// A database with the migrations of both, and a journal of so many segments.
   static func database(segments: Int = 3, count: Int32? = nil) throws -> TestDatabase {
     let database = try TestDatabase()
-    try database.migrate(7, 8)
+    try database.migrate(7, 8, 16)
     let journal = try database.journal()
     try journal.begin(try database.instance(holding: ["partition/events/0"]))
     for index in 0..<segments {
@@ -62,6 +62,29 @@ struct ErasureStoreTests {
     #expect(id == Self.record(1).id && open.isBusy && open.wasBusy && open.searchedTo == 0)
     _ = try store.begin(Self.record(1, end: 40), busySeconds: 0)
     #expect(try store.open().first?.isBusy == true)
+  }
+
+  @Test(
+    "who knows the id looks at what somebody searched for the hash alone, and is not told done by that one afterwards")
+  func beginAfterHash() throws {
+    let database = try Self.database()
+    let store = PostgresErasureStore(try database.target())
+    let id = try store.begin(Self.record(1), busySeconds: 0)
+    func note() throws {
+      try store.rewrite(id, searchedTo: 30, busySeconds: -1, [])
+      try store.eraseLetters(id, searchedTo: 5, busySeconds: -1, [])
+    }
+    func searched() throws -> [Int64] { try store.open().flatMap { [$0.searchedTo, $0.lettersTo] } }
+    try note()
+    #expect(try searched() == [30, 5])
+    _ = try store.begin(Self.record(2), busySeconds: 600)
+    #expect(try searched() == [0, 0])
+    expectLost(note)
+    #expect(try searched() == [0, 0])
+    // Begun again, what the one who knew it has searched counts.
+    try store.rewrite(id, searchedTo: 20, busySeconds: 600, [])
+    _ = try store.begin(Self.record(3), busySeconds: 600)
+    #expect(try searched() == [20, 0])
   }
 
   @Test("a rewritten segment keeps its chain value, with what was chained beside it")

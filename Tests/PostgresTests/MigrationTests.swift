@@ -39,6 +39,8 @@ struct MigrationTests {
     "0012_endurance.sql": "5926dadab6dd3461",
     "0013_noted_ends.sql": "acbb9844f26ee872",
     "0014_scrubbed_letters.sql": "2fe917b1ba71b8ff",
+    "0015_one_turn.sql": "d64e8ae6a02f95ac",
+    "0016_searches.sql": "ba900b3898de54df",
   ]
 
   @Test("a migration that has landed stays as it is: what changes is another one's")

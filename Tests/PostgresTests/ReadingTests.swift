@@ -176,6 +176,39 @@ struct ReadingTests {
     }
   }
 
+  @Test("a view shows the turn at which it began, also where a reader's condition sets another one meanwhile")
+  func oneTurn() throws {
+    let reading = try ReadingDatabase()
+    // At 100 stack 1 had people too few.
+    try reading.database.connect().execute(
+      """
+      UPDATE pleat.stack_combinations_current SET public_turns = '{200}' WHERE technologies = '{1}';
+      UPDATE pleat.stack_combinations SET people = 4 WHERE technologies = '{1}' AND position = 100;
+      INSERT INTO pleat.stack_days_current (generation, stack_id, day, usage_count, position)
+        SELECT 1, stack_id, '2026-01-01', 9, 240 FROM pleat.stack_combinations_current WHERE technologies = '{1}';
+      INSERT INTO pleat.stack_days (generation, stack_id, day, usage_count, position)
+        SELECT 1, stack_id, '2026-01-01', usage_count, position FROM pleat.stack_combinations WHERE technologies = '{1}'
+      """)
+    let reader = try reading.connect(as: "pleat_reader")
+    for view in try reading.views("insights", of: "pleat_reader") where !ReadingDatabase.withoutPast.contains(view) {
+      let columns = try texts(
+        reader,
+        "SELECT attname::text FROM pg_attribute WHERE attrelid = 'insights.\(view)'::regclass AND attnum > 0 ORDER BY attnum"
+      )
+      for column in columns {
+        for other in ["", "100"] {
+          let query = "SELECT v::text FROM insights.\(view) v"
+          let spy =
+            "set_config('pleat.as_of', left(coalesce(\(column)::text, ''), 0) || '\(other)', false) = '\(other)'"
+          try reader.execute("SET pleat.as_of = '200'")
+          let plain = try texts(reader, query)
+          #expect(!plain.isEmpty, "\(view)")
+          #expect(try texts(reader, "\(query) WHERE \(spy)") == plain, "\(view).\(column), \(other)")
+        }
+      }
+    }
+  }
+
   @Test("a list inside a row has the threshold of its own")
   func lists() throws {
     let reading = try ReadingDatabase.shared.get()

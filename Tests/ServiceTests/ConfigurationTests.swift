@@ -139,6 +139,7 @@ struct ConfigurationTests {
     "what is wrong in the file is said with its line",
     arguments: [
       ("kafka:\n  bootstap: x", #"/c:2: there is no key "kafka.bootstap"; the nearest is "kafka.bootstrap""#),
+      ("kafka.bootstrap: x", #"/c:1: kafka.bootstrap stands as "bootstrap:" under "kafka:" in a file of YAML"#),
       ("kafak:\n  bootstrap: x", #"/c:1: there is no key "kafak"; the nearest is "kafka""#),
       ("instanse: x", #"/c:1: there is no key "instanse"; the nearest is "instance""#),
       (

@@ -100,6 +100,17 @@ struct StatusTests {
     #expect(report.isCaughtUp == expected)
   }
 
+  @Test("what was waited for has come, whatever followed it")
+  func goalBeforeMore() {
+    let known = status([p0: 10], journal: 9, projects: 7, models: 9)
+    let ends = TopicEnds(known: [p0: PartitionEnds(low: 0, high: 10)])
+    for isReached in [true, false] {
+      let report = StatusReport(
+        instance: "i", status: known, ends: ends, projections: ["projects", "models"], goalIsReached: isReached)
+      #expect(report.isCaughtUp == isReached)
+    }
+  }
+
   @Test("nobody is caught up with what Kafka did not tell")
   func unknownEnds() {
     for partitions: [TopicPartition: Int64] in [[p0: 10], [:]] {

@@ -281,7 +281,8 @@ struct SlowFold {
         $0.count(fact.outcome)
       }
     }
-    for event in teamEvents() where event.type != "project_generated" {
+    // One of nobody, as a model's call without a user may be, counts in no number of its day.
+    for event in teamEvents() where event.type != "project_generated" && event.string("user_id") != nil {
       add(event.string("team_id")!, event.time.day) {
         if event.type == "wizard_step_completed" { $0.increment("wizard_steps") }
       }

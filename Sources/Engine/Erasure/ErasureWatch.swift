@@ -54,7 +54,8 @@ package final class ErasureWatch {
   /// erased again: call it again then, and take nothing over.
   func prepare(_ now: Instant) throws -> Bool {
     guard try look(now) else { return false }
-    for index in open.indices where !open[index].isBusy && holds(.erasedBeforeReading) {
+    // What `forget` has begun and not ended was begun with all there was journaled: it is gone on with beside the reading.
+    for index in open.indices where !open[index].isBusy && !open[index].wasBusy && holds(.erasedBeforeReading) {
       // Whoever knows the id may be long in coming: what is read meanwhile is erased by the hash.
       if try !search(index, pages: Self.pagesAStep), left[open[index].id] == nil { return false }
     }

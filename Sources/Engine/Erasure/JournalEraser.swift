@@ -29,6 +29,8 @@ package final class JournalEraser {
   private var lookedTo: (position: Int64, letter: Int64)?
 
   private static let pageSegments = 16
+  /// In the place of `busySeconds`: refused once somebody who knows the id was at it.
+  private static let byHashAlone: Int32 = -1
   private static let pageLetters = 500
 
   /// - Parameter busySeconds: with each step nobody else is to append the event for so long; 0 where it does not matter who does.
@@ -36,7 +38,8 @@ package final class JournalEraser {
     _ erasure: OpenErasure, id: [UInt8]?, keys: ErasureKeys, store: any ErasureStore, busySeconds: Int32
   ) {
     (self.erasure, self.id, self.keys, self.store, self.busySeconds) = (erasure, id, keys, store, busySeconds)
-    (searchedTo, lettersTo) = (erasure.searchedTo, erasure.lettersTo)
+    // As long as nobody who knew it was at it, what was searched was searched for the hash.
+    (searchedTo, lettersTo) = erasure.wasBusy ? (erasure.searchedTo, erasure.lettersTo) : (0, 0)
     if id == nil { lookedTo = (0, 0) }
   }
 
@@ -52,8 +55,8 @@ package final class JournalEraser {
         return true
       }
       // Nobody of this hash is anywhere.
-      try note(position)
-      try store.eraseLetters(erasure.id, searchedTo: erasure.lettersUntil, busySeconds: busySeconds, [])
+      try store.rewrite(erasure.id, searchedTo: position, busySeconds: Self.byHashAlone, [])
+      try store.eraseLetters(erasure.id, searchedTo: erasure.lettersUntil, busySeconds: Self.byHashAlone, [])
       return true
     }
     if let place = keptTo {

@@ -61,12 +61,23 @@ extension IngestStage {
   /// The partitions that still are what they were; the others stand still with an alarm.
   func check(_ checks: [PartitionCheck], _ now: Instant) throws -> [IngestPartition] {
     var fine: [PartitionCheck] = []
+    var behind: [PartitionCheck] = []
     for check in checks {
       let reason =
         check.alarm(clusterID: clusterID, comparesFirstEnd: holds(.firstEndIsCompared))
-        ?? (holds(.fingerprints) ? check.alarmOfRecords : nil) ?? check.alarmOfRetention
-      if let reason { try alarm(check.partition, reason, now) } else { fine.append(check) }
+        ?? (holds(.fingerprints) ? check.alarmOfRecords : nil)
+      if let reason {
+        try alarm(check.partition, reason, now)
+      } else if check.isBehindRetention {
+        behind.append(check)
+      } else {
+        fine.append(check)
+      }
     }
+    // Once others are not read any more: of them nothing is to be appended.
+    try alarmOfRetention(behind, now)
+    // What that has written may have paused some.
+    fine.removeAll { $0.partition.cursor.state != .running }
     // A database that went back says nothing by itself while there is nothing to append.
     for partition in fine.map(\.partition) where holds(.cursorIsCompared) {
       let stored = try store.cursor(partition.partition)
@@ -149,6 +160,15 @@ extension IngestStage {
     try store.note(
       partition.partition, epoch: partition.cursor.epoch, state: .alarm, reason: reason, clusterID: nil, checked: nil)
     halt(partition, lookAt: now.monotonicNanoseconds + IngestSettings.decisionNanoseconds)
+  }
+
+  /// What was read of them cannot be read again, so it is written first. Where that pauses one, its next takeover tells the gap.
+  private func alarmOfRetention(_ behind: [PartitionCheck], _ now: Instant) throws {
+    for check in behind { check.partition.noteChecked(now) }
+    if behind.contains(where: { $0.partition.isDirty }) { try flushNow(now) }
+    for check in behind where check.partition.cursor.state == .running {
+      try alarm(check.partition, check.alarmOfRetention, now)
+    }
   }
 
   // MARK: Who does not answer

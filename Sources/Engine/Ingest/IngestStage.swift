@@ -124,6 +124,7 @@ package final class IngestStage: Stage {
 
   private func work(_ now: Instant) throws -> NextStep {
     if inFlight != nil, store.appendIsDone() { try completeFlush() }
+    publishOffsets(now)
     if inFlight == nil, pendingSince != nil, now.monotonicNanoseconds < restsUntil { return .at(restsUntil) }
     let isFull =
       pendingEvents >= settings.flushEvents * IngestSettings.pendingFlushes
@@ -146,7 +147,6 @@ package final class IngestStage: Stage {
       try completeFlush()
       return .immediately
     }
-    publishOffsets(now)
     let idle = now.monotonicNanoseconds + IngestSettings.idleNanoseconds
     return .at(pendingSince.map { min(idle, $0 + settings.flushNanoseconds) } ?? idle)
   }

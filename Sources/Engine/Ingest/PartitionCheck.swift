@@ -35,10 +35,12 @@ struct PartitionCheck {
     return nil
   }
 
-  /// Says nothing of what was read since.
-  var alarmOfRetention: String? {
-    let next = partition.nextOffset
-    if next >= answer.low { return nil }
+  /// Whether what comes next is gone; says nothing of what was read since.
+  var isBehindRetention: Bool { partition.nextOffset < answer.low }
+
+  /// The gap, once everything that was read is written.
+  var alarmOfRetention: String {
+    let next = partition.cursor.nextOffset
     return
       "offsets \(next) to \(answer.low - 1) are gone (\(answer.low - next) of them): retention was faster; \(wayOut)"
   }

@@ -351,6 +351,9 @@ package final class FoldRun {
     store.reset()
   }
 
+  /// Whether there is more to fold of an event that fans out.
+  package var isFanningOut: Bool { fanOut != nil }
+
   /// Writes everything that is folded, and waits for it: `cursor.place` is `place` then. No event that fans out is under way.
   package func flush() throws {
     guard fanOut == nil else { throw StoreError.refused("a flush in the middle of an event that fans out") }

@@ -178,9 +178,10 @@ package final class Rebuild {
     return .immediately
   }
 
-  /// Folds one step towards the position; false when it is reached.
+  /// Folds one step towards the position; false when it is reached, and nothing is folded in part.
   private func foldSome(_ run: FoldRun, through position: Int64, _ now: Instant) throws -> Bool {
-    guard run.place.position < position else { return false }
+    // A switch that was put off may have begun an event behind the position that was known before.
+    guard run.place.position < position || run.isFanningOut else { return false }
     let position = holds(.rebuildStaysBehind) ? position : .max
     guard let batch = try walk.batch(after: run.place.position) else {
       throw StoreError.lost("the journal ends at position \(run.place.position), before \(name) at \(position)")

@@ -12,12 +12,23 @@ package struct ErasureKeys: Sendable {
 
 /// What an erasure found in events.
 package struct ErasureFindings: Sendable {
-  /// An identifier or name that holds the id and stays, since rows are keyed by it.
+  /// An identifier or name that holds the id and stays, since rows are keyed by it: told apart and sorted by its bytes, as it is
+  /// there, and not as `String` does it, for which canonically equivalent ones are equal.
   package struct Key: Hashable, Sendable, Comparable {
     package var member: String
     package var value: String
     package init(member: String, value: String) { (self.member, self.value) = (member, value) }
-    package static func < (a: Self, b: Self) -> Bool { (a.member, a.value) < (b.member, b.value) }
+
+    package static func == (a: Self, b: Self) -> Bool {
+      a.member == b.member && a.value.utf8.elementsEqual(b.value.utf8)
+    }
+    package func hash(into hasher: inout Hasher) {
+      hasher.combine(member)
+      hasher.combine(Array(value.utf8))
+    }
+    package static func < (a: Self, b: Self) -> Bool {
+      a.member == b.member ? a.value.utf8.lexicographicallyPrecedes(b.value.utf8) : a.member < b.member
+    }
   }
 
   /// Events in which the id occurred.

@@ -19,6 +19,11 @@ package struct RowDifference: Hashable, Sendable {
     package var column: String
     package var value: String
     package init(column: String, value: String) { (self.column, self.value) = (column, value) }
+
+    /// By bytes, as PostgreSQL tells keys apart: for `String` canonically equivalent values are equal.
+    package static func == (a: Self, b: Self) -> Bool { a.bytes == b.bytes }
+    package func hash(into hasher: inout Hasher) { hasher.combine(bytes) }
+    private var bytes: [[UInt8]] { [Array(column.utf8), Array(value.utf8)] }
   }
 }
 

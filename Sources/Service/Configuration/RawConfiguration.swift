@@ -44,6 +44,12 @@ struct RawConfiguration {
     }
     let sections = Set(ConfigurationKey.allCases.compactMap { $0.section.map(String.init) }).sorted()
     guard sections.contains(entry.key) else {
+      if let key = ConfigurationKey(rawValue: entry.key), let section = key.section {
+        let member = entry.key.dropFirst(section.count + 1)
+        problems.append(
+          "\(file):\(entry.line): \(entry.key) stands as \"\(member):\" under \"\(section):\" in a file of YAML")
+        return
+      }
       let tops = sections + ConfigurationKey.allCases.filter { $0.section == nil }.map(\.rawValue)
       return unknown(entry, entry.key, among: tops + ConfigurationKey.allCases.map(\.rawValue), file: file)
     }

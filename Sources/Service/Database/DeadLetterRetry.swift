@@ -39,6 +39,14 @@ package final class DeadLetterRetry {
 
   private static let more = "SELECT incarnation, erased_at IS NOT NULL FROM pleat.dead_letters WHERE id = $1"
   private static let begin = "SELECT pleat.begin_retry($1, $2)"
+  private static let nextOffset = "SELECT next_offset FROM pleat.partitions WHERE topic = $1 AND partition = $2"
+  /// Whether ingest has appended since; or nothing more is known to be there, and nobody has taken the partition over since, who
+  /// would have yet to append; or it stands still, or nobody reads it.
+  private static let hadTurn = """
+    SELECT p.next_offset <> $4 OR p.epoch = $3 AND p.next_offset >= p.end_offset OR p.state <> 'running'
+      OR NOT EXISTS (SELECT FROM pleat.leases l WHERE l.resource = $5 AND l.until > clock_timestamp())
+    FROM pleat.partitions p WHERE p.topic = $1 AND p.partition = $2
+    """
   private static let prepare = """
     CREATE TEMPORARY TABLE IF NOT EXISTS retried (
       place integer, letter bigint, epoch bigint, is_duplicate boolean, least_time timestamptz, payload bytea,
@@ -70,13 +78,24 @@ package final class DeadLetterRetry {
   /// How often it is tried against others.
   private static let attempts = 50
   private static let pauseNanoseconds: Int64 = 20_000_000
-  /// Letters in one transaction, for which ingest waits where it reads the same partition, and nowhere else.
+  /// Letters in one transaction. An instance that reads the partition then loses what it has not appended, and takes over again
+  /// all that it reads; every append waits while the letters are journaled.
   private static let pageLetters = 50
+  /// Before a partition's next page ingest is waited for, so long at most.
+  private static let turnNanoseconds: Int64 = 2_000_000_000
+  private static let turnPollNanoseconds: Int64 = 50_000_000
 
   private let connection: Connection
   private let identityKey: HashKey
   private let decoder: EventDecoder
   private let pause = Waker()
+  /// Where ingest was when letters of a partition were last journaled, and the epoch that this raised it to.
+  private var begun: [TopicPartition: Begun] = [:]
+
+  private struct Begun {
+    var epoch: Int64
+    var nextOffset: Int64
+  }
 
   package init(_ connection: Connection) throws(CommandFailure) {
     self.connection = connection
@@ -104,6 +123,9 @@ package final class DeadLetterRetry {
           outcomes.append(nil)
         }
       }
+      do throws(PostgresError) { try letIngestAppend(Set(good.map(\.candidate.partition))) } catch {
+        throw CommandFailure(error)
+      }
       for group in Self.groups(good.map(\.candidate)) {
         let found: [Outcome]
         do throws(PostgresError) { found = try append(group.map { good[$0].candidate }) } catch {
@@ -122,6 +144,7 @@ package final class DeadLetterRetry {
     var event: DecodedEvent
     var form: (payload: [UInt8], identities: [UInt8])
     var place: StoredDeadLetter { letter.content.letter }
+    var partition: TopicPartition { TopicPartition(place.topic, place.partition) }
   }
 
   private enum Judged {
@@ -166,6 +189,31 @@ package final class DeadLetterRetry {
     return groups
   }
 
+  // MARK: Ingest's turn
+
+  /// Each page costs ingest what it has not appended: with page after page it would come to nothing.
+  private func letIngestAppend(_ partitions: Set<TopicPartition>) throws(PostgresError) {
+    let deadline = SystemClock.monotonicNanoseconds() + Self.turnNanoseconds
+    for partition in partitions {
+      guard let last = begun[partition] else { continue }
+      while try !hadTurn(partition, since: last) {
+        let now = SystemClock.monotonicNanoseconds()
+        if now >= deadline { return }
+        pause.wait(until: min(deadline, now + Self.turnPollNanoseconds))
+      }
+    }
+  }
+
+  private func hadTurn(_ partition: TopicPartition, since last: Begun) throws(PostgresError) -> Bool {
+    try connection.query(
+      Self.hadTurn,
+      [
+        .text(partition.topic), .int(partition.partition), .bigint(last.epoch), .bigint(last.nextOffset),
+        .text(LeaseResource.partition(partition)),
+      ]
+    ).map { row in row.bool() ?? false }.first ?? true
+  }
+
   // MARK: Into the journal
 
   private func append(_ group: [Candidate]) throws(PostgresError) -> [Outcome] {
@@ -201,8 +249,9 @@ package final class DeadLetterRetry {
     try connection.execute(Self.prepare)
     try connection.execute("BEGIN")
     do throws(PostgresError) {
-      let outcomes = try stageUnderEpoch(group)
+      let (outcomes, place) = try stageUnderEpoch(group)
       try connection.execute(Self.finishAndCommit)
+      begun[group[0].partition] = place
       return try positions(of: outcomes)
     } catch {
       if case .server = error { try connection.execute("ROLLBACK") }
@@ -210,12 +259,18 @@ package final class DeadLetterRetry {
     }
   }
 
-  /// What becomes of each; nil for what will be journaled.
-  private func stageUnderEpoch(_ group: [Candidate]) throws(PostgresError) -> [Outcome?] {
+  /// What becomes of each, nil for what will be journaled; and where ingest is.
+  private func stageUnderEpoch(_ group: [Candidate]) throws(PostgresError) -> ([Outcome?], Begun) {
     let place = group[0].place
     let epochs = try connection.query(Self.begin, [.text(place.topic), .int(place.partition)]).map { row in row.bigint()
     }
-    guard let epoch = epochs.first ?? nil else { throw .unexpected("\(place.topic)/\(place.partition) is not read") }
+    // From here on nobody moves it.
+    let offsets = try connection.query(Self.nextOffset, [.text(place.topic), .int(place.partition)]).map { row in
+      row.bigint()
+    }
+    guard let epoch = epochs.first ?? nil, let nextOffset = offsets.first ?? nil else {
+      throw .unexpected("\(place.topic)/\(place.partition) is not read")
+    }
     var known = try identities(around: group)
     // Asked last: what retention has dropped before the identities were read is known here.
     let dropped = try droppedOffset(group[0])
@@ -239,7 +294,7 @@ package final class DeadLetterRetry {
       if !isDuplicate, let identity = event.identity { known[identity, default: []].append(offset) }
       outcomes.append(isDuplicate ? .duplicate : nil)
     }
-    return outcomes
+    return (outcomes, Begun(epoch: epoch, nextOffset: nextOffset))
   }
 
   private func positions(of outcomes: [Outcome?]) throws(PostgresError) -> [Outcome] {

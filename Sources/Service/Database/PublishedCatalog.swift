@@ -24,15 +24,21 @@ enum PublishedCatalog {
   }
 
   private static func values(_ catalog: TechnologyCatalog) -> [SQLValue] {
+    let names = Self.names(of: catalog)
+    return [
+      .int(Int32(clamping: catalog.version)), .texts(names.map(\.alias)), .texts(names.map(\.technology)),
+      .texts(names.map(\.category)),
+    ]
+  }
+
+  /// What each technology goes by, once. Names are told apart by their bytes, and not as `String` does it, for which canonically
+  /// equivalent ones are equal.
+  static func names(of catalog: TechnologyCatalog) -> [(alias: String, technology: String, category: String)] {
     let names = catalog.entries.flatMap { entry in
       ([entry.name] + entry.aliases).map { (alias: $0, technology: entry.name, category: entry.category) }
     }
     // A name may be listed among its own aliases.
-    var seen: Set<String> = []
-    let distinct = names.filter { seen.insert($0.alias).inserted }
-    return [
-      .int(Int32(clamping: catalog.version)), .texts(distinct.map(\.alias)), .texts(distinct.map(\.technology)),
-      .texts(distinct.map(\.category)),
-    ]
+    var seen: Set<[UInt8]> = []
+    return names.filter { seen.insert(Array($0.alias.utf8)).inserted }
   }
 }

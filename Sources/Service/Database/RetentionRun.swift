@@ -17,10 +17,14 @@ package struct RetentionRun {
   private static let drop = "SELECT dropped, held_by FROM pleat.drop_journal_table($1)"
   private static let start = "SELECT first_position FROM pleat.journal_start"
   private static let thin = "SELECT pleat.thin_turns($1)"
-  private static let delete = "SELECT from_table, deleted FROM pleat.delete_versions($1)"
+  private static let tables = """
+    SELECT t.table_name, pg_relation_size(to_regclass(format('pleat.%I', t.table_name))) / current_setting('block_size')::bigint
+    FROM pleat.projection_tables t WHERE to_regclass(format('pleat.%I', t.table_name)) IS NOT NULL ORDER BY t.table_name
+    """
+  private static let delete = "SELECT pleat.delete_versions($1, $2, $3)"
 
-  /// Versions in one transaction.
-  private static let batch: Int32 = 20_000
+  /// Of a table of versions in one transaction: 32 MB, some 300,000 rows.
+  private static let blocks: Int64 = 4_096
   /// How often a lock on the journal is tried: who waits for it holds everybody up, so it is waited for 200 ms at a time.
   private static let lockAttempts = 60
   private static let pauseNanoseconds: Int64 = 500_000_000
@@ -37,9 +41,16 @@ package struct RetentionRun {
   /// - Parameters: nil leaves that as it is.
   package func run(journalDays: Int?, versionsDays: Int?) throws(CommandFailure) -> Outcome {
     var outcome = Outcome()
+    var dropFailure: PostgresError?
     do throws(PostgresError) {
-      if let journalDays { try dropTables(Int32(clamping: journalDays), &outcome) }
+      // What holds the journal's oldest table (a backup that runs) holds no version.
+      if let journalDays {
+        do throws(PostgresError) { try dropTables(Int32(clamping: journalDays), &outcome) } catch {
+          dropFailure = error
+        }
+      }
       if let versionsDays { try deleteVersions(Int32(clamping: versionsDays), &outcome) }
+      if let dropFailure { throw dropFailure }
       outcome.firstPosition = try connection.query(Self.start).map { row in row.bigint() ?? 1 }.first ?? 1
       return outcome
     } catch {
@@ -51,7 +62,9 @@ package struct RetentionRun {
     var attempts = 0
     while true {
       do throws(PostgresError) {
-        let answers = try connection.query(Self.drop, [.int(days)]).map { row in (row.text(), row.text()) }
+        let answers = try connection.query(Self.drop, [.int(days)], seconds: Connection.longReplySeconds).map { row in
+          (row.text(), row.text())
+        }
         outcome.heldBy = answers.first?.1
         guard let dropped = answers.first?.0 else { return }
         outcome.droppedTables.append(dropped)
@@ -71,14 +84,18 @@ package struct RetentionRun {
 
   private func deleteVersions(_ days: Int32, _ outcome: inout Outcome) throws(PostgresError) {
     outcome.thinnedTurns = try connection.query(Self.thin, [.int(days)]).map { row in row.bigint() ?? 0 }.first ?? 0
-    var table = ""
-    while true {
-      let found = try connection.query(Self.delete, [.int(Self.batch)], seconds: Connection.longReplySeconds)
-        .map { row in (row.text() ?? "", row.bigint() ?? 0) }
-      guard let (name, count) = found.first else { return }
-      if name != table { say("deleting versions of pleat.\(name)") }
-      table = name
-      outcome.deletedVersions += count
+    let tables = try connection.query(Self.tables).map { row in (row.text() ?? "", row.bigint() ?? 0) }
+    for (table, end) in tables where end > 0 {
+      var isSaid = false
+      for block in stride(from: 0, to: end, by: Int(Self.blocks)) {
+        let deleted =
+          try connection.query(
+            Self.delete, [.text(table), .bigint(block), .int(Int32(Self.blocks))], seconds: Connection.longReplySeconds
+          ).map { row in row.bigint() ?? 0 }.first ?? 0
+        if deleted > 0, !isSaid { say("deleting versions of pleat.\(table)") }
+        isSaid = isSaid || deleted > 0
+        outcome.deletedVersions += deleted
+      }
     }
   }
 }

@@ -170,8 +170,9 @@ package struct ExplainRun {
     return step
   }
 
-  static func name(_ table: String, _ key: [RowDifference.Pair]) -> String {
-    table + key.map { "\u{0}\($0.value)" }.joined()
+  /// In bytes, by which keys differ: for `String` canonically equivalent ones are equal.
+  static func name(_ table: String, _ key: [RowDifference.Pair]) -> [UInt8] {
+    Array((table + key.map { "\u{0}\($0.value)" }.joined()).utf8)
   }
 
   /// Reads the journal once, to know which projects count in the row; false if they are too many to be kept in mind.
@@ -200,7 +201,7 @@ package struct ExplainRun {
 
   /// The events behind the versions shown, by table and key of their row; nil if those that `reach` found did not make the rows
   /// what they are.
-  private func find(_ shown: Shown, _ reach: RowReach?, _ history: RowHistory) throws -> [String: [Touch]]? {
+  private func find(_ shown: Shown, _ reach: RowReach?, _ history: RowHistory) throws -> [[UInt8]: [Touch]]? {
     let last = shown.last
     var reach = reach
     if reach != nil, try !learn(&reach!, through: last) { return nil }

@@ -10,11 +10,11 @@ struct FoundTouches {
   }
 
   /// Of each row shown, by table and key: the turn of the version before, and the position up to which events count.
-  private var shown: [String: ClosedRange<Int64>] = [:]
+  private var shown: [[UInt8]: ClosedRange<Int64>] = [:]
   /// Names of the rows that were noticed, by their key in binary form.
-  private var names: [Row: String] = [:]
+  private var names: [Row: [UInt8]] = [:]
   private var count = 0
-  private(set) var touches: [String: [ExplainRun.Touch]] = [:]
+  private(set) var touches: [[UInt8]: [ExplainRun.Touch]] = [:]
 
   init(_ rows: [RowHistory.Row]) {
     for row in rows {
@@ -27,7 +27,7 @@ struct FoundTouches {
 
   /// Takes an event that changed a row; `name` tells which, and is asked once for each.
   mutating func add(
-    _ position: Int64, table: Int, _ fields: [UInt8], named name: () throws(StoreError) -> String,
+    _ position: Int64, table: Int, _ fields: [UInt8], named name: () throws(StoreError) -> [UInt8],
     _ touch: () -> ExplainRun.Touch
   ) throws {
     let row = Row(table: table, fields: fields)

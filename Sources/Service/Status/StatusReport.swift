@@ -9,11 +9,15 @@ package struct StatusReport {
   package let ends: TopicEnds?
   /// Every projection that should run.
   package let projections: Set<String>
+  /// Whether what was waited for has come, whatever followed it; nil where nothing was.
+  package let goalIsReached: Bool?
 
   package init(
-    instance: String, status: DatabaseStatus, ends: TopicEnds?, projections: some Sequence<String>
+    instance: String, status: DatabaseStatus, ends: TopicEnds?, projections: some Sequence<String>,
+    goalIsReached: Bool? = nil
   ) {
     (self.instance, self.status, self.ends, self.projections) = (instance, status, ends, Set(projections))
+    self.goalIsReached = goalIsReached
   }
 
   /// Its own, and those of its indices.
@@ -44,6 +48,7 @@ package struct StatusReport {
 
   /// Never where Kafka, or one of its brokers, did not say what it holds by now.
   package var isCaughtUp: Bool {
+    if let goalIsReached { return goalIsReached }
     guard let ends, ends.failures.isEmpty else { return false }
     let positions = Dictionary(uniqueKeysWithValues: status.projections.map { ($0.name, $0.position) })
     let absent = status.absent(from: ends.known)

@@ -51,8 +51,10 @@ package struct StatusRun {
     do throws(PostgresError) { return try StatusQueries.readPlaces(connection) } catch { throw CommandFailure(error) }
   }
 
-  private func report(_ status: DatabaseStatus, _ ends: TopicEnds?) -> StatusReport {
-    StatusReport(instance: configuration.instance, status: status, ends: ends, projections: projections)
+  private func report(_ status: DatabaseStatus, _ ends: TopicEnds?, goalIsReached: Bool? = nil) -> StatusReport {
+    StatusReport(
+      instance: configuration.instance, status: status, ends: ends, projections: projections,
+      goalIsReached: goalIsReached)
   }
 
   /// One status after the other over the same connection.
@@ -112,12 +114,12 @@ package struct StatusRun {
         let open: Connection
         if let connection { open = connection } else { open = try Database.connect(configuration, for: "status") }
         connection = open
-        if goal.isReached(by: try readPlaces(open)) {
-          return Outcome(report: report(try read(open), TopicEnds(known: ends)), failure: nil)
-        }
-        if SystemClock.monotonicNanoseconds() >= deadline {
-          let failure = CommandFailure(.tryAgain, "not caught up within \(seconds) s; see the status.")
-          return Outcome(report: report(try read(open), TopicEnds(known: ends)), failure: failure)
+        if try goal.isReached(by: readPlaces(open)) || SystemClock.monotonicNanoseconds() >= deadline {
+          let status = try read(open)
+          let isReached = goal.isReached(by: status)
+          return Outcome(
+            report: report(status, TopicEnds(known: ends), goalIsReached: isReached),
+            failure: isReached ? nil : CommandFailure(.tryAgain, "not caught up within \(seconds) s; see the status."))
         }
         pause.wait(until: min(deadline, SystemClock.monotonicNanoseconds() + Self.pollNanoseconds))
       } catch {
