@@ -9,7 +9,7 @@ struct GenerationTests {
   /// A journal of two segments of ten events, of which retention has dropped the first.
   private func database() throws -> TestDatabase {
     let database = try TestDatabase()
-    let owner = try database.migrate(6)
+    let owner = try database.migrate(6, 17)
     let journal = try database.journal()
     try journal.begin(try database.instance(holding: ["partition/events/0"]))
     _ = try journal.append(
@@ -78,7 +78,7 @@ struct GenerationTests {
   @Test("who takes a projection over while another generation becomes the live one does not fold the one before")
   func takeoverDuringSwitch() throws {
     let world = try ProjectionStoreTests.World()
-    try world.database.migrate(6)
+    try world.database.migrate(6, 17)
     let owner = InstanceID(name: "r", start: 1)
     let rebuilder = try world.database.projection()
     let own = try rebuilder.beginRebuild(owner, seconds: 60, acceptLoss: false)
@@ -109,7 +109,7 @@ struct GenerationTests {
   @Test("who begins to rebuild while another, whose lease has run out, switches gets in nobody's way: no deadlock")
   func beginDuringSwitch() throws {
     let world = try ProjectionStoreTests.World()
-    let owner = try world.database.migrate(6)
+    let owner = try world.database.migrate(6, 17)
     let rebuilder = try world.database.projection()
     let own = try rebuilder.beginRebuild(InstanceID(name: "r", start: 1), seconds: 60, acceptLoss: false)
     let live = try rebuilder.seizeLive(InstanceID(name: "r", start: 1), seconds: 15)
@@ -144,7 +144,7 @@ struct GenerationTests {
   @Test("a generation in the making is not moved past the live one, wherever its rebuilder believes that to be")
   func staysBehind() throws {
     let world = try ProjectionStoreTests.World()
-    try world.database.migrate(6)
+    try world.database.migrate(6, 17)
     try world.store.startFlush(world.cursor, to: world.place(1), state: .live, [])
     try world.store.finishFlush()
     let rebuilder = try world.database.projection()
@@ -162,7 +162,7 @@ struct GenerationTests {
   @Test("of two who begin to rebuild at once, one does, and the other is told")
   func beginTwice() throws {
     let world = try ProjectionStoreTests.World()
-    try world.database.migrate(6)
+    try world.database.migrate(6, 17)
     let first = try world.database.connect()
     try first.execute("BEGIN; SELECT pleat.begin_rebuild('p', 'one', 1, 60, 1, 1, false)")
     let second = try SentStatement(

@@ -129,6 +129,7 @@ struct JournalTests {
   @Test("a dead letter keeps every byte, headers included")
   func deadLetters() throws {
     let database = try TestDatabase()
+    try database.migrate(17)
     let store = try database.journal()
     try store.begin(try database.instance(holding: ["partition/events/0"]))
     func letter(_ offset: Int64, _ headers: [(name: [UInt8], value: [UInt8]?)], value: [UInt8]?) -> DeadLetter {

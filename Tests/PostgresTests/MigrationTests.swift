@@ -41,6 +41,7 @@ struct MigrationTests {
     "0014_scrubbed_letters.sql": "2fe917b1ba71b8ff",
     "0015_one_turn.sql": "d64e8ae6a02f95ac",
     "0016_searches.sql": "ba900b3898de54df",
+    "0017_many.sql": "c2ddc8100e7a0e0a",
   ]
 
   @Test("a migration that has landed stays as it is: what changes is another one's")

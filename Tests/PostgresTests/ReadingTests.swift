@@ -209,6 +209,31 @@ struct ReadingTests {
     }
   }
 
+  @Test("a time is found among all tables of the journal, and before and behind them")
+  func asOfTime() throws {
+    let reading = try ReadingDatabase()
+    let admin = try reading.database.connect()
+    try admin.execute("SELECT pleat.add_journal_partitions(9000000)")
+    try admin.execute(
+      """
+      INSERT INTO pleat.journal (
+        first_position, event_count, topic, partition, incarnation, first_offset, next_offset, least_time, greatest_time,
+        greatest_so_far, appended_at, payload, payload_digest, identities, identities_digest, chain)
+      SELECT p, 10, 't', 0, 0, p, p + 10, '2026-01-01Z', '2026-01-01Z', '2026-01-01Z',
+        '2026-01-05T12:00:00Z'::timestamptz + p / 500000 * interval '1 hour', '', d, '', d, d
+      FROM generate_series(600001, 8600001, 400000) p CROSS JOIN (SELECT sha256('') AS d) x
+      """)
+    #expect(try texts(admin, "SELECT (count(*) > 5)::text FROM pleat.journal_tables") == ["true"])
+    for hour in 9...32 {
+      let time = "2026-01-0\(5 + hour / 24)T\(hour % 24 < 10 ? "0" : "")\(hour % 24):00:00Z"
+      try admin.execute("SET pleat.as_of = '\(time)'")
+      let slow = """
+        SELECT coalesce(max(first_position + event_count - 1), 0)::text FROM pleat.journal WHERE appended_at <= '\(time)'
+        """
+      #expect(try texts(admin, "SELECT pleat.as_of_position()::text") == texts(admin, slow), "\(time)")
+    }
+  }
+
   @Test("a list inside a row has the threshold of its own")
   func lists() throws {
     let reading = try ReadingDatabase.shared.get()
