@@ -10,14 +10,14 @@ WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
   AND (SELECT s.turn FROM pleat.seen('projects') s) IS NULL
   AND c.ever_public AND c.usage_count > 0 AND c.people - c.people_taken_out >= 10;
 
+-- One row says which turn it is: a subquery of its own for each use would be asked again where another row is looked at first.
 CREATE OR REPLACE VIEW pleat.public_stacks_past WITH (security_barrier) AS
 SELECT c.generation, c.stack_id, c.technologies_json AS technologies, cardinality(c.technologies)::bigint AS size, c.usage_count,
   c.successes, c.failures, c.complexity_sum_millionths, c.complexity_count, c.first_seen, c.last_seen, c.people, c.position,
-  (SELECT s.turn FROM pleat.seen('projects') s) AS turn
-FROM pleat.stack_combinations_current c
-WHERE c.generation = (SELECT s.generation FROM pleat.seen('projects') s)
-  AND (SELECT s.turn FROM pleat.seen('projects') s) IS NOT NULL
-  AND c.ever_public AND width_bucket((SELECT s.turn FROM pleat.seen('projects') s), c.public_turns) % 2 = 1;
+  s.turn
+FROM (SELECT n.generation, n.turn FROM pleat.seen('projects') n OFFSET 0) s
+JOIN pleat.stack_combinations_current c ON c.generation = s.generation
+WHERE s.turn IS NOT NULL AND c.ever_public AND width_bucket(s.turn, c.public_turns) % 2 = 1;
 
 CREATE OR REPLACE VIEW pleat.public_stacks AS
 SELECT c.stack_id, c.technologies, c.size, c.usage_count, c.successes, c.failures, c.complexity_sum_millionths,

@@ -184,7 +184,8 @@ BEGIN
       AND j.first_position < coalesce(v_tables[v_middle + 1], 9223372036854775807)
     ORDER BY j.first_position
     LIMIT 1;
-    IF v_began <= v_time THEN
+    -- One that is empty and not ahead was dropped, in this snapshot's future.
+    IF v_began <= v_time OR v_began IS NULL AND v_tables[v_middle] <= (SELECT h.position FROM pleat.journal_head h) THEN
       v_low := v_middle;
     ELSE
       v_high := v_middle - 1;

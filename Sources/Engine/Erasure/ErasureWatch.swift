@@ -54,8 +54,7 @@ package final class ErasureWatch {
   /// erased again: call it again then, and take nothing over.
   func prepare(_ now: Instant) throws -> Bool {
     guard try look(now) else { return false }
-    // What `forget` has begun and not ended was begun with all there was journaled: it is gone on with beside the reading.
-    for index in open.indices where !open[index].isBusy && !open[index].wasBusy && holds(.erasedBeforeReading) {
+    for index in open.indices where !open[index].isBusy && holds(.erasedBeforeReading) {
       // Whoever knows the id may be long in coming: what is read meanwhile is erased by the hash.
       if try !search(index, pages: Self.pagesAStep), left[open[index].id] == nil { return false }
     }
@@ -144,14 +143,16 @@ package final class ErasureWatch {
     }
     for _ in 0..<pages {
       do throws(StoreError) {
-        guard try eraser.step(until: erasure.searchUntil) else { continue }
+        let isDone = try eraser.step(until: erasure.searchUntil)
+        // At once: what is read meanwhile may hold it in texts.
+        if let id = eraser.id { ids[erasure.hash] = id }
+        if !isDone { continue }
       } catch {
         // Another instance does the same, and was faster: what it has done is read again.
         erasers[erasure.id] = nil
         guard case .lost = error else { throw error }
         return false
       }
-      if let id = eraser.id { ids[erasure.hash] = id }
       erasers[erasure.id] = nil
       if eraser.needsID {
         left[erasure.id] = erasure

@@ -40,10 +40,11 @@ package final class DeadLetterRetry {
   private static let more = "SELECT incarnation, erased_at IS NOT NULL FROM pleat.dead_letters WHERE id = $1"
   private static let begin = "SELECT pleat.begin_retry($1, $2)"
   private static let nextOffset = "SELECT next_offset FROM pleat.partitions WHERE topic = $1 AND partition = $2"
-  /// Whether ingest has appended since; or nothing more is known to be there, and nobody has taken the partition over since, who
-  /// would have yet to append; or it stands still, or nobody reads it.
+  /// Whether ingest has appended since; or nothing more is known to be there, and nobody has just taken the partition over, who would
+  /// have yet to append; or it stands still, or nobody reads it.
   private static let hadTurn = """
-    SELECT p.next_offset <> $4 OR p.epoch = $3 AND p.next_offset >= p.end_offset OR p.state <> 'running'
+    SELECT p.next_offset <> $4 OR p.state <> 'running'
+      OR p.next_offset >= p.end_offset AND (p.epoch = $3 OR p.updated_at < clock_timestamp() - interval '300 milliseconds')
       OR NOT EXISTS (SELECT FROM pleat.leases l WHERE l.resource = $5 AND l.until > clock_timestamp())
     FROM pleat.partitions p WHERE p.topic = $1 AND p.partition = $2
     """
