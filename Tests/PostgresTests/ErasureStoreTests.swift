@@ -71,8 +71,8 @@ struct ErasureStoreTests {
     let store = PostgresErasureStore(try database.target())
     let id = try store.begin(Self.record(1), busySeconds: 0)
     func note() throws {
-      try store.rewrite(id, searchedTo: 30, busySeconds: -1, [])
-      try store.eraseLetters(id, searchedTo: 5, busySeconds: -1, [])
+      try store.rewrite(id, searchedTo: 30, busySeconds: BusySeconds.byHashAlone, [])
+      try store.eraseLetters(id, searchedTo: 5, busySeconds: BusySeconds.byHashAlone, [])
     }
     func searched() throws -> [Int64] { try store.open().flatMap { [$0.searchedTo, $0.lettersTo] } }
     try note()

@@ -104,6 +104,14 @@ package struct ErasureLag: Hashable, Sendable {
   }
 }
 
+/// What takes `busySeconds` is also told by it who searches: above 0 somebody who knows the id.
+package enum BusySeconds {
+  /// The id was found meanwhile: who else is at it stays so.
+  package static let unchanged: Int32 = 0
+  /// Somebody who has the hash alone: `lost` once who knows the id was at it.
+  package static let byHashAlone: Int32 = -1
+}
+
 /// Erasures in the database, on a connection of its own. Writing is `lost` where the erasure is not open any more, or where a
 /// segment is not what was read: begin again from what is stored.
 package protocol ErasureStore: AnyObject {
@@ -113,12 +121,13 @@ package protocol ErasureStore: AnyObject {
   func known(_ ids: [String]) throws(StoreError) -> Set<String>
   /// Begins an erasure, or extends the open one of the same person, whose id it returns. Raises every partition's epoch if
   /// anything is new.
-  /// - Parameter busySeconds: for how long nobody else is to append its event; 0 where whoever begins it does not know the id.
+  /// - Parameter busySeconds: for how long nobody else is to append its event; 0 where whoever begins it does not know the id. The
+  ///   first who does begins the search anew.
   func begin(_ record: ErasureRecord, busySeconds: Int32) throws(StoreError) -> String
   /// Segments with events behind a position, in order; at most `limit`.
   func segments(after position: Int64, limit: Int) throws(StoreError) -> [ErasableSegment]
   /// Puts segments back, each in the place of the one with that payload digest, and notes how far the journal is searched.
-  /// - Parameter busySeconds: for how long nobody else is to append the event; 0 leaves that as it is.
+  /// - Parameter busySeconds: for how long nobody else is to append the event, or one of `BusySeconds`.
   func rewrite(
     _ erasure: String, searchedTo position: Int64, busySeconds: Int32,
     _ segments: [(old: ErasableSegment, payload: [UInt8], identities: [UInt8])]) throws(StoreError)

@@ -138,7 +138,8 @@ package final class ErasureWatch {
     if let known = erasers[erasure.id] {
       eraser = known
     } else {
-      eraser = JournalEraser(erasure, id: ids[erasure.hash], keys: keys, store: store, busySeconds: 0)
+      eraser = JournalEraser(
+        erasure, id: ids[erasure.hash], keys: keys, store: store, busySeconds: BusySeconds.unchanged)
       erasers[erasure.id] = eraser
     }
     for _ in 0..<pages {

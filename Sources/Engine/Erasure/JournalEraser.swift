@@ -29,8 +29,6 @@ package final class JournalEraser {
   private var lookedTo: (position: Int64, letter: Int64)?
 
   private static let pageSegments = 16
-  /// In the place of `busySeconds`: refused once somebody who knows the id was at it.
-  private static let byHashAlone: Int32 = -1
   private static let pageLetters = 500
 
   /// - Parameter busySeconds: with each step nobody else is to append the event for so long; 0 where it does not matter who does.
@@ -55,8 +53,8 @@ package final class JournalEraser {
         return true
       }
       // Nobody of this hash is anywhere.
-      try store.rewrite(erasure.id, searchedTo: position, busySeconds: Self.byHashAlone, [])
-      try store.eraseLetters(erasure.id, searchedTo: erasure.lettersUntil, busySeconds: Self.byHashAlone, [])
+      try store.rewrite(erasure.id, searchedTo: position, busySeconds: BusySeconds.byHashAlone, [])
+      try store.eraseLetters(erasure.id, searchedTo: erasure.lettersUntil, busySeconds: BusySeconds.byHashAlone, [])
       return true
     }
     if let place = keptTo {
