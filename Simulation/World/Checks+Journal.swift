@@ -82,7 +82,7 @@ extension Checks {
     for skip in state.skips.filter({ $0.partition == partition }) + [
       DatabaseState.Skip(
         partition: partition, from: row.nextOffset, to: 0, fromIncarnation: row.incarnation, incarnation: .max,
-        at: world.scheduler.now)
+        end: 0, at: world.scheduler.now)
     ] {
       if skip.fromIncarnation != incarnation { return world.violation("\(partition): incarnations do not follow") }
       pass(partition, incarnation, from..<max(from, skip.from), since...skip.at, &passage, &fates)
@@ -150,15 +150,14 @@ extension Checks {
 
   /// As its event is appended: up to where the database knows.
   func checkErased(_ id: String) {
-    guard let record = state.erasures[id]?.record,
-      let person = world.recorded.first(where: { $0.record.hash == record.hash })?.person
-    else { return }
-    checkErased(RecordedErasure(record: record, person: person, at: world.scheduler.now))
+    for erasure in world.recorded where state.erasure(knownAs: erasure.record.id)?.record.id == id {
+      checkErased(erasure)
+    }
   }
 
   private func checkErased(_ erasure: RecordedErasure) {
     for segment in state.journal where segment.draft.partition != World.ownTopic {
-      guard let batch = try? segment.events(), let offset = erasure.standsIn(batch, of: segment) else { continue }
+      guard let batch = try? segment.events(), let offset = erasure.standsIn(batch, of: segment, in: world.database) else { continue }
       world.violation("\(erasure.person) is erased, and stands at \(segment.draft.partition)@\(offset)")
     }
   }
@@ -182,7 +181,8 @@ extension Checks {
       checkErased(erasure)
       let id = Array(erasure.person.utf8)
       for letter in state.letters.values {
-        guard let end = erasure.end(letter.partition, incarnation: letter.incarnation), letter.offset < end,
+        guard let end = erasure.end(letter.partition, incarnation: letter.incarnation, in: world.database),
+          letter.offset < end,
           EscapedText.holds(id, in: letter.value)
         else { continue }
         world.violation(

@@ -65,8 +65,7 @@ final class Checks {
     return nil
   }
 
-  /// Whether the input still goes as far as the erasure's ends: what a topic has lost comes again when producers write more. An end of
-  /// an incarnation that a restored database does not have is never reached: see docs/faults.md.
+  /// Whether the input still goes as far as the erasure's ends: what a topic has lost comes again when producers write more.
   private func isReachable(_ erasure: DatabaseState.Erasure) -> Bool {
     erasure.record.ends.allSatisfy { end in
       guard let log = world.broker.log(end.partition), let row = state.partitions[end.partition] else { return false }

@@ -36,6 +36,8 @@ struct DatabaseState {
     var to: Int64
     var fromIncarnation: Int32
     var incarnation: Int32
+    /// Where the partition ended.
+    var end: Int64
     /// Virtual time.
     var at: Int64
   }
@@ -116,6 +118,11 @@ struct DatabaseState {
     var isIngests: Bool
 
     var isSearched: Bool { searchedTo >= searchUntil && lettersTo >= lettersUntil }
+
+    mutating func set(_ end: ErasureRecord.End) {
+      record.ends.removeAll { $0.partition == end.partition }
+      record.ends.append(end)
+    }
   }
 
   var isPublishing: Bool?

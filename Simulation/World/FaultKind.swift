@@ -23,7 +23,7 @@ package enum FaultKind: Int, CaseIterable, CustomStringConvertible, Sendable {
   case rebuild, seizure, swap, higherSwap, rebuilderGone, rebuilderPause, discard, drop
 
   // Erasures and dead letters.
-  case erasure, erasureAgain, erased, rewrite, erasedOnArrival, erasedLetter, forgetGone, retried, retriedDuplicate
+  case erasure, erasureAgain, erasureAfterSkip, erased, rewrite, erasedOnArrival, erasedLetter, forgetGone, retried, retriedDuplicate
 
   package var description: String {
     switch self {
@@ -88,6 +88,7 @@ package enum FaultKind: Int, CaseIterable, CustomStringConvertible, Sendable {
     case .drop: "an old generation is gone"
     case .erasure: "an erasure is begun"
     case .erasureAgain: "… again, by ingest, in a database that had forgotten it"
+    case .erasureAfterSkip: "… again, where a skip goes back"
     case .erased: "an erasure's event is appended"
     case .rewrite: "a segment is rewritten"
     case .erasedOnArrival: "ingest erases what it reads"

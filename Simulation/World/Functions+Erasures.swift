@@ -40,14 +40,11 @@ extension Session {
         number: state.erasureCount + 1, isIngests: isIngests)
       isChanged = true
     }
-    for end in record.ends {
-      if let known = erasure.record.ends.firstIndex(where: { $0.partition == end.partition }) {
-        let stands = erasure.record.ends[known]
-        guard (stands.incarnation, stands.offset) < (end.incarnation, end.offset) else { continue }
-        erasure.record.ends[known] = end
-      } else {
-        erasure.record.ends.append(end)
-      }
+    for var end in record.ends {
+      end.incarnation = state.partitions[end.partition]?.incarnation ?? 0
+      let stands = erasure.record.ends.first { $0.partition == end.partition }
+      if let stands, (stands.incarnation, stands.offset) >= (end.incarnation, end.offset) { continue }
+      erasure.set(end)
       isChanged = true
     }
     guard isChanged else {

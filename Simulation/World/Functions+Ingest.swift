@@ -175,13 +175,16 @@ extension Session {
 
   /// `pleat.skip`
   func skip(_ partition: TopicPartition, to: Int64, end: Int64) throws(StoreError) {
+    try lock(.erasures)
+    for id in state.erasures.values.filter({ $0.position == nil }).map(\.record.id).sorted() { try lock(.erasure(id)) }
     try lock(.partition(partition))
     guard let row = state.partitions[partition] else { throw .refused("no partition \(partition) has been read yet") }
     let isBack = to <= row.nextOffset
     world.count(.skip)
     let skip = DatabaseState.Skip(
       partition: partition, from: row.nextOffset, to: to, fromIncarnation: row.incarnation,
-      incarnation: row.incarnation + (isBack ? 1 : 0), at: world.scheduler.now)
+      incarnation: row.incarnation + (isBack ? 1 : 0), end: end, at: world.scheduler.now)
+    if world.holds(.skipErasesAgain) { eraseAgain(skip) }
     change { state in
       state.skips.append(skip)
       if let first = state.firstEnds[partition], first > end { state.firstEnds[partition] = end }
@@ -196,6 +199,43 @@ extension Session {
       row.checked = nil
       row.badRecords = []
       state.partitions[partition] = row
+    }
+  }
+
+  /// The ends of erasures in the incarnation that a skip begins.
+  private func eraseAgain(_ skip: DatabaseState.Skip) {
+    var ends: [UInt64: Int64] = [:]
+    for erasure in state.erasures.values {
+      for end in erasure.record.ends where end.partition == skip.partition {
+        let offset = min(end.offset, skip.end)
+        if erasure.position == nil {
+          let carried = ErasureRecord.End(partition: end.partition, incarnation: skip.incarnation, offset: offset)
+          change { $0.erasures[erasure.record.id]?.set(carried) }
+        } else if skip.incarnation > skip.fromIncarnation, offset > skip.to {
+          ends[erasure.record.hash] = max(ends[erasure.record.hash] ?? 0, offset)
+        }
+      }
+    }
+    var count = state.erasureCount
+    for (hash, offset) in ends.sorted(by: { $0.key < $1.key }) {
+      var erasure: DatabaseState.Erasure
+      if let open = state.erasures.values.first(where: { $0.record.hash == hash && $0.position == nil }) {
+        erasure = open
+      } else {
+        count += 1
+        let now = Timestamp(microseconds: World.beginning + world.scheduler.now / 1_000)
+        erasure = DatabaseState.Erasure(
+          record: ErasureRecord(id: "again-\(count)", hash: hash, requestedAt: now, ends: []), number: count,
+          isIngests: true)
+      }
+      let stands = erasure.record.ends.first { $0.partition == skip.partition }.map { min($0.offset, skip.end) } ?? 0
+      erasure.set(.init(partition: skip.partition, incarnation: skip.incarnation, offset: max(stands, offset)))
+      let begun = erasure
+      change {
+        $0.erasures[begun.record.id] = begun
+        $0.erasureCount = max($0.erasureCount, begun.number)
+      }
+      world.count(.erasureAfterSkip)
     }
   }
 }

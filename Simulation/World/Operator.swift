@@ -47,6 +47,7 @@ final class Operator {
     do throws(StoreError) {
       try session.execute { session throws(StoreError) in
         // Decided for what stood there: if somebody else decided meanwhile, not again.
+        try session.lock(.erasures)
         try session.lock(.partition(partition))
         guard session.state.partitions[partition]?.state == .alarm else { return }
         try session.skip(partition, to: to, end: log.high)

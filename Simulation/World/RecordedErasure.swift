@@ -8,17 +8,21 @@ struct RecordedErasure {
   /// Virtual time.
   var at: Int64
 
-  /// Before which offset of a partition's incarnation everything of the person is erased; nil where nothing has to be.
-  func end(_ partition: TopicPartition, incarnation: Int32) -> Int64? {
-    guard let end = record.ends.first(where: { $0.partition == partition }), incarnation <= end.incarnation else {
-      return nil
+  /// Before which offset of a partition's incarnation everything of the person is erased; nil where nothing has to be. What is read
+  /// again after a skip is, up to where the partition ended then.
+  func end(_ partition: TopicPartition, incarnation: Int32, in database: Database) -> Int64? {
+    guard let end = record.ends.first(where: { $0.partition == partition }) else { return nil }
+    // A database that went back may count incarnations otherwise.
+    if incarnation < end.incarnation, at > database.restoredAt { return .max }
+    let later = database.state.skips.filter {
+      $0.partition == partition && $0.incarnation <= incarnation && $0.at >= at
     }
-    return incarnation == end.incarnation ? end.offset : .max
+    return min(end.offset, later.map(\.end).min() ?? .max)
   }
 
   /// The offset of an event below the end that still names the person.
-  func standsIn(_ batch: EventBatch, of segment: Segment) -> Int64? {
-    guard let end = end(segment.draft.partition, incarnation: segment.draft.incarnation) else { return nil }
+  func standsIn(_ batch: EventBatch, of segment: Segment, in database: Database) -> Int64? {
+    guard let end = end(segment.draft.partition, incarnation: segment.draft.incarnation, in: database) else { return nil }
     let named = batch.events.first { event in
       guard event.offset < end, event.type == .feedbackSubmitted else { return false }
       let feedback = batch.feedbackSubmitted[Int(event.row)]

@@ -49,6 +49,8 @@ package enum Safeguard: String, CaseIterable, Sendable {
   case erasureRaisesEpochs
   /// …and keeps the ids of requests that extend an erasure.
   case extensionIsKnown
+  /// `pleat.skip` takes the ends of erasures into the next incarnation.
+  case skipErasesAgain
   /// `pleat.rewrite_segments` compares what it replaces.
   case rewriteCompares
   /// `pleat.append_erasure` requires that the journal is searched, that every end is reached, and that all that is rewritten is listed.

@@ -271,7 +271,7 @@ package final class World {
         let isKnown =
           database.state.erasure(knownAs: erasure.record.id) != nil
           || erasure.at < database.restoredAt && !isOfDatabase
-        guard isKnown, let offset = erasure.standsIn(batch, of: segment) else { continue }
+        guard isKnown, let offset = erasure.standsIn(batch, of: segment, in: database) else { continue }
         violation("\(erasure.person) is journaled at \(segment.draft.partition)@\(offset), below the erasure's end")
       }
     }

@@ -8,8 +8,9 @@ struct SkipCommand: Command {
       discussion: """
         When offsets are gone, or a topic was truncated or made anew, ingest stops at that partition, because going on would \
         lose or repeat events. This records the decision, with its reason, and lets it go on at an offset \
-        that the partition holds, or its end. To the place it had reached, or before it, begins a new incarnation of the \
-        partition: events from there on are no duplicates of older ones, and those that were journaled are counted again.
+        that the partition holds, or its end; for one that its topic does not have any more, at any, so that nobody waits for it. To the place it had reached, or before it, begins a new incarnation of the \
+        partition: events from there on are no duplicates of older ones, and those that were journaled are counted again. \
+        Whoever was forgotten is forgotten in what is read again.
         """)
   }
 
@@ -29,7 +30,7 @@ struct SkipCommand: Command {
     let configuration = try common.configuration()
     let connection = try Database.connect(configuration, for: "skip")
     let place = TopicPartition(topic, partition)
-    var end: Int64?
+    var end = SkippedTo.End.unknown
     do throws(CommandFailure) {
       end = try SkippedTo.requireThere(to, of: place, configuration)
     } catch {
@@ -37,11 +38,22 @@ struct SkipCommand: Command {
       standardError("pleat: \(error.message) Whether the partition holds offset \(to) is not known.\n")
     }
     let isAlarmed = try Decisions.standsStill(connection, place)
-    let outcome = try Decisions.skip(connection, place, to: to, reason: reason, end: end)
+    let outcome = try Decisions.skip(connection, place, to: to, reason: reason, end: end.offset)
+    if case .gone = end { standardError("pleat: the topic \(topic) has no partition \(partition) any more.\n") }
+    guard let outcome else {
+      print("\(place) is not waited for any more.")
+      return
+    }
     if !isAlarmed {
       standardError(
         "pleat: \(place) had no alarm: a daemon that reads it goes on from there at its next flush, or within a minute.\n"
       )
+    }
+    let forgotten = try Decisions.forgottenAhead(connection, place)
+    if forgotten > 0 {
+      standardError(
+        "pleat: of \(forgotten) \(forgotten == 1 ? "person" : "people") who \(forgotten == 1 ? "was" : "were") forgotten, what "
+          + "comes again is erased as it is read. Who came back after that loses what was new there, too.\n")
     }
     print("\(place) goes on at offset \(outcome.nextOffset), incarnation \(outcome.incarnation).")
   }

@@ -9,7 +9,7 @@ struct ErasureStoreTests {
   /// A database with the migrations of both, and a journal of so many segments.
   static func database(segments: Int = 3, count: Int32? = nil) throws -> TestDatabase {
     let database = try TestDatabase()
-    try database.migrate(7, 8, 16)
+    try database.migrate(7, 8, 16, 18)
     let journal = try database.journal()
     try journal.begin(try database.instance(holding: ["partition/events/0"]))
     for index in 0..<segments {
@@ -85,6 +85,44 @@ struct ErasureStoreTests {
     try store.rewrite(id, searchedTo: 20, busySeconds: 600, [])
     _ = try store.begin(Self.record(3), busySeconds: 600)
     #expect(try searched() == [20, 0])
+  }
+
+  @Test("what a skip has read again is erased again: the ends follow, and who was forgotten before is forgotten there")
+  func skip() throws {
+    let database = try Self.database()
+    let store = PostgresErasureStore(try database.target())
+    let connection = try database.connect()
+    func skip(to: Int64, end: Int64) throws { try connection.execute("SELECT pleat.skip('events', 0, \(to), 'why', \(end))") }
+    func ends() throws -> [String] {
+      try store.open().map { erasure in
+        "\(erasure.hash): " + erasure.ends.map { "\($0.incarnation)/\($0.offset)" }.joined(separator: " ")
+      }
+    }
+    // 7 is open, 8 ended, with an end that is behind.
+    _ = try store.begin(Self.record(1, hash: 8, end: 20), busySeconds: 0)
+    try connection.execute("UPDATE pleat.erasures SET position = 30")
+    _ = try store.begin(Self.record(2, hash: 7, end: 50), busySeconds: 0)
+    // Ahead, and to behind the end of 8: nobody else's records come again.
+    try skip(to: 40, end: 60)
+    #expect(try ends() == ["7: 0/50"])
+    try skip(to: 25, end: 60)
+    #expect(try ends() == ["7: 1/50"])
+    // The topic is shorter by now.
+    try skip(to: 5, end: 15)
+    #expect(try ends() == ["7: 2/15", "8: 2/15"])
+    #expect(try store.open().map(\.searchUntil) == [30, 0])
+    let again = try store.open()[1].id
+    #expect(try store.lags(again).map(\.end) == [15])
+    // What a database that went back is told counts incarnations otherwise.
+    var record = Self.record(3, hash: 9, end: 12)
+    record.ends[0].incarnation = 7
+    _ = try store.begin(record, busySeconds: 0)
+    try skip(to: 4, end: 15)
+    #expect(try ends() == ["7: 3/15", "8: 3/15", "9: 3/12"])
+    // As often as it is read again.
+    try connection.execute("UPDATE pleat.erasures SET position = 31")
+    try skip(to: 4, end: 100)
+    #expect(try ends() == ["7: 4/15", "8: 4/20", "9: 4/12"])
   }
 
   @Test("a rewritten segment keeps its chain value, with what was chained beside it")

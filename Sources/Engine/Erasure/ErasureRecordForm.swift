@@ -1,6 +1,6 @@
 import Events
 
-/// An erasure in the cursor topic, under the key `erasure/HASH`: `{"id":"…","hash":"00ff…","requested_at":"…",
+/// An erasure in the cursor topic, under the key `erasure/HASH`: `{"id":"…","hash":"00ff…","key":"01ee…","requested_at":"…",
 /// "ends":[{"topic":"events","partition":0,"incarnation":0,"offset":12}]}`.
 package enum ErasureRecordForm {
   static let keyPrefix = "erasure/"
@@ -16,8 +16,9 @@ package enum ErasureRecordForm {
       #"{"topic":"\#(end.partition.topic)","partition":\#(end.partition.partition),"#
         + #""incarnation":\#(end.incarnation),"offset":\#(end.offset)}"#
     }
+    let key = record.keyMark.map { #""key":"\#(hexadecimal($0))","# } ?? ""
     return #"{"id":"\#(record.id)","hash":"\#(hexadecimal(record.hash))","#
-      + #""requested_at":"\#(record.requestedAt.rfc3339)","ends":[\#(ends.joined(separator: ","))]}"#
+      + key + #""requested_at":"\#(record.requestedAt.rfc3339)","ends":[\#(ends.joined(separator: ","))]}"#
   }
 
   /// nil for what is no erasure.
@@ -34,7 +35,8 @@ package enum ErasureRecordForm {
       else { return nil }
       ends.append(.init(partition: TopicPartition(topic, partition), incarnation: incarnation, offset: offset))
     }
-    return ErasureRecord(id: id, hash: hash, requestedAt: time, ends: ends)
+    let mark = json["key"]?.text.flatMap { UInt64($0, radix: 16) }
+    return ErasureRecord(id: id, hash: hash, keyMark: mark, requestedAt: time, ends: ends)
   }
 
   /// 16 digits.

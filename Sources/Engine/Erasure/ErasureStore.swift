@@ -14,10 +14,12 @@ package struct ErasureRecord: Hashable, Sendable {
   /// A UUID in lowercase.
   package var id: String
   package var hash: UInt64
+  /// `ErasureKeys.mark` of the key behind the hash; nil where an earlier version wrote none.
+  package var keyMark: UInt64?
   package var requestedAt: Timestamp
   package var ends: [End]
-  package init(id: String, hash: UInt64, requestedAt: Timestamp, ends: [End]) {
-    (self.id, self.hash, self.requestedAt, self.ends) = (id, hash, requestedAt, ends)
+  package init(id: String, hash: UInt64, keyMark: UInt64? = nil, requestedAt: Timestamp, ends: [End]) {
+    (self.id, self.hash, self.keyMark, self.requestedAt, self.ends) = (id, hash, keyMark, requestedAt, ends)
   }
 }
 

@@ -12,6 +12,10 @@ package final class ErasureWatch {
   private var erasers: [String: JournalEraser] = [:]
   /// Those that only who knows the id can end, as they stood when that was found.
   private var left: [String: OpenErasure] = [:]
+  /// Those that takeovers wait for, as far as that was said.
+  private var waitedFor: Set<String> = []
+  /// Those in the cursor topic that are of another key, as far as that was said.
+  private var strangers: Set<String> = []
   /// Ids met so far of those whose hashes are erased: what else holds them is found by these.
   private var ids: [UInt64: [UInt8]] = [:]
   /// When to read `open` again, to be told what others have done.
@@ -56,9 +60,19 @@ package final class ErasureWatch {
     guard try look(now) else { return false }
     for index in open.indices where !open[index].isBusy && holds(.erasedBeforeReading) {
       // Whoever knows the id may be long in coming: what is read meanwhile is erased by the hash.
-      if try !search(index, pages: Self.pagesAStep), left[open[index].id] == nil { return false }
+      if try !search(index, pages: Self.pagesAStep), left[open[index].id] == nil {
+        sayThatTakeoversWait(for: open[index])
+        return false
+      }
     }
     return true
+  }
+
+  private func sayThatTakeoversWait(for erasure: OpenErasure) {
+    guard waitedFor.insert(erasure.id).inserted else { return }
+    reporter.report(
+      .notice, "an erasure was begun and not ended: partitions are taken over once the journal is searched for it",
+      [("erasure", erasure.id), ("until", "\(erasure.searchUntil)")])
   }
 
   /// Whether an erasure was begun or extended since `prepare`: to be asked once a partition's epoch is raised, from which on whoever
@@ -80,6 +94,7 @@ package final class ErasureWatch {
       open.contains { $0.id == id && !$0.isBusy && $0.isSame(as: eraser.erasure) }
     }
     ids = ids.filter { hash, _ in open.contains { $0.hash == hash } }
+    waitedFor = waitedFor.filter { id in open.contains { $0.id == id } }
     left = left.filter { id, erasure in
       open.contains { $0.id == id && !$0.isBusy && $0.isSame(as: erasure) && $0.searchedTo == erasure.searchedTo }
     }
@@ -95,7 +110,11 @@ package final class ErasureWatch {
     try readOpen()
     var hasBegun = false
     guard holds(.erasuresAreLookedFor) else { return true }
-    for record in records where !known.contains(record.id) || isExtended(by: record) {
+    for record in records where !known.contains(record.id) {
+      if let mark = record.keyMark, mark != keys.mark {
+        sayThatKeyIsAnother(record)
+        continue
+      }
       _ = try store.begin(record, busySeconds: 0)
       hasBegun = true
       reporter.report(.warning, "the database has forgotten an erasure: it is done again", [("erasure", record.id)])
@@ -103,6 +122,15 @@ package final class ErasureWatch {
     if hasBegun { try readOpen() }
     lookAt = 0
     return true
+  }
+
+  private func sayThatKeyIsAnother(_ record: ErasureRecord) {
+    guard strangers.insert(record.id).inserted else { return }
+    reporter.report(
+      .warning,
+      "an erasure in the cursor topic was asked for under another key than this database has, and cannot be done again: "
+        + "`pleat forget` with the id does it",
+      [("erasure", record.id)])
   }
 
   /// What the cursor topic holds; nil while that is on its way.
@@ -116,15 +144,6 @@ package final class ErasureWatch {
     } catch {
       forgetReply()
       throw error
-    }
-  }
-
-  private func isExtended(by record: ErasureRecord) -> Bool {
-    guard let erasure = open.first(where: { $0.id == record.id }) else { return false }
-    return record.ends.contains { end in
-      !erasure.ends.contains {
-        $0.partition == end.partition && ($0.incarnation, $0.offset) >= (end.incarnation, end.offset)
-      }
     }
   }
 

@@ -220,6 +220,8 @@ package final class Rebuild {
     outcome = (generation, position)
     attempted = nil
     run = nil
+    // Its temporary tables are of no use any more.
+    store.reset()
     phase = .dropping
     reporter.report(
       .notice, "\(name): generation \(generation) is live from position \(position)",

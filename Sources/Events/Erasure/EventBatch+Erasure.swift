@@ -8,6 +8,9 @@ package struct ErasureKeys: Sendable {
 
   /// The keyed hash that takes an id's place.
   package func hash(of id: [UInt8]) -> UInt64 { id.withUnsafeBufferPointer { sipHash24(people, $0) } }
+
+  /// Tells the key from another one: the hash of an id that nobody has.
+  package var mark: UInt64 { hash(of: []) }
 }
 
 /// What an erasure found in events.

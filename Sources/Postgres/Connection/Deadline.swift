@@ -17,7 +17,8 @@ struct Deadline {
   var millisecondsLeft: Int32 { Int32(clamping: max(end - Self.now, 0)) }
   var hasPassed: Bool { end <= Self.now }
 
-  private static var now: Int64 {
+  /// The monotonic clock, in milliseconds.
+  static var now: Int64 {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
     return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000

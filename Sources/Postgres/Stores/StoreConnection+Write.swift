@@ -20,6 +20,7 @@ extension StoreConnection {
   /// Writes changed rows in the open transaction: new ones are copied; those that replace one are copied into the table's stage, and
   /// come from there with the others of all tables.
   func write(_ changes: [TableChanges]) throws(StoreError) {
+    try dropOldStages()
     var updates: [TableChanges] = []
     for change in changes {
       if change.inserts.count > 0 {
@@ -47,6 +48,18 @@ extension StoreConnection {
       reset()
       throw .refused("\(affected) of \(change.updates.count) changed rows are in \(change.statements.name)_current")
     }
+  }
+
+  /// Nobody freezes another session's temporary tables: those of one that lives for months would stop the whole server, which gives out
+  /// transaction numbers only so far ahead of the oldest table. Statements over them are planned anew by themselves.
+  private func dropOldStages() throws(StoreError) {
+    let now = Deadline.now
+    if stages.isEmpty { stagesMadeAt = now }
+    guard now - stagesMadeAt >= stageMilliseconds else { return }
+    let names = stages.keys.sorted().map { "pg_temp.stage_\($0)" }.joined(separator: ", ")
+    try useTransaction { (connection) throws(PostgresError) in try connection.execute("DROP TABLE \(names)") }
+    stages = [:]
+    stagesMadeAt = now
   }
 
   /// Has a stage there, which is empty.

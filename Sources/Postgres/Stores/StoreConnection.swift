@@ -24,6 +24,9 @@ final class StoreConnection {
   private let socket = Mutex(Socket())
   /// What the temporary tables of this connection hold.
   var stages: [String: StageContent] = [:]
+  /// The oldest of them, by the monotonic clock in milliseconds; after so long they are dropped.
+  var stagesMadeAt: Int64 = 0
+  var stageMilliseconds: Int64 = 24 * 3600 * 1000
 
   init(_ target: ConnectionTarget, profile: SessionProfile = .standard, onNotice: @escaping (String) -> Void) {
     (self.target, self.profile, self.onNotice) = (target, profile, onNotice)

@@ -17,33 +17,44 @@ package enum Cluster {
   }
 
   /// Lowest offset and end of every partition of the topics, `read_uncommitted`, as far as their brokers answer. Throws where nobody
-  /// tells of the topics.
+  /// tells of the topics. Of `others`, those that do not exist are none.
   package static func ends(
-    _ client: KafkaClientConfiguration, topics: [String], log: @escaping KafkaLog
+    _ client: KafkaClientConfiguration, topics: [String], others: [String] = [], log: @escaping KafkaLog
   ) throws(CommandFailure) -> TopicEnds {
-    try ends(client, topics, readsRecords: false, log)
+    try ends(client, topics, others, readsRecords: false, log)
+  }
+
+  /// What the cursor topic keeps of erasures.
+  static func erasures(
+    _ client: KafkaClientConfiguration, in cursorTopic: String
+  ) throws(CommandFailure) -> [ErasureRecord] {
+    let probe = KafkaProbe(client, cursorTopic: cursorTopic, log: { _, _ in })
+    defer { probe.close() }
+    do throws(SourceError) { return try probe.erasureRecords() } catch { throw CommandFailure(error) }
   }
 
   /// Reads the last record of every partition of the topics: of how many that can be done, and why not of others.
   package static func tryReading(
     _ client: KafkaClientConfiguration, topics: [String]
   ) throws(CommandFailure) -> (readable: Int, failures: [CommandFailure]) {
-    let ends = try ends(client, topics, readsRecords: true, { _, _ in })
+    let ends = try ends(client, topics, [], readsRecords: true, { _, _ in })
     return (ends.known.count, ends.failures)
   }
 
   private static func ends(
-    _ client: KafkaClientConfiguration, _ topics: [String], readsRecords: Bool, _ log: @escaping KafkaLog
+    _ client: KafkaClientConfiguration, _ topics: [String], _ others: [String], readsRecords: Bool,
+    _ log: @escaping KafkaLog
   ) throws(CommandFailure) -> TopicEnds {
     let probe = KafkaProbe(client, cursorTopic: nil, log: log)
     defer { probe.close() }
     var partitions: [TopicPartition] = []
     var ends = TopicEnds()
-    for topic in topics {
+    for topic in topics + others {
       do throws(SourceError) {
         partitions += try probe.partitions(of: topic)
       } catch {
         if case .unavailable = error { throw CommandFailure(error) }
+        if case .unknownTopic = error, others.contains(topic) { continue }
         ends.failures.append(CommandFailure(error))
       }
     }

@@ -5,22 +5,36 @@ import Projections
 
 /// What `pleat skip` asks of Kafka first: an offset that is not there would be the next alarm.
 package enum SkippedTo {
-  /// Returns where the partition ends, nil where no Kafka is configured. Throws with 69 where Kafka cannot be asked.
+  /// Where the partition ends.
+  package enum End {
+    case unknown
+    /// The topic has no such partition, or none any more.
+    case gone
+    case at(Int64)
+
+    package var offset: Int64? {
+      switch self {
+      case .unknown: nil
+      case .gone: 0
+      case .at(let offset): offset
+      }
+    }
+  }
+
+  /// Unknown where no Kafka is configured. Throws with 69 where it cannot be asked.
   package static func requireThere(
     _ offset: Int64, of partition: TopicPartition, _ configuration: Configuration
-  ) throws(CommandFailure) -> Int64? {
-    guard configuration.kafka.bootstrap != nil else { return nil }
+  ) throws(CommandFailure) -> End {
+    guard configuration.kafka.bootstrap != nil else { return .unknown }
     let client: KafkaClientConfiguration
     do throws(ConfigurationError) { client = try Cluster.client(configuration) } catch { throw error.failure }
-    guard let ends = try Cluster.ends(client, of: partition) else {
-      throw CommandFailure(.failure, "there is no partition \(partition).")
-    }
+    guard let ends = try Cluster.ends(client, of: partition) else { return .gone }
     if offset < ends.low || offset > ends.high {
       throw CommandFailure(
         .failure,
         "\(partition) holds offsets from \(ends.low) and ends at \(ends.high): it cannot go on at \(offset).")
     }
-    return ends.high
+    return .at(ends.high)
   }
 }
 
@@ -35,17 +49,21 @@ package enum Decisions {
     package var incarnation: Int32
   }
 
+  /// Returns nil for a partition that was never read and holds nothing: it is not waited for any more.
   /// - Parameter end: where the partition ends; nil where that is not known.
   package static func skip(
     _ connection: Connection, _ partition: TopicPartition, to offset: Int64, reason: String, end: Int64?
-  ) throws(CommandFailure) -> Outcome {
+  ) throws(CommandFailure) -> Outcome? {
     try decide(
       connection, skip,
       [.text(partition.topic), .int(partition.partition), .bigint(offset), .text(reason), .bigint(end)])
   }
 
   package static func resume(_ connection: Connection, _ partition: TopicPartition) throws(CommandFailure) -> Outcome {
-    try decide(connection, resume, [.text(partition.topic), .int(partition.partition)])
+    guard let outcome = try decide(connection, resume, [.text(partition.topic), .int(partition.partition)]) else {
+      throw CommandFailure(.unexpected("the decision had no outcome"))
+    }
+    return outcome
   }
 
   /// Whether ingest waits there for a decision.
@@ -62,15 +80,30 @@ package enum Decisions {
     }
   }
 
+  /// How many people are to be erased in what the partition still has to read.
+  package static func forgottenAhead(
+    _ connection: Connection, _ partition: TopicPartition
+  ) throws(CommandFailure) -> Int64 {
+    do throws(PostgresError) {
+      return try connection.query(
+        """
+        SELECT count(*) FROM pleat.erasure_ends n JOIN pleat.erasures e ON e.id = n.erasure
+          JOIN pleat.partitions p ON p.topic = n.topic AND p.partition = n.partition
+        WHERE n.topic = $1 AND n.partition = $2 AND e.position IS NULL AND n.end_offset > p.next_offset
+        """, [.text(partition.topic), .int(partition.partition)]
+      ).map { row in row.bigint() ?? 0 }.first ?? 0
+    } catch {
+      throw CommandFailure(error)
+    }
+  }
+
   private static func decide(
     _ connection: Connection, _ sql: String, _ values: [SQLValue]
-  ) throws(CommandFailure) -> Outcome {
+  ) throws(CommandFailure) -> Outcome? {
     do throws(PostgresError) {
-      let rows = try connection.query(sql, values).map { row in
+      return try connection.query(sql, values).map { row in
         Outcome(nextOffset: row.bigint() ?? 0, incarnation: row.int() ?? 0)
-      }
-      guard let outcome = rows.first else { throw .unexpected("the decision had no outcome") }
-      return outcome
+      }.first
     } catch {
       throw CommandFailure(error)
     }

@@ -48,7 +48,8 @@ package struct ForgetRun {
     let keys = try owner.erasureKeys()
     let cursorTopic = CursorTopic(configuration.kafka.cursorTopic, client, log: { _, _ in })
     try require(cursorTopic, owner)
-    let ends = try Cluster.ends(client, topics: configuration.kafka.topics, log: { _, _ in }).all()
+    let hash = keys.hash(of: id)
+    let ends = try ends(client, cursorTopic, owner, of: hash)
     let store = PostgresErasureStore(try Database.adminTarget(configuration, for: "forget"), profile: .owner)
     defer { store.reset() }
     do throws(StoreError) {
@@ -57,7 +58,7 @@ package struct ForgetRun {
       while true {
         // Each request has an id of its own, also where it extends what is begun: that may be ended before this one is known.
         let record = ErasureRecord(
-          id: try owner.newID(), hash: keys.hash(of: id), requestedAt: try owner.now(), ends: ends)
+          id: try owner.newID(), hash: hash, keyMark: keys.mark, requestedAt: try owner.now(), ends: ends)
         // First where it outlives the database: whoever finds it there alone does the same.
         try add(record, to: cursorTopic)
         var erasureID = record.id
@@ -94,6 +95,19 @@ package struct ForgetRun {
           + "is lost, create it (one partition, cleanup.policy=compact), and forget again who was forgotten.")
     }
     do throws(PublishError) { try topic.create() } catch { throw CommandFailure(error) }
+  }
+
+  /// Of every topic that is or was read, by whoever, and of those of an earlier erasure of the person, whose record this one's replaces.
+  private func ends(
+    _ client: KafkaClientConfiguration, _ cursorTopic: CursorTopic, _ owner: Owner, of hash: UInt64
+  ) throws(CommandFailure) -> [TopicPartition: PartitionEnds] {
+    let earlier = try Cluster.erasures(client, in: cursorTopic.name).filter { $0.hash == hash }
+    var others = Set(earlier.flatMap { $0.ends.map(\.partition.topic) })
+    do throws(StoreError) { others.formUnion(try owner.topics()) } catch { throw CommandFailure(error) }
+    return try Cluster.ends(
+      client, topics: configuration.kafka.topics, others: others.subtracting(configuration.kafka.topics).sorted(),
+      log: { _, _ in }
+    ).all()
   }
 
   private func add(_ record: ErasureRecord, to topic: CursorTopic) throws(StoreError) {

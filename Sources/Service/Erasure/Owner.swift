@@ -63,6 +63,16 @@ package struct Owner {
       ?? Timestamp(microseconds: 0)
   }
 
+  /// Topics that are or were read, also where this configuration names others.
+  func topics() throws(StoreError) -> [String] {
+    try ask(
+      """
+      SELECT topic FROM pleat.partitions
+      UNION SELECT split_part(resource, '/', 2) FROM pleat.leases WHERE resource LIKE 'partition/%'
+      """
+    ).map { row in row.text() ?? "" }
+  }
+
   /// The ends, each with its partition's incarnation.
   func ends(_ ends: [(TopicPartition, Int64)]) throws(StoreError) -> [ErasureRecord.End] {
     var incarnations: [TopicPartition: Int32] = [:]
@@ -93,26 +103,26 @@ package struct Owner {
 
   /// Tables of the journal in which something was rewritten since they were last written anew.
   private static let touched = """
-    SELECT DISTINCT format('%I.%I', n.nspname, c.relname), pg_total_relation_size(c.oid), NOT EXISTS (
-      SELECT FROM pleat.journal_tables t, pleat.journal_head h WHERE t.name = c.relname AND t.until_position <= h.position)
+    SELECT DISTINCT format('pleat.%I', t.name), pg_total_relation_size(to_regclass(format('pleat.%I', t.name))),
+      t.until_position > h.position
     FROM pleat.erased_segments e
-    JOIN pleat.journal s ON s.first_position = e.first_position
-    JOIN pg_class c ON c.oid = s.tableoid JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pleat.journal_tables t ON e.first_position >= t.first_position AND e.first_position < t.until_position
+    CROSS JOIN pleat.journal_head h
     WHERE NOT e.scrubbed
     """
   /// What was erased before anybody waited for older snapshots ($1): what was since may have been seen, and is still to be written anew.
   private static let isBefore = "age(e.xmin) >= age($1::text::xid8::xid)"
   private static let noteScrubbed = """
-    UPDATE pleat.erased_segments e SET scrubbed = true
-    FROM pleat.journal s JOIN pg_class c ON c.oid = s.tableoid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE s.first_position = e.first_position AND \(isBefore) AND format('%I.%I', n.nspname, c.relname) = $2
+    UPDATE pleat.erased_segments e SET scrubbed = true FROM pleat.journal_tables t
+    WHERE NOT e.scrubbed AND e.first_position >= t.first_position AND e.first_position < t.until_position
+      AND \(isBefore) AND format('pleat.%I', t.name) = $2
     """
   private static let hasErasedLetters =
-    "SELECT EXISTS (SELECT FROM pleat.dead_letters WHERE erased_at <> coalesce(scrubbed_at, '-infinity')), "
+    "SELECT EXISTS (SELECT FROM pleat.dead_letters WHERE erased_at IS NOT NULL AND erased_at <> coalesce(scrubbed_at, '-infinity')), "
     + "pg_total_relation_size('pleat.dead_letters')"
   private static let noteLetters = """
     UPDATE pleat.dead_letters e SET scrubbed_at = e.erased_at
-    WHERE e.erased_at <> coalesce(e.scrubbed_at, '-infinity') AND \(isBefore)
+    WHERE e.erased_at IS NOT NULL AND e.erased_at <> coalesce(e.scrubbed_at, '-infinity') AND \(isBefore)
     """
   private static let hasErasedIdentities =
     "SELECT EXISTS (SELECT FROM pleat.kept_identities WHERE NOT scrubbed), pg_total_relation_size('pleat.kept_identities')"

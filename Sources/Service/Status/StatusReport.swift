@@ -87,12 +87,15 @@ package struct StatusReport {
     guard let ends, ends.failures.isEmpty else { return [] }
     let read = Set(status.partitions.filter { $0.owner != nil }.map(\.partition))
     let begun = Set(status.partitions.map(\.partition))
+    let topics = Set(ends.known.keys.map(\.topic))
     return status.awaitedEnds.sorted { $0.key < $1.key }.filter { ends.known[$0.key] == nil && !read.contains($0.key) }
       .map { partition, end in
-        "no derived event is published before \(partition) is read to offset \(end), where it ended at the first start, and "
-          + "nobody is told to read it: name its topic in kafka.topics again"
-          + (begun.contains(partition)
-            ? ", or `pleat skip \(partition.topic) \(partition.partition) --to \(end) --reason TEXT`." : ".")
+        let skip = "`pleat skip \(partition.topic) \(partition.partition) --to \(end) --reason TEXT`."
+        let what =
+          "no derived event is published before \(partition) is read to offset \(end), where it ended at the first start, and "
+        if topics.contains(partition.topic) { return what + "its topic has no such partition any more: \(skip)" }
+        return what + "nobody is told to read it: name its topic in kafka.topics again"
+          + (begun.contains(partition) ? ", or \(skip)" : ".")
       }
   }
 
