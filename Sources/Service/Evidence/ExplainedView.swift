@@ -77,6 +77,12 @@ package struct ExplainedView: Sendable {
     }
   }
 
+  /// The view that a table, of versions or newest rows, is behind: the one of its name before others; nil where there is none.
+  static func showing(_ table: String) -> ExplainedView? {
+    let name = table.hasSuffix("_current") ? String(table.dropLast("_current".count)) : table
+    return all.first { $0.name == name } ?? all.first { view in view.tables.contains { $0.name == name } }
+  }
+
   package static func named(_ name: String) throws(CommandFailure) -> ExplainedView {
     if let view = all.first(where: { $0.name == name }) { return view }
     let nearest = nearestName(to: name, among: all.map(\.name)) ?? ""
