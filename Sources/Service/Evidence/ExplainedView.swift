@@ -94,6 +94,7 @@ package struct ExplainedView: Sendable {
     -> RowReach.Subject
   {
     switch name {
+    case "technology_usage", "technology_trends": .technologies([values[0]])
     case "technology_pairs": .technologies(Array(values.prefix(2)))
     case "stack_combinations": .stack(try names(values[0]))
     case "domain_patterns": .domain(values[0])
@@ -103,7 +104,7 @@ package struct ExplainedView: Sendable {
     case "wizard_activity": .wizardStep(values[0])
     case "cache_stats": .cache(values[0])
     case "errors": .component(values[0])
-    default: .technologies([values[0]])
+    default: preconditionFailure("\(name) has no subject")
     }
   }
 
