@@ -66,6 +66,14 @@ final class SimulatedErasureStore: ErasureStore {
     }
   }
 
+  // Nothing of the journal is ever dropped there, so nothing is kept of it.
+  func keptIdentities(after position: Int64, limit: Int) throws(StoreError)
+    -> [(firstPosition: Int64, identities: [UInt8])]
+  { [] }
+  func eraseKept(
+    _ erasure: String, busySeconds: Int32, _ identities: [(firstPosition: Int64, identities: [UInt8])]
+  ) throws(StoreError) {}
+
   func rewritten(_ erasure: String) throws(StoreError)
     -> [(firstPosition: Int64, payloadDigest: [UInt8], identitiesDigest: [UInt8])]
   {

@@ -22,7 +22,7 @@ package enum NextStep: Sendable {
 /// `step` does what can be done now and never sleeps (its ports may block in the broker or the database). It does not throw:
 /// what fails becomes state, is said once, and is tried again at the moment it returns. One thread calls it.
 package protocol Stage: AnyObject {
-  /// For logs, leases and `freshness`: `ingest`, `projects`, `models`, `relay`, `leases`.
+  /// For logs, leases and `freshness`: `ingest`, `projects`, `models`, `activity`, `rebuild`, `relay`, `leases`, `probe`.
   var name: String { get }
   func step(_ now: Instant) -> NextStep
   /// Finishes what is begun and gives back what it holds; called once, after the last `step`.
@@ -35,6 +35,7 @@ package enum Severity: Int, Comparable, Sendable {
   package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
 }
 
+/// Whom a stage tells that, from any thread; it never fails.
 package protocol Reporter: Sendable {
   /// `fields` are for machines, in the order given; the message stands without them.
   func report(_ severity: Severity, _ message: String, _ fields: [(String, String)])

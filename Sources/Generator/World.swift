@@ -96,13 +96,13 @@ package struct World {
       fashionProgress = progress
     }
     happen(at: now)
-    take(now)
+    take()
     guard mayHold, !holding.isFull else { return }
     let lot = random.unit()
     if lot < Self.heldBack {
       holding.add(record, release: now + delay(lot / Self.heldBack))
       happen(at: now)
-      take(now)
+      take()
     } else if lot < Self.heldBack + Self.repeated {
       holding.add(record, release: now + repetitionDelay())
     }
@@ -128,7 +128,7 @@ package struct World {
   }
 
   /// What the writer holds becomes the record.
-  private mutating func take(_ now: Int64) {
+  private mutating func take() {
     record.key.removeAll(keepingCapacity: true)
     record.key.append(contentsOf: writer.key.bytes)
     record.value.removeAll(keepingCapacity: true)

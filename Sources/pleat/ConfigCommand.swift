@@ -7,7 +7,8 @@ struct ConfigCommand: Command {
       discussion: """
         Values come from one YAML file and the environment, which goes before the file: `kafka.bootstrap` is also \
         PLEAT_KAFKA_BOOTSTRAP, lists are separated by commas, and kafka.properties is name=value,name=value. Secrets are \
-        shown as ***.
+        shown as ***. With --json it prints one object: file (null where there is none), values (by key: value, null where \
+        nothing is set; origin: default, file, environment, credential or secret_file; and file, line, variable or named_by).
         """)
   }
 

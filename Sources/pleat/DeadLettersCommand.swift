@@ -43,11 +43,16 @@ struct DeadLettersCommand: Command {
 
   struct Show: Command {
     static var description: CommandDescription {
-      CommandDescription("show", "Show a record that was refused, with all that it held.")
+      CommandDescription(
+        "show", "Show a record that was refused, with all that it held.",
+        discussion: """
+          With --json it prints one object: what `list` has, value_base64 (null without a value), headers (name, name_base64, \
+          value: null where it is no UTF-8, value_base64).
+          """)
     }
 
     @OptionGroup var common: CommonOptions
-    @Flag(help: "Print one JSON object, with value_base64 and headers.") var json: Bool
+    @Flag(help: "Print one JSON object.") var json: Bool
     @Argument("ID", help: "As `deadletters list` says it.") var id: Int64
 
     func run() throws(CommandFailure) {

@@ -14,7 +14,10 @@ struct ForgetCommand: Command {
 
         Works as pleat_owner (postgres.admin_url). It may be ended at any time and run again; ends with 75 where ingest has not \
         read so far within --wait. Backups, WAL and Kafka's own \
-        topics keep the id until they expire: see docs/privacy.md.
+        topics keep the id until they expire: see docs/privacy.md. With --json it prints one object: state (erased or \
+        waiting), hash, events, changed_events, segments, dead_letters, position (of the erasure's event: null while it is \
+        waited for, 0 where the journal is empty), keys (member, value, events), further_keys, waiting_for (topic, partition, \
+        offset, end_offset), not_written_anew (tables).
         """)
   }
 

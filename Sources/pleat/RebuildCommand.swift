@@ -8,8 +8,9 @@ struct RebuildCommand: Command {
         Makes a new generation of a projection, beside the live one, which goes on meanwhile; then pauses that for 10 seconds \
         at most, folds the rest, and switches in one transaction. No derived event is published twice, and none is missed. \
         Ctrl-C, SIGTERM and kill interrupt it at any time; called again it goes on where it was. With --json it prints one \
-        object: projection, generation, position (at which it became live), seconds. It ends with 75 if it was interrupted, \
-        or somebody else rebuilds the projection, and with 78 if a higher version has folded it.
+        object: projection, generation, position (at which it became live), seconds; with --discard, discarded (how many). \
+        It ends with 75 if it was interrupted, or somebody else rebuilds the projection, and with 78 if a higher version has \
+        folded it.
         """)
   }
 

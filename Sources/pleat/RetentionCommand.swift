@@ -8,7 +8,8 @@ struct RetentionCommand: Command {
         Of the journal, tables older than retention.journal_days go whole, once every projection and the relay are behind them; \
         rebuild then needs --accept-loss, and verify covers what is kept. Of the versions, the first of each month's stay after \
         retention.versions_days. Where neither is set, nothing is dropped. Works as pleat_owner (postgres.admin_url); \
-        pleat-retention.timer runs it each night where it is enabled.
+        pleat-retention.timer runs it each night where it is enabled. With --json it prints one object: dropped_tables, \
+        first_position (of what is kept), held_by (null, or who still needs the oldest table), thinned_turns, deleted_versions.
         """)
   }
 

@@ -7,7 +7,10 @@ struct StatusCommand: Command {
       discussion: """
         With --wait-caught-up it waits until every projection has what Kafka held at the call, and then shows the status; if \
         that takes longer than so many seconds, it ends with 75. Where Kafka does not answer, the ends are those that ingest saw \
-        last, caught_up is false, and it ends with 69. Without kafka.bootstrap the database alone is asked: caught_up is false.
+        last, caught_up is false, and it ends with 69. Without kafka.bootstrap the database alone is asked: caught_up is \
+        false. With --json it prints one object: instance, version, caught_up, watermark, partitions (topic, partition, \
+        position, end_offset, lag, owner, state, duplicates, dead_letters), projections (projection, generation, position, \
+        watermark, behind_positions, behind_seconds, updated_at, state, reason), relay (state, delivery, behind).
         """)
   }
 

@@ -9,9 +9,9 @@ struct VerifyCommand: Command {
         row, version, turn and derived event since its generation became live, byte for byte, while the daemon goes on. It \
         names the first difference and ends with 2. Memory is bounded; the temporary tables take about as much of the \
         database's disk as the projection. With --json it prints one object: ok, first_position, segments, events, \
-        open_erasure_segments, projections (projection, generation, position, rows, versions, derived_events) and difference (null, or kind, projection, view, \
-        table, key, column, position, expected, found). Where retention has dropped the journal's beginning only the chain of \
-        what is kept can be checked.
+        open_erasure_segments, projections (projection, generation, position, rows, versions, derived_events) and difference \
+        (null, or kind, projection, view (null where none shows the table), table, key, column, position, expected, found). \
+        Where retention has dropped the journal's beginning only the chain of what is kept can be checked.
         """)
   }
 

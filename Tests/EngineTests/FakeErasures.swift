@@ -58,6 +58,12 @@ final class FakeErasures: ErasureStore {
     try update(erasure) { $0.lettersTo = max($0.lettersTo, id) }
     emptiedLetters += letters
   }
+  func keptIdentities(after position: Int64, limit: Int) throws(StoreError)
+    -> [(firstPosition: Int64, identities: [UInt8])]
+  { [] }
+  func eraseKept(
+    _ erasure: String, busySeconds: Int32, _ identities: [(firstPosition: Int64, identities: [UInt8])]
+  ) throws(StoreError) {}
   func rewritten(_ erasure: String) throws(StoreError)
     -> [(firstPosition: Int64, payloadDigest: [UInt8], identitiesDigest: [UInt8])]
   { [] }

@@ -69,6 +69,10 @@ extension SystemTests {
       let nobody = pleat.servers.url(database: pleat.name, user: "nobody_at_all")
       let refused = try check(pleat, ["PLEAT_POSTGRES_ADMIN_URL": nobody])
       #expect(said(refused, "administrator")?.contains("mend postgres.admin_url") == true, "\(refused)")
+      let forget = try Shell.run(
+        pleat.servers.program.path, ["forget", "u"],
+        environment: pleat.environment.merging(["PLEAT_POSTGRES_ADMIN_URL": nobody]) { $1 })
+      #expect(forget.status == 78 && String(decoding: forget.errors, as: UTF8.self).contains("mend postgres.admin_url"))
       guard pleat.broker.isReal else { return }
       #expect(said(fine, "cursor topic") == "not there yet: the relay makes it")
       let cursors = "\(pleat.name).wrong"

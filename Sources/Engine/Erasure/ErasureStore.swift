@@ -157,14 +157,6 @@ package protocol ErasureStore: AnyObject {
 }
 
 extension ErasureStore {
-  /// Where nothing of the journal is ever dropped, nothing is kept of it.
-  package func keptIdentities(after position: Int64, limit: Int) throws(StoreError)
-    -> [(firstPosition: Int64, identities: [UInt8])]
-  { [] }
-  package func eraseKept(
-    _ erasure: String, busySeconds: Int32, _ identities: [(firstPosition: Int64, identities: [UInt8])]
-  ) throws(StoreError) {}
-
   /// Appends the event of an erasure that is done.
   package func appendEvent(of erasure: OpenErasure, isRequester: Bool) throws(StoreError) -> Int64 {
     let time = try head().greatestTime ?? Timestamp(microseconds: 0)

@@ -27,7 +27,7 @@ extension IngestStage {
       if pendingSince == nil { pendingSince = now.monotonicNanoseconds }
     }
     for partition in inOrder() where partition.isOutOfRange {
-      try flushNow(now)
+      try flushNow()
       if isRead(partition) { stopReading(partition) }
     }
   }
@@ -165,7 +165,7 @@ extension IngestStage {
   /// What was read of them cannot be read again, so it is written first. Where that pauses one, its next takeover tells the gap.
   private func alarmOfRetention(_ behind: [PartitionCheck], _ now: Instant) throws {
     for check in behind { check.partition.noteChecked(now) }
-    if behind.contains(where: { $0.partition.isDirty }) { try flushNow(now) }
+    if behind.contains(where: { $0.partition.isDirty }) { try flushNow() }
     for check in behind where check.partition.cursor.state == .running {
       try alarm(check.partition, check.alarmOfRetention, now)
     }

@@ -263,10 +263,10 @@ package final class IngestStage: Stage {
       pendingEvents >= settings.flushEvents || pendingBytes >= IngestSettings.pendingBytes
         || now.monotonicNanoseconds >= pendingSince + settings.flushNanoseconds
     else { return }
-    try startFlush(now)
+    try startFlush()
   }
 
-  private func startFlush(_ now: Instant) throws(StoreError) {
+  private func startFlush() throws(StoreError) {
     var flush = JournalFlush()
     var sent: [ReadSegment] = []
     var offsets: [(TopicPartition, Int64)] = []
@@ -326,10 +326,10 @@ package final class IngestStage: Stage {
   }
 
   /// Everything read so far, written: before something that must not come in between.
-  func flushNow(_ now: Instant) throws {
+  func flushNow() throws {
     try completeFlush()
     if reading.values.contains(where: \.isDirty) {
-      try startFlush(now)
+      try startFlush()
       try completeFlush()
     }
   }
@@ -429,7 +429,7 @@ package final class IngestStage: Stage {
 
   package func stop(_ now: Instant) {
     do {
-      try flushNow(now)
+      try flushNow()
       inquiries.publish(offsetsToPublish)
     } catch {
       reporter.report(.warning, "the last flush did not succeed; its records will be read again: \(error)")

@@ -33,6 +33,7 @@ package struct SourceRecord {
   }
 }
 
+/// Why the brokers did not give, or tell, what they were asked for.
 package enum SourceError: Error, Sendable {
   /// The broker is away, or answers with an error that passes: try again. The text is for people.
   case unavailable(String)

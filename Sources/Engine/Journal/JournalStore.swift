@@ -8,6 +8,7 @@ package enum PartitionState: String, Sendable {
   case paused
 }
 
+/// Where ingest goes on in a partition, at `nextOffset`, as the database has it; writing with a lower epoch is `lost`.
 package struct PartitionCursor: Sendable {
   package var partition: TopicPartition
   package var epoch: Int64
@@ -38,6 +39,8 @@ package struct PartitionCursor: Sendable {
   }
 }
 
+/// A segment without its position yet: `count` events of the records from `firstOffset` to before `nextOffset`. Digests are
+/// SHA-256, 32 bytes.
 package struct SegmentDraft: Sendable {
   package var partition: TopicPartition
   package var incarnation: Int32
@@ -65,6 +68,7 @@ package struct SegmentDraft: Sendable {
   }
 }
 
+/// A record that was refused, as it came; milliseconds since the epoch, −1 where the broker has none.
 package struct DeadLetter: Sendable {
   package var partition: TopicPartition
   package var incarnation: Int32
@@ -84,6 +88,8 @@ package struct DeadLetter: Sendable {
   }
 }
 
+/// Moves a partition's cursor over the records from `from` to before `to`, and counts them; `lost` where it is not at `from`,
+/// or of another epoch.
 package struct CursorMove: Sendable {
   package var partition: TopicPartition
   package var epoch: Int64

@@ -5,6 +5,7 @@ package struct LeaseRow: Sendable {
   package init(resource: String, owner: InstanceID?) { (self.resource, self.owner) = (resource, owner) }
 }
 
+/// Who lives and who holds what, as a heartbeat leaves it: every resource once.
 package struct LeaseOverview: Sendable {
   /// Instances alive by the database's clock, this one included, sorted by name.
   package var instances: [String]
@@ -12,6 +13,7 @@ package struct LeaseOverview: Sendable {
   package init(instances: [String], leases: [LeaseRow]) { (self.instances, self.leases) = (instances, leases) }
 }
 
+/// What a heartbeat is answered; nothing was renewed but for `overview`.
 package enum HeartbeatReply: Sendable {
   case overview(LeaseOverview)
   /// A younger start has this instance's name.

@@ -19,6 +19,7 @@ package struct ProjectionPlace: Sendable {
   package var watermark: Timestamp? { greatestTime.map(TurnFinder.watermark) }
 }
 
+/// Where a generation of a projection stands; writing with a lower epoch is `lost`.
 package struct ProjectionCursor: Sendable {
   package var generation: Int32
   package var epoch: Int64

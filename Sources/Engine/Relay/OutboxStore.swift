@@ -28,6 +28,8 @@ package struct RelayPlace: Hashable, Sendable {
   package static let beginning = RelayPlace(position: 0, ordinal: -1, chain: [])
 }
 
+/// A derived event to be published: at its position ordinals count from 0, `chain` is the chain value of the segment that holds
+/// it, and `json` the CloudEvent byte for byte.
 package struct OutboxEntry: Sendable {
   package var projection: String
   package var position: Int64

@@ -1,5 +1,6 @@
 package import Events
 
+/// Why an output topic, or the cursor topic, did not do what it was asked. The texts are for people.
 package enum PublishError: Error, Sendable {
   /// Whatever was under way may have happened: throw the producer away and start over.
   case inDoubt(String)

@@ -67,10 +67,6 @@ package final class Connection {
 
   /// The server's process.
   package var backendPID: Int32 { PQbackendPID(pg) }
-  /// `postgres://…` without secrets, for messages.
-  package var address: String {
-    "\(String(cString: PQuser(pg)))@\(String(cString: PQhost(pg))):\(String(cString: PQport(pg)))/\(String(cString: PQdb(pg)))"
-  }
   package var login: String { String(cString: PQuser(pg)) }
   var fileDescriptor: Int32 { PQsocket(pg) }
   /// No transaction is open and nothing is under way.

@@ -1,7 +1,7 @@
 /// How a PostgreSQL connection string, a URL or libpq's `key=value` form, is shown: without its passwords.
 package func shownConnection(_ connection: Secret) -> String {
   let text = connection.reveal()
-  guard let scheme = text.range(of: "://") else { return shownKeywords(text) }
+  guard let scheme = text.firstRange(of: "://") else { return shownKeywords(text) }
   var rest = text[scheme.upperBound...]
   var shown = String(text[..<scheme.upperBound])
   // As libpq reads it: the user's part may hold a question mark.
@@ -63,17 +63,5 @@ private func shownKeywords(_ text: String) -> String {
       }
     }
     shown.append(isSecretKeyword(name) ? "\(name)=***" : "\(name)=\(value)")
-  }
-}
-
-extension String {
-  /// The first place where `text` stands.
-  fileprivate func range(of text: String) -> Range<String.Index>? {
-    var index = startIndex
-    while index < endIndex {
-      if self[index...].hasPrefix(text) { return index..<self.index(index, offsetBy: text.count) }
-      index = self.index(after: index)
-    }
-    return nil
   }
 }

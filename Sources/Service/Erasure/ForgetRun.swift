@@ -122,9 +122,9 @@ package struct ForgetRun {
     _ erasure: OpenErasure, _ id: [UInt8], _ keys: ErasureKeys, _ store: any ErasureStore, _ owner: Owner,
     _ waitSeconds: Double
   ) throws(StoreError) -> Outcome {
-    var eraser = JournalEraser(erasure, id: id, keys: keys, store: store, busySeconds: Self.busySeconds)
-    try search(&eraser, erasure, id, keys, store)
-    let unscrubbed = try scrub(owner, erasure, eraser, store)
+    let eraser = JournalEraser(erasure, id: id, keys: keys, store: store, busySeconds: Self.busySeconds)
+    try search(eraser, store)
+    let unscrubbed = try scrub(owner, erasure, store)
 
     let deadline = SystemClock.monotonicNanoseconds() + Int64(min(waitSeconds, 1e9) * 1e9)
     var lags = try store.lags(erasure.id)
@@ -138,8 +138,8 @@ package struct ForgetRun {
     }
     // What came meanwhile, besides what ingest could tell by the hash.
     eraser.searchLettersAgain()
-    try search(&eraser, erasure, id, keys, store)
-    let more = try scrub(owner, erasure, eraser, store)
+    try search(eraser, store)
+    let more = try scrub(owner, erasure, store)
     var position: Int64?
     if lags.isEmpty { position = try appendEvent(of: erasure, store) }
     return Outcome(
@@ -150,9 +150,7 @@ package struct ForgetRun {
 
   /// Rewrites the journal to its end as it is now, and the dead letters. Where another (a daemon that found the erasure in the cursor
   /// topic) has rewritten a segment in between, it is read again.
-  private func search(
-    _ eraser: inout JournalEraser, _ erasure: OpenErasure, _ id: [UInt8], _ keys: ErasureKeys, _ store: any ErasureStore
-  ) throws(StoreError) {
+  private func search(_ eraser: JournalEraser, _ store: any ErasureStore) throws(StoreError) {
     var sayAt = SystemClock.monotonicNanoseconds() + Self.progressNanoseconds
     let end = try store.head().position
     var lost = 0
@@ -172,9 +170,7 @@ package struct ForgetRun {
     }
   }
 
-  private func scrub(
-    _ owner: Owner, _ erasure: OpenErasure, _ eraser: JournalEraser, _ store: any ErasureStore
-  ) throws(StoreError) -> [String] {
+  private func scrub(_ owner: Owner, _ erasure: OpenErasure, _ store: any ErasureStore) throws(StoreError) -> [String] {
     // Nobody else appends the event meanwhile, whose list of segments says what is to be scrubbed.
     let seconds = Int32(Connection.longReplySeconds)
     try store.rewrite(erasure.id, searchedTo: 0, busySeconds: seconds, [])

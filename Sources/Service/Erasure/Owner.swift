@@ -19,7 +19,8 @@ package struct Owner {
           "`pleat \(purpose)` works as pleat_owner, which the login may not (\(server.message)): set postgres.admin_url."
         )
       }
-      throw CommandFailure(error, connectingTo: target)
+      let key = configuration.postgres.adminURL == nil ? "postgres.url" : "postgres.admin_url"
+      throw CommandFailure(error, connectingTo: target, of: key)
     }
     try Database.requireSchema(connection)
     return Owner(connection: connection)

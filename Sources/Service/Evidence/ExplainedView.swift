@@ -77,6 +77,12 @@ package struct ExplainedView: Sendable {
     }
   }
 
+  /// The view that a table, of versions or newest rows, is behind: the one of its name before others; nil where there is none.
+  static func showing(_ table: String) -> ExplainedView? {
+    let name = table.hasSuffix("_current") ? String(table.dropLast("_current".count)) : table
+    return all.first { $0.name == name } ?? all.first { view in view.tables.contains { $0.name == name } }
+  }
+
   package static func named(_ name: String) throws(CommandFailure) -> ExplainedView {
     if let view = all.first(where: { $0.name == name }) { return view }
     let nearest = nearestName(to: name, among: all.map(\.name)) ?? ""
@@ -88,6 +94,7 @@ package struct ExplainedView: Sendable {
     -> RowReach.Subject
   {
     switch name {
+    case "technology_usage", "technology_trends": .technologies([values[0]])
     case "technology_pairs": .technologies(Array(values.prefix(2)))
     case "stack_combinations": .stack(try names(values[0]))
     case "domain_patterns": .domain(values[0])
@@ -97,7 +104,7 @@ package struct ExplainedView: Sendable {
     case "wizard_activity": .wizardStep(values[0])
     case "cache_stats": .cache(values[0])
     case "errors": .component(values[0])
-    default: .technologies([values[0]])
+    default: preconditionFailure("\(name) has no subject")
     }
   }
 

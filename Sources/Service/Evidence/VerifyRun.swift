@@ -202,12 +202,11 @@ extension VerifyRun.Report {
 }
 
 extension VerifyRun.Difference {
-  /// The view that shows the table: they have the same names, but for the newest rows' suffix.
-  private var view: String { table.hasSuffix("_current") ? String(table.dropLast("_current".count)) : table }
+  private var view: String? { ExplainedView.showing(table)?.name }
 
   package var json: JSONValue {
     .object([
-      "kind": .string(kind), "projection": .optional(projection), "view": .string(view), "table": .string(table),
+      "kind": .string(kind), "projection": .optional(projection), "view": .optional(view), "table": .string(table),
       "key": .object(key.map { JSONValue.Member(name: $0.column, value: .string($0.value)) }),
       "column": .optional(column), "position": .optional(position), "expected": .optional(expected),
       "found": .optional(found),
@@ -216,9 +215,10 @@ extension VerifyRun.Difference {
 
   package var text: String {
     let key = key.map { "\($0.column) \($0.value)" }.joined(separator: ", ")
-    var text = "A \(kind) differs: \(view)"
+    var text = "A \(kind) differs: pleat.\(table)"
     if let projection { text += " of \(projection)" }
-    text += " (table pleat.\(table)), \(key)"
+    if let view { text += " (view \(view))" }
+    text += ", \(key)"
     if let position { text += ", position \(position)" }
     text += "\n"
     if let column { text += "  \(column):\n" }

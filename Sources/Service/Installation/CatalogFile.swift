@@ -62,7 +62,7 @@ package enum CatalogFile {
     let greatestBytes = 100
     guard case .scalar(let text)? = node?.content, !text.isEmpty, text.utf8.count <= greatestBytes,
       text.first?.isWhitespace == false, text.last?.isWhitespace == false,
-      !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
+      !text.hasControlCharacters
     else {
       throw ConfigurationError(
         "\(file):\(node?.line ?? parent.line): \(what) is a text of 1 to \(greatestBytes) bytes, "
