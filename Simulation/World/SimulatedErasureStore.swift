@@ -30,11 +30,14 @@ final class SimulatedErasureStore: ErasureStore {
     }
   }
 
-  func segments(after position: Int64, limit: Int) throws(StoreError) -> [ErasableSegment] {
+  /// Few, so that much happens between pages.
+  private static let pageSegments = 16
+
+  func segments(after position: Int64, limit: Int, bytes: Int) throws(StoreError) -> [ErasableSegment] {
     try connection.call("erasable segments") { session throws(StoreError) in
       let journal = session.state.journal
       let first = (session.state.journal.index(holding: position) ?? -1) + 1
-      return journal[first...].prefix(limit).map {
+      return journal[first...].prefix(min(limit, Self.pageSegments)).map {
         ErasableSegment(
           firstPosition: $0.firstPosition, count: $0.draft.count, payload: $0.draft.payload,
           payloadDigest: $0.draft.payloadDigest, identities: $0.draft.identities)

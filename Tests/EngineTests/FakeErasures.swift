@@ -35,8 +35,9 @@ final class FakeErasures: ErasureStore {
   }
   func known(_ ids: [String]) throws(StoreError) -> Set<String> { Set(ids) }
   func begin(_ record: ErasureRecord, busySeconds: Int32) throws(StoreError) -> String { record.id }
-  func segments(after position: Int64, limit: Int) throws(StoreError) -> [ErasableSegment] {
-    Array(segments.filter { $0.firstPosition > position }.prefix(limit))
+  static let pageSegments = 16
+  func segments(after position: Int64, limit: Int, bytes: Int) throws(StoreError) -> [ErasableSegment] {
+    Array(segments.filter { $0.firstPosition > position }.prefix(min(limit, Self.pageSegments)))
   }
   func rewrite(
     _ erasure: String, searchedTo position: Int64, busySeconds: Int32,

@@ -9,7 +9,7 @@ struct ErasureStoreTests {
   /// A database with the migrations of both, and a journal of so many segments.
   static func database(segments: Int = 3, count: Int32? = nil) throws -> TestDatabase {
     let database = try TestDatabase()
-    try database.migrate(7, 8, 16, 18)
+    try database.migrate(7, 8, 16, 19)
     let journal = try database.journal()
     try journal.begin(try database.instance(holding: ["partition/events/0"]))
     for index in 0..<segments {
@@ -131,15 +131,16 @@ struct ErasureStoreTests {
     let store = PostgresErasureStore(try database.target())
     let erasure = try store.begin(Self.record(1), busySeconds: 0)
     let before = try database.value("SELECT string_agg(chain::text, ' ' ORDER BY first_position) FROM pleat.journal")
-    let page = try store.segments(after: 10, limit: 5)
+    let page = try store.segments(after: 10, limit: 5, bytes: 1_000)
+    #expect(try store.segments(after: 0, limit: 5, bytes: 1).map(\.firstPosition) == [1])
     #expect(page.map(\.firstPosition) == [11, 21])
     for payload in [[9, 9], [8, 8]] as [[UInt8]] {
-      let old = try store.segments(after: 10, limit: 1)[0]
+      let old = try store.segments(after: 10, limit: 1, bytes: 1_000)[0]
       try store.rewrite(erasure, searchedTo: 20, busySeconds: 0, [(old, payload, [1])])
     }
     #expect(
       try database.value("SELECT string_agg(chain::text, ' ' ORDER BY first_position) FROM pleat.journal") == before)
-    #expect(try store.segments(after: 10, limit: 1)[0].payload == [8, 8])
+    #expect(try store.segments(after: 10, limit: 1, bytes: 1_000)[0].payload == [8, 8])
     #expect(
       try database.value(
         """

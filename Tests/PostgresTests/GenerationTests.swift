@@ -65,6 +65,58 @@ struct GenerationTests {
     )
   }
 
+  @Test("with a switch goes what can never become live any more, and who was left behind is told the way out")
+  func leftBehind() throws {
+    let database = try database()
+    try database.migrate(20)
+    let instance = try database.instance("two", holding: ["projection/p"])
+    let store = try database.projection()
+    _ = try store.takeOver(instance: instance)
+    let owner = InstanceID(name: "r", start: 1)
+    let own = try store.beginRebuild(owner, seconds: 60, acceptLoss: true)
+    // Of a catalog that somebody has taken back; and one that may still come.
+    try database.connect().execute(
+      """
+      INSERT INTO pleat.projection_cursors (
+        projection, generation, fold_version, catalog_version, key_digest, phase, updated_at)
+        SELECT 'p', 10 + v.n, c.fold_version, c.catalog_version + v.n, c.key_digest, 'making', c.updated_at
+        FROM pleat.projection_cursors c CROSS JOIN (VALUES (-1), (1)) v (n) WHERE c.generation = 2
+      """)
+    try store.swap(own, for: try store.seizeLive(owner, seconds: 15), owner, seconds: 60)
+    #expect(
+      try database.value(
+        "SELECT string_agg(generation || ' ' || phase, ', ' ORDER BY generation) FROM pleat.projection_cursors")
+        == "1 old, 2 live, 9 old, 11 making")
+    let newer = PostgresProjectionStore(try database.target(), projection: "p", foldVersion: 2, catalogVersion: 1)
+    let error = #expect(throws: StoreError.self) { try newer.takeOver(instance: instance) }
+    #expect(
+      error?.message.contains(
+        "this program has version 2 with catalog 1; the journal begins at position 11: `pleat rebuild p --accept-loss`")
+        == true, "\(String(describing: error))")
+  }
+
+  @Test("a catalog that nothing was folded with gives way to an earlier one")
+  func catalogTakenBack() throws {
+    let database = try TestDatabase(migrated: false)
+    _ = try Migrator(
+      try database.target(user: "postgres"), files: MigrationFile.read(directory: TestCluster.migrations)
+    ).migrate()
+    let connection = try database.connect()
+    func show(_ version: Int) throws -> String? {
+      try connection.execute("SELECT pleat.replace_technology_catalog(\(version), '{a}', '{a}', '{other}')")
+      return try database.value("SELECT max(version) FROM pleat.technology_catalog")
+    }
+    #expect(try show(7) == "7" && show(8) == "8" && show(7) == "7" && show(8) == "8")
+    try connection.execute(
+      """
+      INSERT INTO pleat.projection_cursors (
+        projection, generation, fold_version, catalog_version, key_digest, phase, updated_at)
+        VALUES ('p', 1, 1, 8, '', 'live', clock_timestamp());
+      INSERT INTO pleat.live_generations (projection, generation) VALUES ('p', 1)
+      """)
+    #expect(try show(7) == "8" && show(9) == "9" && show(7) == "9" && show(8) == "8")
+  }
+
   @Test("what is folded already is never moved over a gap")
   func foldedStays() throws {
     let database = try database()

@@ -19,7 +19,7 @@ struct JournalChainTests {
 
     func rewrite(_ payload: [UInt8] = [9, 9]) throws -> String {
       let id = try store.begin(ErasureStoreTests.record(1), busySeconds: 0)
-      let old = try #require(try store.segments(after: 10, limit: 1).first)
+      let old = try #require(try store.segments(after: 10, limit: 1, bytes: 1_000).first)
       try store.rewrite(id, searchedTo: 30, busySeconds: 0, [(old, payload, [8])])
       return id
     }

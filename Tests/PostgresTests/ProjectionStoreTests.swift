@@ -1,9 +1,10 @@
 import Dispatch
 import Engine
 import Events
-import Postgres
 import Projections
 import Testing
+
+@testable import Postgres
 
 @Suite("A projection in PostgreSQL")
 struct ProjectionStoreTests {
@@ -67,6 +68,28 @@ struct ProjectionStoreTests {
     #expect(again.place.position == 20 && again.place.chain == world.segments[1].chain && again.epoch == 2)
     #expect(again.place.greatestTime == Timestamp(microseconds: 1_700_000_000_000_000))
     #expect(try world.database.value("SELECT state FROM pleat.projection_cursors") == "live")
+  }
+
+  @Test("temporary tables do not live as long as a session: nobody freezes them")
+  func stages() throws {
+    let world = try World()
+    let rows = [row("a", "Go", 1, at: 3)]
+    try world.store.startFlush(world.cursor, to: world.place(1), state: .live, [Sample.changes(inserts: rows)])
+    try world.store.finishFlush()
+    func stage() throws -> String? {
+      try world.database.value("SELECT string_agg(oid::text, ',') FROM pg_class WHERE relname LIKE 'stage!_%' ESCAPE '!'")
+    }
+    var found: [String?] = []
+    for step in 1...4 {
+      if step == 3 { world.store.store.stageMilliseconds = 0 }
+      try world.store.startFlush(
+        world.cursor(at: world.place(step)), to: world.place(step + 1), state: .live,
+        [Sample.changes(updates: [row("a", "Go", Int64(step), at: Int64(10 * step + 1))])])
+      try world.store.finishFlush()
+      found.append(try stage())
+    }
+    #expect(found[0] != nil && found[0] == found[1] && Set(found).count == 3, "\(found)")
+    #expect(try world.database.sampleRows() == [row("a", "Go", 4, at: 41)])
   }
 
   enum Fault: CaseIterable {

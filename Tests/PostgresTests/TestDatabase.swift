@@ -9,7 +9,7 @@ import Synchronization
 enum TestCluster {
   static let migrations = #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined() + "/Migrations"
 
-  /// The first alone: the others belong to their own tests.
+  /// The first: the others belong to their own tests, but for what the stores ask of every database.
   static func core() throws -> MigrationFile { try MigrationFile.read(directory: migrations)[0] }
 
   private static let cluster = Mutex<Shared?>(nil)
@@ -29,6 +29,9 @@ enum TestCluster {
       shared = Shared(cluster: made)
       try Connection(made.target()).execute("CREATE DATABASE migrated")
       _ = try Migrator(made.target(database: "migrated"), files: [core()]).migrate()
+      let owner = try Connection(made.target(database: "migrated"))
+      try owner.execute("SET ROLE pleat_owner")
+      for file in try MigrationFile.read(directory: migrations) where file.number == 18 { try owner.execute(file.sql) }
       return made.conninfo(database: database, user: user)
     }
   }

@@ -126,8 +126,8 @@ package protocol ErasureStore: AnyObject {
   /// - Parameter busySeconds: for how long nobody else is to append its event; 0 where whoever begins it does not know the id. The
   ///   first who does begins the search anew.
   func begin(_ record: ErasureRecord, busySeconds: Int32) throws(StoreError) -> String
-  /// Segments with events behind a position, in order; at most `limit`.
-  func segments(after position: Int64, limit: Int) throws(StoreError) -> [ErasableSegment]
+  /// Segments with events behind a position, in order: at most `limit`, and those beyond the first only up to so many bytes.
+  func segments(after position: Int64, limit: Int, bytes: Int) throws(StoreError) -> [ErasableSegment]
   /// Puts segments back, each in the place of the one with that payload digest, and notes how far the journal is searched.
   /// - Parameter busySeconds: for how long nobody else is to append the event, or one of `BusySeconds`.
   func rewrite(

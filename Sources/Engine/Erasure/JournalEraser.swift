@@ -28,16 +28,21 @@ package final class JournalEraser {
   /// Where the id is looked for; nil once it is known, or nowhere.
   private var lookedTo: (position: Int64, letter: Int64)?
 
-  private static let pageSegments = 16
+  /// Small ones are many: with a commit for each few a journal of years would take months.
+  private static let pageSegments = 500
+  private static let pageBytes = 1 << 20
   private static let pageLetters = 500
 
-  /// - Parameter busySeconds: with each step nobody else is to append the event for so long; 0 where it does not matter who does.
+  /// - Parameters:
+  ///   - busySeconds: with each step nobody else is to append the event for so long; 0 where it does not matter who does.
+  ///   - goesOn: what was searched before was searched for the id.
   package init(
-    _ erasure: OpenErasure, id: [UInt8]?, keys: ErasureKeys, store: any ErasureStore, busySeconds: Int32
+    _ erasure: OpenErasure, id: [UInt8]?, keys: ErasureKeys, store: any ErasureStore, busySeconds: Int32,
+    goesOn: Bool = false
   ) {
     (self.erasure, self.id, self.keys, self.store, self.busySeconds) = (erasure, id, keys, store, busySeconds)
     // As long as nobody who knew it was at it, what was searched was searched for the hash.
-    (searchedTo, lettersTo) = erasure.wasBusy ? (erasure.searchedTo, erasure.lettersTo) : (0, 0)
+    (searchedTo, lettersTo) = erasure.wasBusy || goesOn ? (erasure.searchedTo, erasure.lettersTo) : (0, 0)
     if id == nil { lookedTo = (0, 0) }
   }
 
@@ -83,7 +88,7 @@ package final class JournalEraser {
   }
 
   private func rewritePage(_ id: [UInt8], until position: Int64) throws(StoreError) {
-    let page = try store.segments(after: searchedTo, limit: Self.pageSegments)
+    let page = try store.segments(after: searchedTo, limit: Self.pageSegments, bytes: Self.pageBytes)
     guard let last = page.last else { return try note(position) }
     var changed: [(old: ErasableSegment, payload: [UInt8], identities: [UInt8])] = []
     var found = ErasureFindings()
@@ -167,7 +172,8 @@ package final class JournalEraser {
 
   private func look(from place: (position: Int64, letter: Int64), until position: Int64) throws(StoreError) {
     if place.position < position {
-      let page = try store.segments(after: place.position, limit: Self.pageSegments)
+      let page = try store.segments(
+        after: place.position, limit: Self.pageSegments, bytes: Self.pageBytes)
       for segment in page {
         if let found = try decode(segment).ids(of: [(erasure.hash, .max)], key: keys.people).first {
           return begin(with: found.id)

@@ -13,6 +13,9 @@ package final class Connection {
   package static let replySeconds = 60
   /// For statements whose work grows with what is stored: migrations, versions, fan-out.
   package static let longReplySeconds = 900
+  /// For what reads or writes as much as a whole table within a fold: it has no bound that would not some day be too short, and what was
+  /// given up is tried again for ever. A server that is away is noticed by keepalives, one that hangs by the lease.
+  static let wholeTableSeconds = 24 * 3600
   /// Prepared statements kept; what comes beyond is sent unprepared.
   private static let preparedLimit = 256
 

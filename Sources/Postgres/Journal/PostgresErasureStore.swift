@@ -80,12 +80,20 @@ package final class PostgresErasureStore: ErasureStore {
     return id
   }
 
-  package func segments(after position: Int64, limit: Int) throws(StoreError) -> [ErasableSegment] {
+  package func segments(after position: Int64, limit: Int, bytes: Int) throws(StoreError) -> [ErasableSegment] {
     try store.query(
       """
-      SELECT first_position, event_count, payload, payload_digest, identities FROM pleat.journal
-      WHERE first_position > $1 ORDER BY first_position LIMIT $2
-      """, [.bigint(position), .bigint(Int64(limit))]
+      SELECT first_position, event_count, payload, payload_digest, identities
+      FROM (
+        SELECT next.*,
+               sum(octet_length(payload) + octet_length(identities)) OVER (ORDER BY first_position)
+                 - octet_length(payload) - octet_length(identities) AS bytes_before
+        FROM (
+          SELECT first_position, event_count, payload, payload_digest, identities FROM pleat.journal
+          WHERE first_position > $1 ORDER BY first_position LIMIT \(limit)) next) counted
+      WHERE bytes_before < $2
+      ORDER BY first_position
+      """, [.bigint(position), .bigint(Int64(max(bytes, 1)))]
     ).map { row in
       ErasableSegment(
         firstPosition: row.bigint() ?? 0, count: row.int() ?? 0, payload: row.bytea() ?? [],

@@ -34,7 +34,7 @@ extension PostgresProjectionStore {
         [.text(projection), .int(generation), .bigint(turn.position), .timestamptz(turn.watermark)]
       ))
     try store.useTransaction { (connection) throws(PostgresError) in
-      _ = try connection.pipeline(statements, seconds: Connection.longReplySeconds)
+      _ = try connection.pipeline(statements, seconds: Connection.wholeTableSeconds)
     }
   }
 

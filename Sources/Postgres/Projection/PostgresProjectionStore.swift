@@ -7,7 +7,7 @@ package import Projections
 /// What is written in the background is written by a thread of the store, which has the connection to itself until `finishFlush`.
 package final class PostgresProjectionStore: ProjectionStore {
   /// Segments read at once, however small they are.
-  private static let segmentLimit: Int32 = 1000
+  private static let segmentLimit = 1000
   let projection: String
   let foldVersion: Int32
   let catalogVersion: Int32
@@ -20,6 +20,8 @@ package final class PostgresProjectionStore: ProjectionStore {
   var idle: StoreConnection { job.isUnderWay || isOpen ? reader : store }
   /// Of the transaction that is open, or of the last takeover.
   var generation: Int32 = 0
+  /// Of the journal's table with these positions.
+  private var journalFrom: (positions: Range<Int64>, from: Int64)?
   /// A transaction was begun and not committed; if its connection broke since, what is asked in it fails.
   var isOpen = false
 
@@ -54,8 +56,23 @@ package final class PostgresProjectionStore: ProjectionStore {
     return cursor
   }
 
+  /// Where the segment that holds a position does not begin before: with it a plan knows nothing of the journal's older tables.
+  private func journalFrom(_ position: Int64) throws(StoreError) -> Int64 {
+    if let known = journalFrom, known.positions.contains(position) { return known.from }
+    let rows = try idle.query(
+      """
+      SELECT pleat.journal_from($1), t.first_position, t.until_position FROM pleat.journal_tables t
+      WHERE t.first_position <= $1 AND $1 < t.until_position
+      """, [.bigint(position)]
+    ).map { row in (from: row.bigint() ?? 1, first: row.bigint() ?? 0, until: row.bigint() ?? 0) }
+    guard let row = rows.first else { return 1 }
+    journalFrom = (row.first..<max(row.first, row.until), row.from)
+    return row.from
+  }
+
   package func segments(after position: Int64, bytes: Int) throws(StoreError) -> [StoredSegment] {
-    try idle.query(
+    let from = try journalFrom(position)
+    return try idle.query(
       """
       SELECT first_position, event_count, topic, partition, payload, identities, previous, chain
       FROM (
@@ -66,13 +83,14 @@ package final class PostgresProjectionStore: ProjectionStore {
           SELECT first_position, event_count, topic, partition, payload, identities,
                  lag(chain) OVER (ORDER BY first_position) AS previous, chain
           FROM pleat.journal
-          WHERE first_position >= coalesce(
-            (SELECT first_position FROM pleat.journal WHERE first_position <= $1 ORDER BY first_position DESC LIMIT 1), 1)
-          ORDER BY first_position LIMIT $3) next
+          WHERE first_position >= $3 AND first_position >= coalesce(
+            (SELECT first_position FROM pleat.journal WHERE first_position <= $1 AND first_position >= $3
+             ORDER BY first_position DESC LIMIT 1), 1)
+          ORDER BY first_position LIMIT \(Self.segmentLimit)) next
         WHERE first_position + event_count > $1 + 1) counted
       WHERE bytes_before < $2
       ORDER BY first_position
-      """, [.bigint(position), .bigint(Int64(max(bytes, 1))), .int(Self.segmentLimit)]
+      """, [.bigint(position), .bigint(Int64(max(bytes, 1))), .bigint(from)]
     ).map { row in
       StoredSegment(
         firstPosition: row.bigint() ?? 0, count: row.int() ?? 0,

@@ -17,7 +17,8 @@ extension StoreConnection {
     var more = true
     while more {
       let piece = try useTransaction { (connection) throws(PostgresError) in
-        try connection.queryUnprepared("FETCH \(Self.fetchRows) FROM \(name)", [], seconds: Connection.longReplySeconds)
+        try connection.queryUnprepared(
+          "FETCH \(Self.fetchRows) FROM \(name)", [], seconds: Connection.wholeTableSeconds)
       }
       more = piece.rowCount == Self.fetchRows
       try piece.eachRow(body)

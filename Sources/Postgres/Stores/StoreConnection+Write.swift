@@ -41,7 +41,7 @@ extension StoreConnection {
     let results = try useTransaction { (connection) throws(PostgresError) in
       try connection.pipeline(
         updates.flatMap { [($0.statements.update, []), ($0.statements.emptyStage, [])] },
-        seconds: Connection.longReplySeconds)
+        seconds: Connection.wholeTableSeconds)
     }
     for (index, change) in updates.enumerated() where results[2 * index].affectedRows != change.updates.count {
       let affected = results[2 * index].affectedRows

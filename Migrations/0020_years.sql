@@ -19,18 +19,6 @@ BEGIN
     FROM pleat.kept_chain k WHERE k.first_position <= p_position ORDER BY k.first_position DESC LIMIT 1), false);
 END $$;
 
-CREATE FUNCTION pleat.journal_from(p_position bigint) RETURNS bigint
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT coalesce(min(n.first_position), 1) FROM (
-    SELECT t.first_position FROM pleat.journal_tables t WHERE t.first_position <= p_position
-    ORDER BY t.first_position DESC LIMIT 2) n;
-END;
-COMMENT ON FUNCTION pleat.journal_from IS
-  'Not before this position begins the segment that holds one: it may reach from the table before into its own. A condition with it keeps all other tables out of a plan.';
-REVOKE EXECUTE ON FUNCTION pleat.journal_from FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION pleat.journal_from TO pleat_writer, pleat_operator;
-
 CREATE INDEX dead_letters_erased ON pleat.dead_letters (id) WHERE erased_at IS NOT NULL;
 
 CREATE OR REPLACE FUNCTION pleat.take_over_projection(
@@ -235,7 +223,7 @@ BEGIN
   IF EXISTS (SELECT FROM pleat.technology_catalog t WHERE t.version = catalog_version)
     OR EXISTS (
       SELECT FROM pleat.technology_catalog t, pleat.live_generations g JOIN pleat.projection_cursors n USING (projection, generation)
-      WHERE t.version > catalog_version AND n.catalog_version > replace_technology_catalog.catalog_version)
+      WHERE least(t.version, n.catalog_version) > replace_technology_catalog.catalog_version)
   THEN
     RETURN;
   END IF;
