@@ -157,7 +157,8 @@ extension Checks {
 
   private func checkErased(_ erasure: RecordedErasure) {
     for segment in state.journal where segment.draft.partition != World.ownTopic {
-      guard let batch = try? segment.events(), let offset = erasure.standsIn(batch, of: segment, in: world.database) else { continue }
+      guard let batch = try? segment.events(), let offset = erasure.standsIn(batch, of: segment, in: world.database)
+      else { continue }
       world.violation("\(erasure.person) is erased, and stands at \(segment.draft.partition)@\(offset)")
     }
   }

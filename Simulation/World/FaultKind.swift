@@ -23,7 +23,8 @@ package enum FaultKind: Int, CaseIterable, CustomStringConvertible, Sendable {
   case rebuild, seizure, swap, higherSwap, rebuilderGone, rebuilderPause, discard, drop
 
   // Erasures and dead letters.
-  case erasure, erasureAgain, erasureAfterSkip, erased, rewrite, erasedOnArrival, erasedLetter, forgetGone, retried, retriedDuplicate
+  case erasure, erasureAgain, erasureAfterSkip, erased, rewrite, erasedOnArrival, erasedLetter, forgetGone, retried,
+    retriedDuplicate
 
   package var description: String {
     switch self {

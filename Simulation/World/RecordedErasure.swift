@@ -22,7 +22,9 @@ struct RecordedErasure {
 
   /// The offset of an event below the end that still names the person.
   func standsIn(_ batch: EventBatch, of segment: Segment, in database: Database) -> Int64? {
-    guard let end = end(segment.draft.partition, incarnation: segment.draft.incarnation, in: database) else { return nil }
+    guard let end = end(segment.draft.partition, incarnation: segment.draft.incarnation, in: database) else {
+      return nil
+    }
     let named = batch.events.first { event in
       guard event.offset < end, event.type == .feedbackSubmitted else { return false }
       let feedback = batch.feedbackSubmitted[Int(event.row)]

@@ -125,6 +125,18 @@ struct ErasureWatchTests {
     #expect(store.appended == ["a"])
   }
 
+  @Test("nobody waits for what `forget` may end: it goes on beside the reading")
+  func beside() throws {
+    let store = try long()
+    store.add(try Self.batch("ann", comment: "x", offset: 300))
+    store.erasures = [erasure("a", until: 201)]
+    store.erasures[0].wasBusy = true
+    let watch = watch(store)
+    #expect(try watch.prepare(at(1)) && store.rewrittenSegments.isEmpty)
+    for second in 1...100 where store.appended.isEmpty { watch.finish(at(Int64(2 * second))) }
+    #expect(store.appended == ["a"] && store.rewrittenSegments.keys.sorted() == [201])
+  }
+
   @Test("while an erasure is at work each step does a page of it, and nothing in between")
   func pace() throws {
     let store = try long(100)

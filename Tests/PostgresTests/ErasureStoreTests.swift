@@ -92,7 +92,9 @@ struct ErasureStoreTests {
     let database = try Self.database()
     let store = PostgresErasureStore(try database.target())
     let connection = try database.connect()
-    func skip(to: Int64, end: Int64) throws { try connection.execute("SELECT pleat.skip('events', 0, \(to), 'why', \(end))") }
+    func skip(to: Int64, end: Int64) throws {
+      try connection.execute("SELECT pleat.skip('events', 0, \(to), 'why', \(end))")
+    }
     func ends() throws -> [String] {
       try store.open().map { erasure in
         "\(erasure.hash): " + erasure.ends.map { "\($0.incarnation)/\($0.offset)" }.joined(separator: " ")

@@ -77,7 +77,8 @@ struct ProjectionStoreTests {
     try world.store.startFlush(world.cursor, to: world.place(1), state: .live, [Sample.changes(inserts: rows)])
     try world.store.finishFlush()
     func stage() throws -> String? {
-      try world.database.value("SELECT string_agg(oid::text, ',') FROM pg_class WHERE relname LIKE 'stage!_%' ESCAPE '!'")
+      try world.database.value(
+        "SELECT string_agg(oid::text, ',') FROM pg_class WHERE relname LIKE 'stage!_%' ESCAPE '!'")
     }
     var found: [String?] = []
     for step in 1...4 {

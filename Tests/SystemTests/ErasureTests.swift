@@ -236,6 +236,46 @@ extension SystemTests {
       #expect(daemon.terminate() == 0)
     }
 
+    @Test(
+      "a topic that this configuration does not name is asked for too, and what a skip has read again is erased again")
+    func elsewhere() throws {
+      let pleat = try Installation(topics: ["in": 1, "other": 1])
+      let other = try #require(pleat.topics.keys.first { $0 != pleat.input })
+      try pleat.produce(Data(project(1, Self.id).utf8))
+      try pleat.produce(Data(project(2, "bob").utf8), to: other)
+      var daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      #expect(daemon.terminate() == 0)
+      try pleat.produce(Data(project(3, Self.id).utf8), to: other)
+      let outcome = try json(
+        try pleat.pleat(
+          "forget", Self.id, "--json", "--wait", "0", expecting: 75, environment: ["PLEAT_KAFKA_TOPICS": pleat.input]))
+      #expect((outcome["waiting_for"] as? [[String: Any]])?.map { $0["topic"] as? String } == [other], "\(outcome)")
+      _ = try pleat.sql("UPDATE pleat.erasures SET busy_until = clock_timestamp()")
+      daemon = try pleat.start()
+      func erased(_ count: Int) throws {
+        try Wait.until("an erasure's event is there") {
+          try pleat.sql("SELECT count(*) FROM pleat.erasures WHERE position IS NOT NULL") == "\(count)"
+        }
+      }
+      try erased(1)
+      // Below the end, and above it.
+      try pleat.produce(Data(project(4, Self.id).utf8), to: other)
+      try pleat.waitCaughtUp()
+      #expect(daemon.terminate() == 0)
+      try pleat.pleat("skip", other, "0", "--to", "0", "--reason", "again", environment: pleat.asOperator)
+      daemon = try pleat.start()
+      try erased(2)
+      try pleat.waitCaughtUp()
+      let lines = try pleat.pleat("journal").split(separator: "\n").map(String.init)
+      func users(_ project: Int) -> [Bool] {
+        lines.filter { $0.contains(#""project_id":"p\#(project)""#) }.map { $0.contains(Self.id) }
+      }
+      #expect(
+        (1...4).map(users) == [[false], [false, false], [false, false], [true, true]], "\(lines)\(pleat.logs)")
+      #expect(daemon.terminate() == 0)
+    }
+
     @Test("an earlier erasure of the same person that ends when it is asked for again: it is begun once more")
     func endsMeanwhile() throws {
       let pleat = try Installation()

@@ -10,8 +10,6 @@ package final class ErasureWatch {
 
   private var open: [OpenErasure] = []
   private var erasers: [String: JournalEraser] = [:]
-  /// Those that only the rest is to be searched for, up to these positions.
-  private var rests: [String: (eraser: JournalEraser, end: Int64)] = [:]
   /// Those that only who knows the id can end, as they stood when that was found.
   private var left: [String: OpenErasure] = [:]
   /// Those that takeovers wait for, as far as that was said.
@@ -86,7 +84,7 @@ package final class ErasureWatch {
   }
 
   /// Whether the journal is being erased again: to be asked to go on at once. Each step then does some of it.
-  var isAtWork: Bool { !erasers.isEmpty || !rests.isEmpty }
+  var isAtWork: Bool { !erasers.isEmpty }
 
   /// Of what is open now; what was begun for others is dropped.
   private func readOpen() throws(StoreError) {
@@ -94,7 +92,6 @@ package final class ErasureWatch {
     erasers = erasers.filter { id, eraser in
       open.contains { $0.id == id && !$0.isBusy && $0.isSame(as: eraser.erasure) }
     }
-    rests = rests.filter { id, rest in open.contains { $0.id == id && !$0.isBusy && $0.isSame(as: rest.eraser.erasure) } }
     ids = ids.filter { hash, _ in open.contains { $0.hash == hash } }
     waitedFor = waitedFor.filter { id in open.contains { $0.id == id } }
     left = left.filter { id, erasure in
@@ -191,24 +188,6 @@ package final class ErasureWatch {
     return false
   }
 
-  /// What came while the id was being looked for may hold it in texts, which a hash does not find.
-  private func beginRest(of erasure: OpenErasure, _ id: [UInt8]) throws(StoreError) {
-    guard let searched = try store.open().first(where: { $0.id == erasure.id }) else {
-      throw .lost("the erasure \(erasure.id) is not open")
-    }
-    let eraser = JournalEraser(
-      searched, id: id, keys: keys, store: store, busySeconds: BusySeconds.unchanged, goesOn: true)
-    rests[erasure.id] = (eraser, try store.head().position)
-  }
-
-  /// A page of it; whether it is done.
-  private func searchRest(of erasure: OpenErasure) throws(StoreError) -> Bool {
-    guard let (eraser, end) = rests[erasure.id] else { return true }
-    guard try eraser.step(until: end) else { return false }
-    rests[erasure.id] = nil
-    return true
-  }
-
   // MARK: What is read
 
   /// Whose events of a partition are to be erased, and before which offsets.
@@ -258,20 +237,14 @@ package final class ErasureWatch {
       for index in open.indices where !open[index].isBusy {
         let erasure = open[index]
         // A page a step: what is read meanwhile goes on.
-        guard try search(index, pages: 1) else { continue }
-        if rests[erasure.id] == nil {
-          guard isDue, try store.lags(erasure.id).isEmpty else { continue }
-          if let id = ids[erasure.hash] { try beginRest(of: erasure, id) }
-        }
-        guard try searchRest(of: erasure) else { continue }
+        guard try search(index, pages: 1), isDue, try store.lags(erasure.id).isEmpty else { continue }
         let position = try store.appendEvent(of: erasure, isRequester: false)
         ids[erasure.hash] = nil
         reporter.report(.notice, "a person is erased", [("erasure", erasure.id), ("position", "\(position)")])
       }
       outage.end(reporter, "erasures go on")
     } catch {
-      // Not done yet after all, or done by another; what others have rewritten meanwhile is read again.
-      rests = [:]
+      // Not done yet after all, or done by another.
       if case .lost = error { return }
       store.reset()
       // Nothing is under way until then.

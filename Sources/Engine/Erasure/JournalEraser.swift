@@ -33,16 +33,13 @@ package final class JournalEraser {
   private static let pageBytes = 1 << 20
   private static let pageLetters = 500
 
-  /// - Parameters:
-  ///   - busySeconds: with each step nobody else is to append the event for so long; 0 where it does not matter who does.
-  ///   - goesOn: what was searched before was searched for the id.
+  /// - Parameter busySeconds: with each step nobody else is to append the event for so long; 0 where it does not matter who does.
   package init(
-    _ erasure: OpenErasure, id: [UInt8]?, keys: ErasureKeys, store: any ErasureStore, busySeconds: Int32,
-    goesOn: Bool = false
+    _ erasure: OpenErasure, id: [UInt8]?, keys: ErasureKeys, store: any ErasureStore, busySeconds: Int32
   ) {
     (self.erasure, self.id, self.keys, self.store, self.busySeconds) = (erasure, id, keys, store, busySeconds)
     // As long as nobody who knew it was at it, what was searched was searched for the hash.
-    (searchedTo, lettersTo) = erasure.wasBusy || goesOn ? (erasure.searchedTo, erasure.lettersTo) : (0, 0)
+    (searchedTo, lettersTo) = erasure.wasBusy ? (erasure.searchedTo, erasure.lettersTo) : (0, 0)
     if id == nil { lookedTo = (0, 0) }
   }
 
