@@ -55,7 +55,7 @@ package struct ExplainedView: Sendable {
       tables: [("model_metrics", ["model_name", "task_type", "complexity_level", "hour"])]),
     .init(
       name: "model_performance", projection: "models", key: ["model_name"],
-      tables: [("model_metrics", ["model_name"])]),
+      tables: [("model_days", ["model_name"])]),
     .init(
       name: "wizard_activity", projection: "activity", key: ["step", "hour"],
       tables: [("wizard_activity", ["step", "hour"])]),
