@@ -28,10 +28,22 @@ package struct BadRecordWindow: Sendable {
     if seen < Self.size { seen += 1 }
   }
 
-  /// The form that stands in the cursor's row: how many there were, then the place in the ring and its bits, where any record is bad.
+  /// Above this the bits are shorter than the places.
+  private static let greatestListed = 600
+
+  /// The form that stands in the cursor's row, which each flush writes: how many there were; then, where any record is bad, the place in
+  /// the ring, and the places of bad ones or, where these are many, its bits.
   package var stored: [UInt8] {
     if bad == 0 { return withInteger(UInt32(seen)) }
     var bytes = withInteger(UInt32(seen)) + withInteger(UInt32(next))
+    if bad <= Self.greatestListed {
+      for (index, word) in bits.enumerated() where word != 0 {
+        for bit in 0..<64 where word & 1 << UInt64(bit) != 0 {
+          withUnsafeBytes(of: UInt16(index * 64 + bit).littleEndian) { bytes.append(contentsOf: $0) }
+        }
+      }
+      return bytes
+    }
     for word in bits { withUnsafeBytes(of: word.littleEndian) { bytes.append(contentsOf: $0) } }
     return bytes
   }
@@ -51,9 +63,19 @@ package struct BadRecordWindow: Sendable {
       next = seen == Self.size ? 0 : seen
       return
     }
-    guard stored.count == 8 + bits.count * 8, integer(4) < Self.size else { return }
+    let isListed = stored.count % 2 == 0 && (9...8 + 2 * Self.greatestListed).contains(stored.count)
+    guard isListed || stored.count == 8 + bits.count * 8, integer(4) < Self.size else { return }
     self.seen = seen
     next = integer(4)
+    if isListed {
+      for at in stride(from: 8, to: stored.count, by: 2) {
+        let place = Int(stored[at]) | Int(stored[at + 1]) << 8
+        guard place < Self.size, bits[place >> 6] & 1 << UInt64(place & 63) == 0 else { continue }
+        bits[place >> 6] |= 1 << UInt64(place & 63)
+        bad += 1
+      }
+      return
+    }
     for word in bits.indices {
       for byte in 0..<8 { bits[word] |= UInt64(stored[8 + word * 8 + byte]) << UInt64(8 * byte) }
       bad += bits[word].nonzeroBitCount
