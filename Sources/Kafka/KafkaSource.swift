@@ -180,9 +180,13 @@ package final class KafkaSource: Source {
     var handedOver = 0
     while handedOver < limit {
       let wanted = min(limit - handedOver, Self.batchCapacity)
+      let errors = handle.events.errorCount
       let taken = rd_kafka_consume_batch_queue(queue, 0, messages, wanted)
-      guard taken > 0 else { break }
       batch += 1
+      // Served with the queue, these are of partitions. Of a topic or partition that is gone librdkafka makes no message, and
+      // what comes behind may be of another one: nothing that was taken is handed over.
+      if handle.events.errorCount != errors { handedOver += failAll(handle.events.lastError, body) }
+      guard taken > 0 else { break }
       takenMessages += taken
       for i in 0..<taken {
         guard let message = messages[i] else { continue }
@@ -348,6 +352,18 @@ package final class KafkaSource: Source {
   private func fail(_ topic: AssignedTopic, _ index: Int, _ text: String, _ body: (SourceEvent) -> Void) {
     stop(topic, index)
     body(.partitionError(handle: topic.partitions[index].handle, text))
+  }
+
+  /// Everything that is read: which partition is meant, only the text says. Returns how many there were.
+  private func failAll(_ text: String, _ body: (SourceEvent) -> Void) -> Int {
+    var count = 0
+    for topic in topics {
+      for index in 0..<topic.count where topic.partitions[index].state == .running {
+        fail(topic, index, text, body)
+        count += 1
+      }
+    }
+    return count
   }
 
   package func close() {

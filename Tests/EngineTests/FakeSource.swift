@@ -32,6 +32,8 @@ final class FakeSource: Source {
   /// Where a partition fails each time it is read up to there.
   var corrupt: [TopicPartition: Int64] = [:]
   private(set) var failures = 0
+  /// Said once of everything that is read.
+  var gone: String?
   /// Partitions whose broker does not answer.
   var away: Set<TopicPartition> = []
   /// Nothing is handed over of them, and nothing is said.
@@ -98,6 +100,13 @@ final class FakeSource: Source {
       body(.offsetOutOfRange(handle: handle))
       reading[lost] = nil
       return 2
+    }
+    if let text = gone {
+      gone = nil
+      let failed = reading.sorted { $0.key < $1.key }
+      for (_, state) in failed { body(.partitionError(handle: state.handle, text)) }
+      reading = [:]
+      return failed.count
     }
     turn += 1
     let partition = partitions[turn % partitions.count]

@@ -177,6 +177,30 @@ struct EmbeddedBrokerTests {
     #expect(handle > 1)
   }
 
+  @Test("a topic that is gone fails everything that is read, and nothing is lost or repeated where it comes back")
+  func vanishing() throws {
+    let unknownTopic: Int32 = 3
+    try produce(configuration, to: "events", ["1", "2"])
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    var reading = try Following(source, TopicPartition("events", 0))
+    try source.add(TopicPartition("out", 0), from: 0, handle: 100)
+    try reading.poll(until: "the ends are reached") {
+      $0.isAtEnd(2) && $0.collected.events.contains(.end(handle: 100, offset: 0))
+    }
+    // Without a leader it asks anew what the topic is.
+    broker.setError(unknownTopic, of: "events")
+    broker.lead("events", 0, by: -1)
+    try reading.poll(until: "both have failed") {
+      $0.hasFailed && $0.collected.events.contains(.failed(handle: 100))
+    }
+    broker.setError(0, of: "events")
+    broker.lead("events", 0, by: 1)
+    try produce(configuration, to: "events", ["3"])
+    try reading.poll(until: "it is read on") { $0.isAtEnd(3) }
+    #expect(reading.collected.values == ["1", "2", "3"])
+  }
+
   @Test("a removed partition is silent, and another one goes on")
   func removing() throws {
     let source = try makeSource(configuration)

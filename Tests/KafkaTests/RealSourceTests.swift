@@ -212,6 +212,27 @@ struct RealSourceTests {
     #expect(after.high == 2 && after.records == [after.last] && after.records != before.records)
   }
 
+  @Test("that a topic is gone is said of what is read, before anything of one made anew is handed over")
+  func recreatedUnderTheSource() throws {
+    try kafka.createTopic(topic)
+    try produce(configuration, to: topic, ["a", "b"])
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    try source.add(partition, from: 0, handle: 1)
+    var collected = Collected()
+    try collected.poll(source, until: "the end is reached") { $0.events.contains(.end(handle: 1, offset: 2)) }
+    try kafka.administer { try $0.delete(topic) }
+    try collected.poll(source, until: "it is said to be gone") { $0.events.contains(.failed(handle: 1)) }
+    try kafka.createTopic(topic)
+    try produce(configuration, to: topic, ["x", "y", "z"])
+    // Whatever else there is to say of the old one.
+    _ = try source.poll(limit: 1_000) { collected.add($0) }
+    #expect(collected.values == ["a", "b"])
+    try source.add(partition, from: 2, handle: 2)
+    try collected.poll(source, until: "the new end is reached") { $0.events.contains(.end(handle: 2, offset: 3)) }
+    #expect(collected.values == ["a", "b", "z"])
+  }
+
   @Test("several partitions are asked about at once, each for several records")
   func manyRecords() throws {
     try kafka.createTopic(topic, partitions: 3)

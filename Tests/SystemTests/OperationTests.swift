@@ -128,6 +128,25 @@ extension SystemTests {
       #expect(daemon.terminate() == 0)
     }
 
+    @Test(
+      "a topic made anew under a daemon that has heard that it is gone is an alarm before anything of it is journaled",
+      .enabled(if: Servers.hasRealKafka))
+    func recreatedWhileRead() throws {
+      let pleat = try Installation()
+      try pleat.produce(Data((0..<50).map { event("a\($0)", $0) }.joined().utf8))
+      let daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      try pleat.broker.deleteTopic(pleat.input)
+      try Wait.until("it has heard\(pleat.logs)") {
+        daemon.output.contains("\(pleat.input)/0: \(pleat.input) [0]: ")
+      }
+      try pleat.broker.createTopic(pleat.input, partitions: 1)
+      try pleat.produce(Data((0..<80).map { event("b\($0)", $0) }.joined().utf8))
+      try Wait.until("the alarm\(pleat.logs)") { try pleat.sql("SELECT state FROM pleat.partitions") == "alarm" }
+      #expect(try pleat.journal().count == 50)
+      #expect(daemon.terminate() == 0)
+    }
+
     @Test("status names a topic that is gone beside what is known of the others", .enabled(if: Servers.hasRealKafka))
     func topicGone() throws {
       let pleat = try Installation(topics: ["in": 1, "gone": 1])

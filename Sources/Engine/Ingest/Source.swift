@@ -67,7 +67,8 @@ package protocol Source: AnyObject {
   func remove(_ partition: TopicPartition) throws(SourceError)
   /// Goes on over new connections, from where it has come to: what it was made from (certificates, addresses) may be others by now.
   func renew()
-  /// Hands over what has arrived, at most `limit` events, without waiting; returns how many.
+  /// Hands over what has arrived, at most `limit` events (more where many partitions fail at once), without waiting; returns
+  /// how many.
   func poll(limit: Int, _ body: (SourceEvent) -> Void) throws(SourceError) -> Int
   /// The high watermark as the last fetch reported it, without asking; nil if unknown.
   func cachedEnd(_ partition: TopicPartition) -> Int64?
