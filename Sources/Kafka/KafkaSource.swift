@@ -267,14 +267,16 @@ package final class KafkaSource: Source {
     }
     let offset = message.pointee.offset
     guard offset >= partition.pointee.nextOffset else { return 0 }
-    guard readHeaders(message) else {
+    let found = readHeaders(message)
+    guard found != .unreadable else {
       fail(topic, index, "the headers of the record at offset \(offset) cannot be read", body)
       return 1
     }
     partition.pointee.nextOffset = offset + 1
     let value = message.pointee.payload.map { UnsafeRawBufferPointer(start: $0, count: message.pointee.len) }
     let key = message.pointee.key.map { UnsafeRawBufferPointer(start: $0, count: message.pointee.key_len) }
-    let content = RecordContent(value: value, headers: headers, offset: offset)
+    let content = RecordContent(
+      value: value, headers: headers, offset: offset, hasTooManyHeaders: found == .tooMany)
     hiddenBytes &+= content.headerBytes
     body(
       .record(
@@ -293,16 +295,20 @@ package final class KafkaSource: Source {
     return found
   }
 
-  /// Fills `headers`, whose memory is used again for every record; false where they cannot be read.
+  private enum Headers { case read, tooMany, unreadable }
+
+  /// Fills `headers`, whose memory is used again for every record.
   @inline(__always)
-  private func readHeaders(_ message: UnsafeMutablePointer<rd_kafka_message_t>) -> Bool {
+  private func readHeaders(_ message: UnsafeMutablePointer<rd_kafka_message_t>) -> Headers {
     if !headers.isEmpty { headers.removeAll(keepingCapacity: true) }
-    if HeaderPeek.hasNone(message, isUsable: peeksAtHeaders) { return true }
+    if HeaderPeek.hasNone(message, isUsable: peeksAtHeaders) { return .read }
     var list: OpaquePointer?
     switch rd_kafka_message_headers(message, &list) {
-    case RD_KAFKA_RESP_ERR__NOENT: return true
+    case RD_KAFKA_RESP_ERR__NOENT: return .read
     case RD_KAFKA_RESP_ERR_NO_ERROR: break
-    default: return false
+    // More than 100,000: whoever asks again hears the same.
+    case RD_KAFKA_RESP_ERR__BAD_MSG: return .tooMany
+    default: return .unreadable
     }
     var name: UnsafePointer<CChar>?
     var value: UnsafeRawPointer?
@@ -316,7 +322,7 @@ package final class KafkaSource: Source {
         ))
       i += 1
     }
-    return true
+    return .read
   }
 
   private func handOverError(

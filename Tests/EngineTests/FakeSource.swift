@@ -9,6 +9,7 @@ final class FakeSource: Source {
     var value: String
     /// A transaction's marker: takes an offset and is never delivered.
     var isMarker = false
+    var hasTooManyHeaders = false
   }
 
   var wake: (@Sendable () -> Void)?
@@ -165,8 +166,9 @@ final class FakeSource: Source {
       .record(
         handle: handle,
         SourceRecord(
-          content: RecordContent(value: copied(record.value), headers: [], offset: offset), key: copied(record.key),
-          timestampMilliseconds: offset)))
+          content: RecordContent(
+            value: copied(record.value), headers: [], offset: offset, hasTooManyHeaders: record.hasTooManyHeaders),
+          key: copied(record.key), timestampMilliseconds: offset)))
   }
 
   private func giveBack(_ body: (SourceEvent) -> Void) {

@@ -1,4 +1,5 @@
 import Engine
+import Events
 import Kafka
 import TestSupport
 import Testing
@@ -36,6 +37,35 @@ struct EmbeddedBrokerTests {
         .record(handle: 7, offset: 2, key: "b", value: nil, headers: [:]),
         .end(handle: 7, offset: 3),
       ])
+  }
+
+  @Test("a record with more headers than librdkafka reads is handed over without them, and what follows it, too")
+  func tooManyHeaders() throws {
+    let producer = try KafkaProducer(configuration, log: quiet)
+    defer { producer.close() }
+    let header: (name: String, value: [UInt8]?) = ("", nil)
+    for (value, count) in [("1", 100_000), ("2", 100_001), ("3", 0)] {
+      try producer.send(
+        topic: "events", partition: 0, key: "k", value: value, headers: Array(repeating: header, count: count))
+    }
+    try producer.flush()
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    try source.add(TopicPartition("events", 0), from: 0, handle: 1)
+    var found: [String] = []
+    try waitUntil("all are there") {
+      _ = try source.poll(limit: 10) { event in
+        switch event {
+        case .record(_, let record):
+          let text = [record.key, record.content.value].map { String(decoding: $0!, as: UTF8.self) }.joined()
+          found.append("\(text) \(record.content.headers.count) \(record.content.hasTooManyHeaders)")
+        case .partitionError(_, let text): found.append(text)
+        default: break
+        }
+      }
+      return found.count >= 3
+    }
+    #expect(found == ["k1 100000 false", "k2 0 true", "k3 0 false"])
   }
 
   @Test("the cluster's id says that it is the embedded broker, and topics have their partitions")
