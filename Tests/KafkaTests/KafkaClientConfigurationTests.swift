@@ -9,6 +9,26 @@ struct KafkaClientConfigurationTests {
     #expect(throws: KafkaConfigurationError.reserved(property: property)) { try configuration.validate() }
   }
 
+  @Test("reports that nobody takes cannot be asked for, which is no question of delivery")
+  func statistics() {
+    let text = KafkaConfigurationError.reserved(property: "statistics.interval.ms").description
+    #expect(text.contains("`statistics.interval.ms` cannot be set") && text.contains("memory"))
+  }
+
+  @Test(
+    "what librdkafka refuses beside what Pleat sets, or of a transactional producer alone, is refused",
+    arguments: [
+      ("socket.timeout.ms", "60000"), ("linger.ms", "8000"), ("queue.buffering.backpressure.threshold", "2"),
+    ])
+  func refusedOfRealClients(property: String, value: String) {
+    let configuration = KafkaClientConfiguration(bootstrap: "127.0.0.1:1", properties: [property: value])
+    let error = #expect(throws: KafkaConfigurationError.self) { try configuration.validate() }
+    guard case .unusable(let text) = error, text.contains("`\(property)`") else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+  }
+
   @Test(
     "a property that cannot be used is named, and its value is not",
     arguments: [
@@ -48,6 +68,7 @@ struct KafkaClientConfigurationTests {
       properties: [
         "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN", "sasl.username": "u",
         "sasl.password": "s3cret", "compression.type": "lz4", "fetch.wait.max.ms": "10",
+        "socket.timeout.ms": "30100", "linger.ms": "7999",
       ])
     try configuration.validate()
     #expect(!"\(configuration)".contains("s3cret"))

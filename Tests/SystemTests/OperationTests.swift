@@ -401,6 +401,10 @@ extension SystemTests {
       }
       try fresh.pleat("run", expecting: 78, environment: ["PLEAT_KAFKA_BOOTSTRAPS": "x"])
       try fresh.pleat("run", expecting: 78, environment: ["PLEAT_KAFKA_PROPERTIES": "acks=1,group.id=x"])
+      // Fine for a consumer and a plain producer: the relay would stand still.
+      for command in ["run", "check"] {
+        try fresh.pleat(command, expecting: 78, environment: ["PLEAT_KAFKA_PROPERTIES": "linger.ms=8000"])
+      }
       try fresh.pleat("nonsense", expecting: 64)
       try fresh.pleat("journal", "--from", "3", "--to", "2", expecting: 64)
       try fresh.pleat("deadletters", "list", "--reason", "malformed", expecting: 64)
