@@ -135,7 +135,7 @@ package final class KafkaOutputLog: OutputLog {
 
   package func hasCursorTopic() throws(PublishError) -> Bool { try cursorTopic.exists() }
 
-  package func createCursorTopic() throws(PublishError) { try cursorTopic.create() }
+  package func createCursorTopic() throws(PublishError) -> Bool { try cursorTopic.create() }
 
   // MARK: Reading
 
