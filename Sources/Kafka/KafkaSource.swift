@@ -174,10 +174,10 @@ package final class KafkaSource: Source {
   }
 
   package func poll(limit: Int, _ body: (SourceEvent) -> Void) throws(SourceError) -> Int {
-    handle.serveCallbacks()
     guard !isClosed else { return 0 }
-    if let renewAt, monotonicMilliseconds() >= renewAt { beginAnew(body) }
+    handle.serveCallbacks()
     var handedOver = 0
+    if let renewAt, monotonicMilliseconds() >= renewAt { handedOver += beginAnew(body) }
     while handedOver < limit {
       let wanted = min(limit - handedOver, Self.batchCapacity)
       let errors = handle.events.errorCount
@@ -202,7 +202,7 @@ package final class KafkaSource: Source {
         log(
           .notice, "keys and headers of records are large: no more than \(capacity.messages) are held ahead from now on"
         )
-        beginAnew(body)
+        handedOver += beginAnew(body)
       }
       hiddenBytes = 0
       if taken < wanted { break }
@@ -229,8 +229,9 @@ package final class KafkaSource: Source {
     if !Self.hasQueueBackoff { handle.wakeThreads() }
   }
 
-  /// A new client in the place of the one there is, as `capacity` says: what that holds is dropped, and read again.
-  private func beginAnew(_ body: (SourceEvent) -> Void) {
+  /// A new client in the place of the one there is, as `capacity` says: what that holds is dropped. Over new connections
+  /// partitions may be others, so each has failed, and is checked before it is read on. Returns how many there were.
+  private func beginAnew(_ body: (SourceEvent) -> Void) -> Int {
     let made: ClientHandle
     var moved: [OpaquePointer] = []
     do {
@@ -239,7 +240,7 @@ package final class KafkaSource: Source {
     } catch {
       log(.warning, "the consumer is not made anew, and that is tried again: \(error)")
       renewAt = monotonicMilliseconds() + Self.renewRetryMilliseconds
-      return
+      return 0
     }
     renewAt = nil
     let running = topics.map { topic in (0..<topic.count).filter { topic.partitions[$0].state == .running } }
@@ -249,10 +250,9 @@ package final class KafkaSource: Source {
     beWoken()
     for (topic, moved) in zip(topics, moved) { topic.topic = moved }
     for (topic, running) in zip(topics, running) {
-      for index in running {
-        do throws(SourceError) { try start(topic, index) } catch { fail(topic, index, error.text, body) }
-      }
+      for index in running { fail(topic, index, "read over new connections", body) }
     }
+    return running.reduce(0) { $0 + $1.count }
   }
 
   /// Hands over one message; returns how many events came of it: one, or none where it belongs to an earlier start.

@@ -65,7 +65,8 @@ package protocol Source: AnyObject {
   /// the new handle.
   func add(_ partition: TopicPartition, from offset: Int64, handle: Int) throws(SourceError)
   func remove(_ partition: TopicPartition) throws(SourceError)
-  /// Goes on over new connections, from where it has come to: what it was made from (certificates, addresses) may be others by now.
+  /// Goes on over new connections: what it was made from (certificates, addresses) may be others by now. Whatever is read when
+  /// they are made fails, so that it is checked.
   func renew()
   /// Hands over what has arrived, at most `limit` events (more where many partitions fail at once), without waiting; returns
   /// how many.
