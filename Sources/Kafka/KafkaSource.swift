@@ -84,6 +84,8 @@ package final class KafkaSource: Source {
       suggestions: [
         ("fetch.wait.max.ms", "20"), ("fetch.message.max.bytes", "524288"),
         ("fetch.max.bytes", "\(fetchBytes(configuration))"), ("fetch.error.backoff.ms", "100"),
+        // A leader that falls silent, and resets nothing, is left; librdkafka would wait for a minute.
+        ("socket.timeout.ms", "10000"),
       ] + queueBackoff,
       log: log)
   }

@@ -61,6 +61,20 @@ struct KafkaClientConfigurationTests {
     source.close()
   }
 
+  @Test(
+    "a leader that falls silent is left after ten seconds, or after what the properties say",
+    arguments: [(nil, 10_000), (25_000, 25_000)] as [(Int?, Int)])
+  func silence(said: Int?, milliseconds: Int) throws {
+    let lines = LogLines()
+    // Longer than librdkafka wants it to be beside the timeout: it names both.
+    var properties = ["fetch.wait.max.ms": "29900"]
+    if let said { properties["socket.timeout.ms"] = "\(said)" }
+    let source = try KafkaSource(
+      KafkaClientConfiguration(bootstrap: "127.0.0.1:1", properties: properties), log: lines.log)
+    source.close()
+    #expect(lines.all.contains { $0.contains("`socket.timeout.ms` (\(milliseconds))") }, "\(lines.all)")
+  }
+
   @Test("properties of security and of one kind of client are taken, and not shown")
   func accepted() throws {
     let configuration = KafkaClientConfiguration(
