@@ -151,9 +151,11 @@ final class SimulatedOutputLog: OutputLog {
     return world.broker.log(Self.cursorTopic) != nil
   }
 
-  func createCursorTopic() throws(PublishError) {
+  func createCursorTopic() throws(PublishError) -> Bool {
     try reply(request())
-    if world.broker.log(Self.cursorTopic) == nil { world.broker.makeTopic(Self.cursorTopic.topic, partitions: 1) }
+    if world.broker.log(Self.cursorTopic) != nil { return false }
+    world.broker.makeTopic(Self.cursorTopic.topic, partitions: 1)
+    return true
   }
 
   func partitionCount(of topic: RelayTopic) throws(PublishError) -> Int32 {

@@ -9,9 +9,15 @@ final class ClientEvents: Sendable {
     var firstFailure: KafkaError?
   }
 
+  private struct Errors {
+    var count = 0
+    var last = ""
+    var at: Int64 = 0
+  }
+
   let log: KafkaLog
   let deliveries = Mutex(Deliveries())
-  private let lastError = Mutex<(reason: String, at: Int64)?>(nil)
+  private let heard = Mutex(Errors())
   private let lastCommitError = Mutex<rd_kafka_resp_err_t>(RD_KAFKA_RESP_ERR_NO_ERROR)
 
   init(log: @escaping KafkaLog) { self.log = log }
@@ -21,11 +27,14 @@ final class ClientEvents: Sendable {
 
   /// What the client's connections last complained about: says more than "timed out".
   var connectionError: String? {
-    guard let last = lastError.withLock({ $0 }), monotonicMilliseconds() - last.at < Self.complaintMilliseconds else {
-      return nil
-    }
-    return last.reason
+    let errors = heard.withLock { $0 }
+    guard errors.count > 0, monotonicMilliseconds() - errors.at < Self.complaintMilliseconds else { return nil }
+    return errors.last
   }
+
+  /// How many errors the client has told of so far, and the last one.
+  var errorCount: Int { heard.withLock { $0.count } }
+  var lastError: String { heard.withLock { $0.last } }
 
   func register(in configuration: OpaquePointer, role: KafkaClientConfiguration.Role, deliveryReports: Bool) {
     rd_kafka_conf_set_opaque(configuration, Unmanaged.passUnretained(self).toOpaque())
@@ -58,9 +67,9 @@ final class ClientEvents: Sendable {
     Unmanaged<ClientEvents>.fromOpaque(opaque).takeUnretainedValue()
   }
 
-  /// Errors of connections are in the log already; what is not is said here.
+  /// Errors of connections are in the log already, those of partitions are the source's to tell; the rest is said here.
   private func note(error code: rd_kafka_resp_err_t, _ reason: String) {
-    lastError.withLock { $0 = (reason, monotonicMilliseconds()) }
+    heard.withLock { $0 = Errors(count: $0.count + 1, last: reason, at: monotonicMilliseconds()) }
     switch code {
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN: log(.warning, "librdkafka: \(reason)")
     case RD_KAFKA_RESP_ERR__FATAL: log(.error, "librdkafka: \(reason)")

@@ -40,12 +40,15 @@ package struct CursorTopic {
     }
   }
 
-  package func create() throws(PublishError) {
+  /// Returns false if it was there already.
+  @discardableResult
+  package func create() throws(PublishError) -> Bool {
     try administer { admin throws(PublishError) in
-      _ = try inDoubt { () throws(KafkaError) in
+      let isNew = try inDoubt { () throws(KafkaError) in
         try admin.create(name, partitions: 1, settings: [("cleanup.policy", "compact")])
       }
       try requireCompaction(admin)
+      return isNew
     }
   }
 

@@ -53,6 +53,11 @@ package final class EmbeddedBroker {
     rd_kafka_mock_push_request_errors_array(cluster, Self.fetchRequest, errors.count, errors)
   }
 
+  /// What is said of a topic from now on to who asks for it, by the protocol's error codes; 0 for what it is.
+  package func setError(_ code: Int32, of topic: String) {
+    rd_kafka_mock_topic_set_error(cluster, topic, rd_kafka_resp_err_t(rawValue: code))
+  }
+
   /// Lets a broker lead a partition; −1 for none.
   package func lead(_ topic: String, _ partition: Int32, by broker: Int32) {
     rd_kafka_mock_partition_set_leader(cluster, topic, partition, broker)

@@ -32,6 +32,8 @@ package struct KafkaClientConfiguration: Sendable {
     // Callbacks and threads are the adapters'.
     "log.queue", "enabled_events", "opaque", "interceptors", "plugin.library.paths", "background_event_cb",
     "consume.callback.max.messages",
+    // Reports would be queued, and nobody takes them.
+    "statistics.interval.ms",
   ]
 
   enum Role {
@@ -55,12 +57,14 @@ package struct KafkaClientConfiguration: Sendable {
   /// Keys land where Java's producers put them.
   private static let producerDefaults = [("partitioner", "murmur2_random")]
 
-  /// Tries every property by making a client that connects to nothing.
+  /// Tries every property with the clients themselves, of which nothing is asked: librdkafka refuses some only beside what
+  /// Pleat sets, or of a transactional producer.
   package func validate() throws(KafkaConfigurationError) {
-    for role in [Role.consumer, .producer] {
-      let handle = try ClientHandle(role, self, [], log: { _, _ in })
-      handle.close()
-    }
+    let log: KafkaLog = { _, _ in }
+    try KafkaSource(self, log: log).close()
+    try LogReader(self, .uncommitted, commits: true, log: log).close()
+    try TransactionalProducer(self, transactionalID: "pleat-relay-check", log: log).close()
+    try AdminTopics(self, log: log).close()
   }
 
   /// A librdkafka configuration: defaults, then `properties`, then `settings`, which nobody overrides. The caller

@@ -14,6 +14,7 @@ package enum KafkaConfigurationError: Error, Hashable, Sendable, CustomStringCon
     switch property {
     case "bootstrap.servers", "metadata.broker.list": "`\(property)` is what kafka.bootstrap says; remove it"
     case "group.id": "`group.id` is what kafka.group says; remove it"
+    case "statistics.interval.ms": "`\(property)` cannot be set, its reports would only fill memory; remove it"
     default: "`\(property)` cannot be set, exactly-once delivery depends on it; remove it"
     }
   }

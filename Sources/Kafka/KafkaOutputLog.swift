@@ -86,6 +86,10 @@ package final class KafkaOutputLog: OutputLog {
   }
 
   package func beginTransaction() throws(PublishError) {
+    // Not with a new producer alone: without reading the cursor that would fence a successor, and repeat what it has sent.
+    if case .transactional(let producer) = producer, producer.wasDisturbed {
+      throw .inDoubt("a connection broke during the last transaction, and what is late must not end the next one")
+    }
     try withTransactions { producer throws(KafkaError) in try producer.begin() }
   }
 
@@ -135,7 +139,7 @@ package final class KafkaOutputLog: OutputLog {
 
   package func hasCursorTopic() throws(PublishError) -> Bool { try cursorTopic.exists() }
 
-  package func createCursorTopic() throws(PublishError) { try cursorTopic.create() }
+  package func createCursorTopic() throws(PublishError) -> Bool { try cursorTopic.create() }
 
   // MARK: Reading
 

@@ -84,6 +84,8 @@ package final class KafkaSource: Source {
       suggestions: [
         ("fetch.wait.max.ms", "20"), ("fetch.message.max.bytes", "524288"),
         ("fetch.max.bytes", "\(fetchBytes(configuration))"), ("fetch.error.backoff.ms", "100"),
+        // A leader that falls silent, and resets nothing, is left; librdkafka would wait for a minute.
+        ("socket.timeout.ms", "10000"),
       ] + queueBackoff,
       log: log)
   }
@@ -174,15 +176,19 @@ package final class KafkaSource: Source {
   }
 
   package func poll(limit: Int, _ body: (SourceEvent) -> Void) throws(SourceError) -> Int {
-    handle.serveCallbacks()
     guard !isClosed else { return 0 }
-    if let renewAt, monotonicMilliseconds() >= renewAt { beginAnew(body) }
+    handle.serveCallbacks()
     var handedOver = 0
+    if let renewAt, monotonicMilliseconds() >= renewAt { handedOver += beginAnew(body) }
     while handedOver < limit {
       let wanted = min(limit - handedOver, Self.batchCapacity)
+      let errors = handle.events.errorCount
       let taken = rd_kafka_consume_batch_queue(queue, 0, messages, wanted)
-      guard taken > 0 else { break }
       batch += 1
+      // Served with the queue, these are of partitions. Of a topic or partition that is gone librdkafka makes no message, and
+      // what comes behind may be of another one: nothing that was taken is handed over.
+      if handle.events.errorCount != errors { handedOver += failAll(handle.events.lastError, body) }
+      guard taken > 0 else { break }
       takenMessages += taken
       for i in 0..<taken {
         guard let message = messages[i] else { continue }
@@ -198,7 +204,7 @@ package final class KafkaSource: Source {
         log(
           .notice, "keys and headers of records are large: no more than \(capacity.messages) are held ahead from now on"
         )
-        beginAnew(body)
+        handedOver += beginAnew(body)
       }
       hiddenBytes = 0
       if taken < wanted { break }
@@ -225,8 +231,9 @@ package final class KafkaSource: Source {
     if !Self.hasQueueBackoff { handle.wakeThreads() }
   }
 
-  /// A new client in the place of the one there is, as `capacity` says: what that holds is dropped, and read again.
-  private func beginAnew(_ body: (SourceEvent) -> Void) {
+  /// A new client in the place of the one there is, as `capacity` says: what that holds is dropped. Over new connections
+  /// partitions may be others, so each has failed, and is checked before it is read on. Returns how many there were.
+  private func beginAnew(_ body: (SourceEvent) -> Void) -> Int {
     let made: ClientHandle
     var moved: [OpaquePointer] = []
     do {
@@ -235,7 +242,7 @@ package final class KafkaSource: Source {
     } catch {
       log(.warning, "the consumer is not made anew, and that is tried again: \(error)")
       renewAt = monotonicMilliseconds() + Self.renewRetryMilliseconds
-      return
+      return 0
     }
     renewAt = nil
     let running = topics.map { topic in (0..<topic.count).filter { topic.partitions[$0].state == .running } }
@@ -245,10 +252,9 @@ package final class KafkaSource: Source {
     beWoken()
     for (topic, moved) in zip(topics, moved) { topic.topic = moved }
     for (topic, running) in zip(topics, running) {
-      for index in running {
-        do throws(SourceError) { try start(topic, index) } catch { fail(topic, index, error.text, body) }
-      }
+      for index in running { fail(topic, index, "read over new connections", body) }
     }
+    return running.reduce(0) { $0 + $1.count }
   }
 
   /// Hands over one message; returns how many events came of it: one, or none where it belongs to an earlier start.
@@ -263,14 +269,16 @@ package final class KafkaSource: Source {
     }
     let offset = message.pointee.offset
     guard offset >= partition.pointee.nextOffset else { return 0 }
-    guard readHeaders(message) else {
+    let found = readHeaders(message)
+    guard found != .unreadable else {
       fail(topic, index, "the headers of the record at offset \(offset) cannot be read", body)
       return 1
     }
     partition.pointee.nextOffset = offset + 1
     let value = message.pointee.payload.map { UnsafeRawBufferPointer(start: $0, count: message.pointee.len) }
     let key = message.pointee.key.map { UnsafeRawBufferPointer(start: $0, count: message.pointee.key_len) }
-    let content = RecordContent(value: value, headers: headers, offset: offset)
+    let content = RecordContent(
+      value: value, headers: headers, offset: offset, hasTooManyHeaders: found == .tooMany)
     hiddenBytes &+= content.headerBytes
     body(
       .record(
@@ -289,16 +297,20 @@ package final class KafkaSource: Source {
     return found
   }
 
-  /// Fills `headers`, whose memory is used again for every record; false where they cannot be read.
+  private enum Headers { case read, tooMany, unreadable }
+
+  /// Fills `headers`, whose memory is used again for every record.
   @inline(__always)
-  private func readHeaders(_ message: UnsafeMutablePointer<rd_kafka_message_t>) -> Bool {
+  private func readHeaders(_ message: UnsafeMutablePointer<rd_kafka_message_t>) -> Headers {
     if !headers.isEmpty { headers.removeAll(keepingCapacity: true) }
-    if HeaderPeek.hasNone(message, isUsable: peeksAtHeaders) { return true }
+    if HeaderPeek.hasNone(message, isUsable: peeksAtHeaders) { return .read }
     var list: OpaquePointer?
     switch rd_kafka_message_headers(message, &list) {
-    case RD_KAFKA_RESP_ERR__NOENT: return true
+    case RD_KAFKA_RESP_ERR__NOENT: return .read
     case RD_KAFKA_RESP_ERR_NO_ERROR: break
-    default: return false
+    // More than 100,000: whoever asks again hears the same.
+    case RD_KAFKA_RESP_ERR__BAD_MSG: return .tooMany
+    default: return .unreadable
     }
     var name: UnsafePointer<CChar>?
     var value: UnsafeRawPointer?
@@ -312,7 +324,7 @@ package final class KafkaSource: Source {
         ))
       i += 1
     }
-    return true
+    return .read
   }
 
   private func handOverError(
@@ -348,6 +360,18 @@ package final class KafkaSource: Source {
   private func fail(_ topic: AssignedTopic, _ index: Int, _ text: String, _ body: (SourceEvent) -> Void) {
     stop(topic, index)
     body(.partitionError(handle: topic.partitions[index].handle, text))
+  }
+
+  /// Everything that is read: which partition is meant, only the text says. Returns how many there were.
+  private func failAll(_ text: String, _ body: (SourceEvent) -> Void) -> Int {
+    var count = 0
+    for topic in topics {
+      for index in 0..<topic.count where topic.partitions[index].state == .running {
+        fail(topic, index, text, body)
+        count += 1
+      }
+    }
+    return count
   }
 
   package func close() {

@@ -9,6 +9,7 @@ final class FakeSource: Source {
     var value: String
     /// A transaction's marker: takes an offset and is never delivered.
     var isMarker = false
+    var hasTooManyHeaders = false
   }
 
   var wake: (@Sendable () -> Void)?
@@ -32,6 +33,8 @@ final class FakeSource: Source {
   /// Where a partition fails each time it is read up to there.
   var corrupt: [TopicPartition: Int64] = [:]
   private(set) var failures = 0
+  /// Said once of everything that is read.
+  var gone: String?
   /// Partitions whose broker does not answer.
   var away: Set<TopicPartition> = []
   /// Nothing is handed over of them, and nothing is said.
@@ -99,6 +102,13 @@ final class FakeSource: Source {
       reading[lost] = nil
       return 2
     }
+    if let text = gone {
+      gone = nil
+      let failed = reading.sorted { $0.key < $1.key }
+      for (_, state) in failed { body(.partitionError(handle: state.handle, text)) }
+      reading = [:]
+      return failed.count
+    }
     turn += 1
     let partition = partitions[turn % partitions.count]
     polls[partition, default: 0] += 1
@@ -156,8 +166,9 @@ final class FakeSource: Source {
       .record(
         handle: handle,
         SourceRecord(
-          content: RecordContent(value: copied(record.value), headers: [], offset: offset), key: copied(record.key),
-          timestampMilliseconds: offset)))
+          content: RecordContent(
+            value: copied(record.value), headers: [], offset: offset, hasTooManyHeaders: record.hasTooManyHeaders),
+          key: copied(record.key), timestampMilliseconds: offset)))
   }
 
   private func giveBack(_ body: (SourceEvent) -> Void) {

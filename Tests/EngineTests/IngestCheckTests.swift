@@ -308,6 +308,24 @@ struct IngestCheckTests {
     #expect(journal.cursors[partition]?.nextOffset == 20 && journal.cursors[partition]?.reason == nil)
   }
 
+  @Test("what fails with others again and again, and is at its end, goes on at once, and is not called unreadable")
+  func failsWithOthers() throws {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    source.append(partition, [FakeSource.Record(id: "a")])
+    let instance = IngestInstance("a", source, journal)
+    instance.hold([partition])
+    instance.steps(20)
+    for _ in 0..<10 {
+      source.gone = "another topic does not exist"
+      instance.steps(10)
+      #expect(source.gone == nil)
+    }
+    source.append(partition, [FakeSource.Record(id: "b")])
+    instance.steps(10)
+    #expect(try journal.ids() == ["a", "b"])
+    #expect(journal.cursors[partition]?.reason == nil)
+  }
+
   @Test("a partition that is read, and whose broker does not answer its check, is checked later, and others are read")
   func checkWaits() throws {
     let (source, journal) = (FakeSource(), FakeJournal())

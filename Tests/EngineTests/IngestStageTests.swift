@@ -65,6 +65,21 @@ struct IngestStageTests {
     #expect(journal.deadLetters[0].offset == 1)
   }
 
+  @Test("a record with more headers than can be read is a dead letter with its key and value, and the rest goes on")
+  func tooManyHeaders() throws {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    var record = FakeSource.Record(id: "b")
+    record.hasTooManyHeaders = true
+    source.append(partition, [FakeSource.Record(id: "a"), record, FakeSource.Record(id: "c")])
+    let instance = IngestInstance("a", source, journal)
+    instance.hold([partition])
+    instance.steps(20)
+    #expect(try journal.ids() == ["a", "c"])
+    let letter = try #require(journal.deadLetters.first)
+    #expect(journal.deadLetters.count == 1 && letter.refusal == Refusal(.tooLarge) && letter.headers.isEmpty)
+    #expect(letter.key == Array(record.key.utf8) && letter.value == Array(record.value.utf8))
+  }
+
   @Test("nothing follows any more where the partition that was behind is given up")
   func quiet() {
     let (source, journal) = (FakeSource(), FakeJournal())

@@ -49,6 +49,35 @@ struct Collected: Equatable {
   }
 }
 
+/// One partition from its beginning, added anew behind what was handed over wherever it fails; every record has a value.
+struct Following {
+  private let source: KafkaSource
+  private let partition: TopicPartition
+  private var handle = 1
+  private(set) var collected = Collected()
+
+  init(_ source: KafkaSource, _ partition: TopicPartition) throws {
+    (self.source, self.partition) = (source, partition)
+    try source.add(partition, from: 0, handle: handle)
+  }
+
+  func isAtEnd(_ offset: Int64) -> Bool { collected.events.contains(.end(handle: handle, offset: offset)) }
+  /// Since it began, and however often.
+  var hasFailed: Bool { collected.events.contains(.failed(handle: 1)) }
+
+  /// Polls until the condition holds.
+  mutating func poll(limit: Int = 1_000, until what: String, _ condition: (Following) -> Bool) throws {
+    try waitUntil(what) {
+      _ = try source.poll(limit: limit) { collected.add($0) }
+      if collected.events.contains(.failed(handle: handle)) {
+        handle += 1
+        try source.add(partition, from: Int64(collected.values.count), handle: handle)
+      }
+      return condition(self)
+    }
+  }
+}
+
 func makeSource(_ configuration: KafkaClientConfiguration) throws -> KafkaSource {
   try KafkaSource(configuration, log: quiet)
 }

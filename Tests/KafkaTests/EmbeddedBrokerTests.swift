@@ -1,4 +1,5 @@
 import Engine
+import Events
 import Kafka
 import TestSupport
 import Testing
@@ -36,6 +37,35 @@ struct EmbeddedBrokerTests {
         .record(handle: 7, offset: 2, key: "b", value: nil, headers: [:]),
         .end(handle: 7, offset: 3),
       ])
+  }
+
+  @Test("a record with more headers than librdkafka reads is handed over without them, and what follows it, too")
+  func tooManyHeaders() throws {
+    let producer = try KafkaProducer(configuration, log: quiet)
+    defer { producer.close() }
+    let header: (name: String, value: [UInt8]?) = ("", nil)
+    for (value, count) in [("1", 100_000), ("2", 100_001), ("3", 0)] {
+      try producer.send(
+        topic: "events", partition: 0, key: "k", value: value, headers: Array(repeating: header, count: count))
+    }
+    try producer.flush()
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    try source.add(TopicPartition("events", 0), from: 0, handle: 1)
+    var found: [String] = []
+    try waitUntil("all are there") {
+      _ = try source.poll(limit: 10) { event in
+        switch event {
+        case .record(_, let record):
+          let text = [record.key, record.content.value].map { String(decoding: $0!, as: UTF8.self) }.joined()
+          found.append("\(text) \(record.content.headers.count) \(record.content.hasTooManyHeaders)")
+        case .partitionError(_, let text): found.append(text)
+        default: break
+        }
+      }
+      return found.count >= 3
+    }
+    #expect(found == ["k1 100000 false", "k2 0 true", "k3 0 false"])
   }
 
   @Test("the cluster's id says that it is the embedded broker, and topics have their partitions")
@@ -177,6 +207,30 @@ struct EmbeddedBrokerTests {
     #expect(handle > 1)
   }
 
+  @Test("a topic that is gone fails everything that is read, and nothing is lost or repeated where it comes back")
+  func vanishing() throws {
+    let unknownTopic: Int32 = 3
+    try produce(configuration, to: "events", ["1", "2"])
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    var reading = try Following(source, TopicPartition("events", 0))
+    try source.add(TopicPartition("out", 0), from: 0, handle: 100)
+    try reading.poll(until: "the ends are reached") {
+      $0.isAtEnd(2) && $0.collected.events.contains(.end(handle: 100, offset: 0))
+    }
+    // Without a leader it asks anew what the topic is.
+    broker.setError(unknownTopic, of: "events")
+    broker.lead("events", 0, by: -1)
+    try reading.poll(until: "both have failed") {
+      $0.hasFailed && $0.collected.events.contains(.failed(handle: 100))
+    }
+    broker.setError(0, of: "events")
+    broker.lead("events", 0, by: 1)
+    try produce(configuration, to: "events", ["3"])
+    try reading.poll(until: "it is read on") { $0.isAtEnd(3) }
+    #expect(reading.collected.values == ["1", "2", "3"])
+  }
+
   @Test("a removed partition is silent, and another one goes on")
   func removing() throws {
     let source = try makeSource(configuration)
@@ -209,6 +263,20 @@ struct EmbeddedBrokerTests {
     var collected = Collected()
     try collected.poll(source, until: "the end is reached") { $0.events.contains(.end(handle: 1, offset: 1)) }
     #expect(collected.values == [entry(position: 1).json])
+  }
+
+  @Test("a transaction that was committed although its connections broke is known as one")
+  func disturbedTransaction() throws {
+    let producer = try makeTransactionalProducer(configuration, id: "t")
+    defer { producer.close() }
+    for breaks in [false, false, true] {
+      try producer.begin()
+      try producer.send(topic: "out", key: "k", value: "v")
+      try producer.flush()
+      if breaks { for isDown in [true, false] { broker.setDown(isDown, broker: 1) } }
+      try producer.commit()
+      #expect(producer.wasDisturbed == breaks)
+    }
   }
 
   @Test("a broker that is away is an error that passes, and what librdkafka says of it reaches the log")

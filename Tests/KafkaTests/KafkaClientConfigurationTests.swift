@@ -9,6 +9,26 @@ struct KafkaClientConfigurationTests {
     #expect(throws: KafkaConfigurationError.reserved(property: property)) { try configuration.validate() }
   }
 
+  @Test("reports that nobody takes cannot be asked for, which is no question of delivery")
+  func statistics() {
+    let text = KafkaConfigurationError.reserved(property: "statistics.interval.ms").description
+    #expect(text.contains("`statistics.interval.ms` cannot be set") && text.contains("memory"))
+  }
+
+  @Test(
+    "what librdkafka refuses beside what Pleat sets, or of a transactional producer alone, is refused",
+    arguments: [
+      ("socket.timeout.ms", "60000"), ("linger.ms", "8000"), ("queue.buffering.backpressure.threshold", "2"),
+    ])
+  func refusedOfRealClients(property: String, value: String) {
+    let configuration = KafkaClientConfiguration(bootstrap: "127.0.0.1:1", properties: [property: value])
+    let error = #expect(throws: KafkaConfigurationError.self) { try configuration.validate() }
+    guard case .unusable(let text) = error, text.contains("`\(property)`") else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+  }
+
   @Test(
     "a property that cannot be used is named, and its value is not",
     arguments: [
@@ -41,6 +61,20 @@ struct KafkaClientConfigurationTests {
     source.close()
   }
 
+  @Test(
+    "a leader that falls silent is left after ten seconds, or after what the properties say",
+    arguments: [(nil, 10_000), (25_000, 25_000)] as [(Int?, Int)])
+  func silence(said: Int?, milliseconds: Int) throws {
+    let lines = LogLines()
+    // Longer than librdkafka wants it to be beside the timeout: it names both.
+    var properties = ["fetch.wait.max.ms": "29900"]
+    if let said { properties["socket.timeout.ms"] = "\(said)" }
+    let source = try KafkaSource(
+      KafkaClientConfiguration(bootstrap: "127.0.0.1:1", properties: properties), log: lines.log)
+    source.close()
+    #expect(lines.all.contains { $0.contains("`socket.timeout.ms` (\(milliseconds))") }, "\(lines.all)")
+  }
+
   @Test("properties of security and of one kind of client are taken, and not shown")
   func accepted() throws {
     let configuration = KafkaClientConfiguration(
@@ -48,6 +82,7 @@ struct KafkaClientConfigurationTests {
       properties: [
         "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN", "sasl.username": "u",
         "sasl.password": "s3cret", "compression.type": "lz4", "fetch.wait.max.ms": "10",
+        "socket.timeout.ms": "30100", "linger.ms": "7999",
       ])
     try configuration.validate()
     #expect(!"\(configuration)".contains("s3cret"))

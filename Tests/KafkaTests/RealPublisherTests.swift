@@ -110,8 +110,8 @@ struct RealPublisherTests {
       Issue.record("the topic should be missing")
       return
     }
-    try publisher.createCursorTopic()
-    try publisher.createCursorTopic()
+    #expect(try publisher.createCursorTopic())
+    #expect(try !publisher.createCursorTopic())
     #expect(try places(publisher) == [:])
     let (partitions, policy) = try kafka.administer { admin in
       (try admin.partitionCount(of: cursors), try admin.setting("cleanup.policy", of: cursors))

@@ -77,22 +77,20 @@ struct RealSourceTests {
     try producer.flush()
     let source = try makeSource(configuration)
     defer { source.close() }
-    try source.add(partition, from: 0, handle: 1)
-    var collected = Collected()
-    try collected.poll(source, until: "some are read") { $0.events.count >= 200 }
+    var reading = try Following(source, partition)
+    try reading.poll(until: "some are read") { $0.collected.values.count >= 200 }
     // Nobody takes any, and librdkafka fetches as many as it may: it has the time in which another client fetches all of them.
     try waitUntil("some are held") { source.heldMessages > 0 }
     let other = try makeSource(configuration)
     defer { other.close() }
-    try other.add(partition, from: 0, handle: 2)
-    var all = Collected()
-    try all.poll(other, until: "the other is at the end") { $0.events.contains(.end(handle: 2, offset: 2_000)) }
+    var all = try Following(other, partition)
+    try all.poll(until: "the other is at the end") { $0.isAtEnd(2_000) }
     #expect(source.heldMessages <= 400)
-    try collected.poll(source, until: "the end is reached") { $0.events.contains(.end(handle: 1, offset: 2_000)) }
-    #expect(collected.values == (0..<2_000).map { "\($0)" })
+    try reading.poll(until: "the end is reached") { $0.isAtEnd(2_000) }
+    #expect(reading.collected.values == (0..<2_000).map { "\($0)" })
   }
 
-  @Test("over new connections it goes on where it has come to, with every partition that was read")
+  @Test("what is read fails where connections are made anew, to be checked, and goes on over them where it has come to")
   func renew() throws {
     try kafka.createTopic(topic, partitions: 2)
     let values = (0..<2_000).map { "\($0)" }
@@ -100,19 +98,19 @@ struct RealSourceTests {
     let other = TopicPartition(topic, 1)
     let source = try makeSource(configuration)
     defer { source.close() }
-    try source.add(partition, from: 0, handle: 1)
-    try source.add(other, from: 0, handle: 2)
-    var collected = Collected()
-    try collected.poll(source, limit: 10, until: "some are read") { $0.values.count >= 100 }
-    #expect(collected.values.count < 2_000)
+    var reading = try Following(source, partition)
+    try source.add(other, from: 0, handle: 100)
+    try reading.poll(limit: 10, until: "some are read") { $0.collected.values.count >= 100 }
+    #expect(reading.collected.values.count < 2_000 && !reading.hasFailed)
     source.renew()
     try source.remove(other)
-    try collected.poll(source, until: "the end is reached") { $0.events.contains(.end(handle: 1, offset: 2_000)) }
-    #expect(collected.values == values)
+    try reading.poll(until: "the end is reached") { $0.isAtEnd(2_000) }
+    #expect(reading.hasFailed && !reading.collected.events.contains(.failed(handle: 100)))
+    #expect(reading.collected.values == values)
     #expect(source.cachedEnd(partition) == 2_000)
-    try source.add(other, from: 0, handle: 3)
-    try collected.poll(source, until: "the other's end is reached again") {
-      $0.events.contains(.end(handle: 3, offset: 0))
+    try source.add(other, from: 0, handle: 101)
+    try reading.poll(until: "the other's end is reached again") {
+      $0.collected.events.contains(.end(handle: 101, offset: 0))
     }
   }
 
@@ -210,6 +208,27 @@ struct RealSourceTests {
     try produce(configuration, to: topic, ["x", "y"])
     let after = try probe.answer(partition, at: [1])
     #expect(after.high == 2 && after.records == [after.last] && after.records != before.records)
+  }
+
+  @Test("that a topic is gone is said of what is read, before anything of one made anew is handed over")
+  func recreatedUnderTheSource() throws {
+    try kafka.createTopic(topic)
+    try produce(configuration, to: topic, ["a", "b"])
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    try source.add(partition, from: 0, handle: 1)
+    var collected = Collected()
+    try collected.poll(source, until: "the end is reached") { $0.events.contains(.end(handle: 1, offset: 2)) }
+    try kafka.administer { try $0.delete(topic) }
+    try collected.poll(source, until: "it is said to be gone") { $0.events.contains(.failed(handle: 1)) }
+    try kafka.createTopic(topic)
+    try produce(configuration, to: topic, ["x", "y", "z"])
+    // Whatever else there is to say of the old one.
+    _ = try source.poll(limit: 1_000) { collected.add($0) }
+    #expect(collected.values == ["a", "b"])
+    try source.add(partition, from: 2, handle: 2)
+    try collected.poll(source, until: "the new end is reached") { $0.events.contains(.end(handle: 2, offset: 3)) }
+    #expect(collected.values == ["a", "b", "z"])
   }
 
   @Test("several partitions are asked about at once, each for several records")

@@ -128,6 +128,25 @@ extension SystemTests {
       #expect(daemon.terminate() == 0)
     }
 
+    @Test(
+      "a topic made anew under a daemon that has heard that it is gone is an alarm before anything of it is journaled",
+      .enabled(if: Servers.hasRealKafka))
+    func recreatedWhileRead() throws {
+      let pleat = try Installation()
+      try pleat.produce(Data((0..<50).map { event("a\($0)", $0) }.joined().utf8))
+      let daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      try pleat.broker.deleteTopic(pleat.input)
+      try Wait.until("it has heard\(pleat.logs)") {
+        daemon.output.contains("\(pleat.input)/0: \(pleat.input) [0]: ")
+      }
+      try pleat.broker.createTopic(pleat.input, partitions: 1)
+      try pleat.produce(Data((0..<80).map { event("b\($0)", $0) }.joined().utf8))
+      try Wait.until("the alarm\(pleat.logs)") { try pleat.sql("SELECT state FROM pleat.partitions") == "alarm" }
+      #expect(try pleat.journal().count == 50)
+      #expect(daemon.terminate() == 0)
+    }
+
     @Test("status names a topic that is gone beside what is known of the others", .enabled(if: Servers.hasRealKafka))
     func topicGone() throws {
       let pleat = try Installation(topics: ["in": 1, "gone": 1])
@@ -382,6 +401,10 @@ extension SystemTests {
       }
       try fresh.pleat("run", expecting: 78, environment: ["PLEAT_KAFKA_BOOTSTRAPS": "x"])
       try fresh.pleat("run", expecting: 78, environment: ["PLEAT_KAFKA_PROPERTIES": "acks=1,group.id=x"])
+      // Fine for a consumer and a plain producer: the relay would stand still.
+      for command in ["run", "check"] {
+        try fresh.pleat(command, expecting: 78, environment: ["PLEAT_KAFKA_PROPERTIES": "linger.ms=8000"])
+      }
       try fresh.pleat("nonsense", expecting: 64)
       try fresh.pleat("journal", "--from", "3", "--to", "2", expecting: 64)
       try fresh.pleat("deadletters", "list", "--reason", "malformed", expecting: 64)

@@ -47,7 +47,7 @@ final class IngestPartition {
   private var failedOffset: Int64 = -1
   private var failureText = ""
   /// The source has said since the last check that it is at the end of what it may hand over.
-  var hasReachedEnd = false
+  private var hasReachedEnd = false
   /// Where an open transaction hides what follows: something was there a check ago, and the source says that this is the end.
   private var hiddenFrom: Int64 = -1
   /// What the last check found: where reading stood, where the partition ended, and how often the source had been empty.
@@ -79,6 +79,9 @@ final class IngestPartition {
     checkAt = 0
     hold()
   }
+
+  /// The source is at the end of what it may hand over: nothing stands there that could not be read, whatever failed before.
+  func noteEnd() { (hasReachedEnd, failedOffset) = (true, -1) }
 
   /// What its row says while it does not get past one place.
   var obstacle: String? {

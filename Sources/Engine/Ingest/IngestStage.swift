@@ -177,7 +177,7 @@ package final class IngestStage: Stage {
       case .endReached(let handle, let offset):
         // Between its place and the end stand records that were not looked at.
         guard let partition = reading[handle], !partition.isPausing, !partition.hasFailed else { break }
-        partition.hasReachedEnd = true
+        partition.noteEnd()
         if offset > partition.nextOffset {
           partition.nextOffset = offset
           if pendingSince == nil { pendingSince = now.monotonicNanoseconds }

@@ -66,9 +66,11 @@ package protocol Source: AnyObject {
   /// the new handle.
   func add(_ partition: TopicPartition, from offset: Int64, handle: Int) throws(SourceError)
   func remove(_ partition: TopicPartition) throws(SourceError)
-  /// Goes on over new connections, from where it has come to: what it was made from (certificates, addresses) may be others by now.
+  /// Goes on over new connections: what it was made from (certificates, addresses) may be others by now. Whatever is read when
+  /// they are made fails, so that it is checked.
   func renew()
-  /// Hands over what has arrived, at most `limit` events, without waiting; returns how many.
+  /// Hands over what has arrived, at most `limit` events (more where many partitions fail at once), without waiting; returns
+  /// how many.
   func poll(limit: Int, _ body: (SourceEvent) -> Void) throws(SourceError) -> Int
   /// The high watermark as the last fetch reported it, without asking; nil if unknown.
   func cachedEnd(_ partition: TopicPartition) -> Int64?

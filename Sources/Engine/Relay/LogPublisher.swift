@@ -75,7 +75,8 @@ package final class LogPublisher: Publisher {
     return .places(places)
   }
 
-  package func createCursorTopic() throws(PublishError) { try log.createCursorTopic() }
+  @discardableResult
+  package func createCursorTopic() throws(PublishError) -> Bool { try log.createCursorTopic() }
 
   // MARK: Reading back
 

@@ -36,7 +36,8 @@ package protocol OutputLog: AnyObject {
 
   /// Whether the cursor topic exists; one that would lose the cursor (not compacted, several partitions) is an alarm.
   func hasCursorTopic() throws(PublishError) -> Bool
-  func createCursorTopic() throws(PublishError)
+  /// Returns false if it was there already.
+  func createCursorTopic() throws(PublishError) -> Bool
   /// How many partitions a topic has; none is an alarm.
   func partitionCount(of topic: RelayTopic) throws(PublishError) -> Int32
   /// Lowest offset and high watermark, as a `read_uncommitted` client is told them now.

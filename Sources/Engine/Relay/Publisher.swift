@@ -16,7 +16,7 @@ package enum PublishError: Error, Sendable {
 /// What the cursor topic said.
 package enum PublishedCursor: Sendable {
   case places([String: RelayPlace])
-  /// The topic did not exist; `createCursorTopic` makes it.
+  /// A broker says that the topic does not exist; `createCursorTopic` makes it.
   case topicMissing
 }
 
@@ -46,7 +46,8 @@ package protocol Publisher: AnyObject {
   /// The newest cursor records, `read_committed`, up to an EOF at or past the high watermark that a `read_uncommitted` client
   /// reported after `open`. Only where `isTransactional`.
   func readCursor() throws(PublishError) -> PublishedCursor
-  func createCursorTopic() throws(PublishError)
+  /// Returns false if it was there already: then it may hold something.
+  func createCursorTopic() throws(PublishError) -> Bool
   /// Reads the next piece of the output topics back; returns whether all is read, up to the high watermarks of the first piece.
   func readBack(_ state: inout ReadBack) throws(PublishError) -> Bool
   /// One Kafka transaction: the entries, and a cursor record for each place.

@@ -161,8 +161,12 @@ package final class RelayStage: Stage {
             + "at it, or, where it is lost, create it (one partition, cleanup.policy=compact): the relay goes on from what "
             + "PostgreSQL knows; erasures that only it knew of are lost")
       }
-      try publisher.createCursorTopic()
-      return [:]
+      if try publisher.createCursorTopic() { return [:] }
+      // A broker that has just begun may not know of it yet: nothing is out only where it was made just now.
+      guard case .places(let places) = try publisher.readCursor() else {
+        throw .inDoubt("a broker says that the cursor topic is missing, and another one that it is there")
+      }
+      return places
     case .places(let places): return places
     }
   }

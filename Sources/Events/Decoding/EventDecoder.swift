@@ -98,7 +98,7 @@ package final class EventDecoder {
   /// The value as a whole, and the headers' names.
   private func read(_ record: RecordContent) throws(Refusal) -> ObjectReader {
     guard let value = record.value, value.count > 0 else { throw Refusal(.emptyValue) }
-    if value.count > Self.maximumValueBytes { throw Refusal(.tooLarge) }
+    if value.count > Self.maximumValueBytes || record.hasTooManyHeaders { throw Refusal(.tooLarge) }
     var document = pleat_json_document()
     let status = Int(pleat_json_read(reader, value.baseAddress, value.count, &document))
     switch status {

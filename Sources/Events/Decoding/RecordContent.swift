@@ -7,12 +7,15 @@ package struct RecordContent {
   package var offset: Int64
   /// Of their names and values.
   package let headerBytes: Int
+  /// It has more than can be read, and so none here.
+  package let hasTooManyHeaders: Bool
   @inlinable
   package init(
     value: UnsafeRawBufferPointer?, headers: [(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?)],
-    offset: Int64
+    offset: Int64, hasTooManyHeaders: Bool = false
   ) {
     (self.value, self.headers, self.offset) = (value, headers, offset)
+    self.hasTooManyHeaders = hasTooManyHeaders
     var bytes = 0
     for header in headers { bytes += header.name.count + (header.value?.count ?? 0) }
     headerBytes = bytes
