@@ -86,6 +86,10 @@ package final class KafkaOutputLog: OutputLog {
   }
 
   package func beginTransaction() throws(PublishError) {
+    // Not with a new producer alone: without reading the cursor that would fence a successor, and repeat what it has sent.
+    if case .transactional(let producer) = producer, producer.wasDisturbed {
+      throw .inDoubt("a connection broke during the last transaction, and what is late must not end the next one")
+    }
     try withTransactions { producer throws(KafkaError) in try producer.begin() }
   }
 

@@ -4,6 +4,11 @@ import CRdkafka
 /// of no use, and what was under way may have happened.
 package final class TransactionalProducer {
   private let handle: ClientHandle
+  /// Heard before the transaction.
+  private var errors = 0
+  /// A connection broke during the last transaction that was committed, or could not be made. librdkafka has sent again what
+  /// was on its way, and the first of both may still come, and end the next transaction.
+  package private(set) var wasDisturbed = false
 
   /// How long a broker lets a transaction of a dead producer hold others back.
   private static let transactionTimeoutMilliseconds = 30_000
@@ -20,6 +25,8 @@ package final class TransactionalProducer {
         ("transactional.id", transactionalID), ("acks", "all"), ("enable.idempotence", "true"),
         ("transaction.timeout.ms", "\(Self.transactionTimeoutMilliseconds)"),
         ("message.timeout.ms", "\(Self.deliveryTimeoutMilliseconds)"),
+        // Else nobody hears of connections that break.
+        ("log.connection.close", "true"),
       ],
       // A transaction's commit sends what is waiting: lingering only adds to its latency. A batch that is larger than the topic allows
       // is refused for ever, and events are small.
@@ -34,6 +41,7 @@ package final class TransactionalProducer {
 
   package func begin() throws(KafkaError) {
     try check(rd_kafka_begin_transaction(handle.client), "Beginning a transaction")
+    errors = handle.events.errorCount
   }
 
   /// Puts a record into the transaction; whether it was delivered, `commit` tells.
@@ -45,6 +53,7 @@ package final class TransactionalProducer {
   package func commit() throws(KafkaError) {
     try check(
       rd_kafka_commit_transaction(handle.client, Self.callTimeoutMilliseconds), "Committing a transaction")
+    wasDisturbed = handle.events.errorCount != errors
   }
 
   package func abort() throws(KafkaError) {

@@ -265,6 +265,20 @@ struct EmbeddedBrokerTests {
     #expect(collected.values == [entry(position: 1).json])
   }
 
+  @Test("a transaction that was committed although its connections broke is known as one")
+  func disturbedTransaction() throws {
+    let producer = try makeTransactionalProducer(configuration, id: "t")
+    defer { producer.close() }
+    for breaks in [false, false, true] {
+      try producer.begin()
+      try producer.send(topic: "out", key: "k", value: "v")
+      try producer.flush()
+      if breaks { for isDown in [true, false] { broker.setDown(isDown, broker: 1) } }
+      try producer.commit()
+      #expect(producer.wasDisturbed == breaks)
+    }
+  }
+
   @Test("a broker that is away is an error that passes, and what librdkafka says of it reaches the log")
   func brokerAway() throws {
     let lines = LogLines()
