@@ -6,8 +6,8 @@ package final class TransactionalProducer {
   private let handle: ClientHandle
   /// Heard before the transaction.
   private var errors = 0
-  /// A connection broke during the last transaction that was committed, or could not be made. librdkafka has sent again what was on
-  /// its way, and the first of both may still come, and end the next transaction.
+  /// A connection broke during the last transaction that was committed, or could not be made. librdkafka has sent again what
+  /// was on its way, and the first of both may still come, and end the next transaction.
   package private(set) var wasDisturbed = false
 
   /// How long a broker lets a transaction of a dead producer hold others back.
