@@ -28,7 +28,8 @@ struct BadRecordWindowTests {
   }
 
   @Test(
-    "what is stored comes back, and counts on as if nothing had happened", arguments: [0, 1, 37, 9_999, 10_000, 25_003],
+    "what is stored comes back, and counts on as if nothing had happened",
+    arguments: [0, 1, 37, 9_999, 10_000, 25_003],
     [3, 17, 400])
   func stored(count: Int, oneIn: UInt64) {
     var window = BadRecordWindow()
