@@ -1,5 +1,5 @@
 -- Years of operation: what is asked of the journal, the outbox and erasures touches few of their tables; a generation that can never
--- become live, and a catalog that was taken back, are in nobody's way.
+-- become live is in nobody's way.
 
 CREATE OR REPLACE FUNCTION pleat.journal_has(p_position bigint, p_chain bytea) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -211,26 +211,3 @@ BEGIN
     CASE WHEN (v_new.fold_version, v_new.catalog_version) = (v_old.fold_version, v_old.catalog_version)
       THEN p_previous_owner END, p_previous_start);
 END $$;
-
-CREATE OR REPLACE FUNCTION pleat.replace_technology_catalog(
-  catalog_version integer, catalog_aliases text[], catalog_technologies text[], catalog_categories text[]
-) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
-BEGIN
-  LOCK TABLE pleat.technology_catalog IN SHARE ROW EXCLUSIVE MODE;
-  PERFORM pleat.record_technology_catalog(catalog_version, catalog_aliases, catalog_technologies, catalog_categories);
-  -- A later one stays, where something is folded with it; else it was taken back.
-  IF EXISTS (SELECT FROM pleat.technology_catalog t WHERE t.version = catalog_version)
-    OR EXISTS (
-      SELECT FROM pleat.technology_catalog t, pleat.live_generations g JOIN pleat.projection_cursors n USING (projection, generation)
-      WHERE least(t.version, n.catalog_version) > replace_technology_catalog.catalog_version)
-  THEN
-    RETURN;
-  END IF;
-  UPDATE pleat.catalog_versions SET was_shown = true WHERE version = catalog_version;
-  DELETE FROM pleat.technology_catalog;
-  INSERT INTO pleat.technology_catalog (alias, technology, category, version)
-  SELECT alias, technology, category, catalog_version
-  FROM unnest(catalog_aliases, catalog_technologies, catalog_categories) AS entry (alias, technology, category);
-END
-$function$;

@@ -163,6 +163,25 @@ extension Checks {
     }
   }
 
+  /// Where an erasure that a skip has begun ends without an event, nothing of the person was read again.
+  func checkUnmet(_ id: String) {
+    guard let record = state.erasures[id]?.record else { return }
+    let hash = withUnsafeBytes(of: record.hash.littleEndian) { Array($0) }
+    for segment in state.journal {
+      guard
+        let end = record.ends.first(where: {
+          $0.partition == segment.draft.partition && $0.incarnation == segment.draft.incarnation
+        }), let batch = try? segment.events()
+      else { continue }
+      for event in batch.events where event.type == .feedbackSubmitted && event.offset < end.offset {
+        let person = batch.feedbackSubmitted[Int(event.row)].userID
+        if batch.erasedPeople.contains(person), batch.strings.withBytes(person, { Array($0) }) == hash {
+          world.violation("\(id) has no event, and was met at \(end.partition)@\(event.offset)")
+        }
+      }
+    }
+  }
+
   /// Who is erased is nowhere below the ends, and what was rewritten is listed by an event of the journal.
   func checkErasures() {
     var listed: [Int64: ErasedSegment] = [:]

@@ -116,6 +116,9 @@ struct DatabaseState {
     var segments: Set<Int64> = []
     /// Begun by ingest, and nobody who knows the id was at it since: for the checks.
     var isIngests: Bool
+    /// Begun by a skip; and whether something of the person was read since.
+    var isAgain = false
+    var wasMet = false
 
     var isSearched: Bool { searchedTo >= searchUntil && lettersTo >= lettersUntil }
 

@@ -10,6 +10,7 @@ extension Session {
         searchedTo: row.searchedTo, lettersUntil: row.lettersUntil, lettersTo: row.lettersTo,
         isBusy: row.busyUntil > database.clock, ends: row.record.ends)
       erasure.wasBusy = row.busyUntil > .min
+      erasure.isAgain = row.isAgain
       return erasure
     }
   }
@@ -26,6 +27,7 @@ extension Session {
     }
     if let open = state.erasures.values.first(where: { $0.record.hash == record.hash && $0.position == nil }) {
       erasure = open
+      (erasure.isAgain, isChanged) = (false, open.isAgain)
       if open.record.id != record.id, world.holds(.extensionIsKnown) {
         change { $0.erasures[open.record.id]?.aliases.insert(record.id) }
         erasure.aliases.insert(record.id)
@@ -147,6 +149,12 @@ extension Session {
     }
   }
 
+  /// `pleat.note_met`
+  func noteMet(_ id: String) throws(StoreError) {
+    try requireOpen(id)
+    change { $0.erasures[id]?.wasMet = true }
+  }
+
   func rewritten(_ id: String) -> [(firstPosition: Int64, payloadDigest: [UInt8], identitiesDigest: [UInt8])] {
     (state.erasures[id]?.segments.sorted() ?? []).compactMap { position in
       guard let index = state.journal.index(holding: position) else { return nil }
@@ -175,15 +183,18 @@ extension Session {
       throw .lost("the erasure \(id) has rewritten other segments than its event lists")
     }
     var position: Int64 = 0
-    if state.head.position > 0 { position = try appendSegments([event])[0].firstPosition }
+    if state.head.position > 0, !erasure.isAgain || erasure.wasMet {
+      position = try appendSegments([event])[0].firstPosition
+    }
     let at = position
     change {
       $0.erasures[id]?.position = at
       $0.erasures[id]?.segments = []
     }
     afterCommit { [world] in
-      world.count(.erased)
+      if at > 0 { world.count(.erased) }
       Checks(world).checkErased(id)
+      if at == 0, erasure.isAgain { Checks(world).checkUnmet(id) }
     }
     return position
   }

@@ -226,7 +226,7 @@ extension Session {
         let now = Timestamp(microseconds: World.beginning + world.scheduler.now / 1_000)
         erasure = DatabaseState.Erasure(
           record: ErasureRecord(id: "again-\(count)", hash: hash, requestedAt: now, ends: []), number: count,
-          isIngests: true)
+          isIngests: true, isAgain: true)
       }
       let stands = erasure.record.ends.first { $0.partition == skip.partition }.map { min($0.offset, skip.end) } ?? 0
       erasure.set(.init(partition: skip.partition, incarnation: skip.incarnation, offset: max(stands, offset)))

@@ -87,6 +87,18 @@ final class SimulatedErasureStore: ErasureStore {
     try connection.call("lags") { session throws(StoreError) in session.lags(erasure) }
   }
 
+  func reached() throws(StoreError) -> Set<String> {
+    try connection.call("lags") { session throws(StoreError) in
+      Set(
+        session.state.erasures.values.filter { $0.position == nil }.map(\.record.id).filter { session.lags($0).isEmpty }
+      )
+    }
+  }
+
+  func noteMet(_ erasure: String) throws(StoreError) {
+    try connection.call("met") { session throws(StoreError) in try session.noteMet(erasure) }
+  }
+
   func head() throws(StoreError) -> (position: Int64, greatestTime: Timestamp?) {
     try connection.call("head") { session throws(StoreError) in
       (session.state.head.position, session.state.head.greatestTime)

@@ -52,6 +52,8 @@ package enum Protection: String, CaseIterable, Sendable {
   case erasureOvertakes
   /// What is read of an erased person is erased before it is journaled.
   case arrivalsAreErased
+  /// …and that it was met is noted before, where a skip has begun the erasure again.
+  case meetingIsNoted
 
   #if MUTATIONS
     /// Set before the first stage is made, and never after.

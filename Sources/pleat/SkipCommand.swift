@@ -10,7 +10,7 @@ struct SkipCommand: Command {
         lose or repeat events. This records the decision, with its reason, and lets it go on at an offset \
         that the partition holds, or its end; for one that its topic does not have any more, at any, so that nobody waits for it. To the place it had reached, or before it, begins a new incarnation of the \
         partition: events from there on are no duplicates of older ones, and those that were journaled are counted again. \
-        Whoever was forgotten is forgotten in what is read again.
+        Whoever was forgotten there is forgotten again.
         """)
   }
 
@@ -50,10 +50,15 @@ struct SkipCommand: Command {
       )
     }
     let forgotten = try Decisions.forgottenAhead(connection, place)
-    if forgotten > 0 {
+    if forgotten.again > 0 {
       standardError(
-        "pleat: of \(forgotten) \(forgotten == 1 ? "person" : "people") who \(forgotten == 1 ? "was" : "were") forgotten, what "
-          + "comes again is erased as it is read. Who came back after that loses what was new there, too.\n")
+        "pleat: people who were forgotten (\(forgotten.again)) are forgotten again in what the partition held then: who came back "
+          + "since, and is met there, leaves exact counts and teams once more.\n")
+    }
+    if forgotten.strangers > 0 {
+      standardError(
+        "pleat: \(forgotten.strangers) were forgotten under another hash key: what is read of them again keeps their ids until "
+          + "`pleat forget` is run again.\n")
     }
     print("\(place) goes on at offset \(outcome.nextOffset), incarnation \(outcome.incarnation).")
   }

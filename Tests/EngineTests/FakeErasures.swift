@@ -10,6 +10,7 @@ final class FakeErasures: ErasureStore {
   private(set) var rewrittenSegments: [Int64: ErasableSegment] = [:]
   private(set) var emptiedLetters: [ErasedLetter] = []
   private(set) var appended: [String] = []
+  private(set) var met: [String] = []
   /// Called before each answer to `open`.
   var beforeOpen: () -> Void = {}
 
@@ -69,6 +70,8 @@ final class FakeErasures: ErasureStore {
     -> [(firstPosition: Int64, payloadDigest: [UInt8], identitiesDigest: [UInt8])]
   { [] }
   func lags(_ erasure: String) throws(StoreError) -> [ErasureLag] { [] }
+  func reached() throws(StoreError) -> Set<String> { Set(erasures.map(\.id)) }
+  func noteMet(_ erasure: String) throws(StoreError) { met.append(erasure) }
   func head() throws(StoreError) -> (position: Int64, greatestTime: Timestamp?) {
     (segments.last.map { $0.firstPosition + Int64($0.count) - 1 } ?? 0, nil)
   }

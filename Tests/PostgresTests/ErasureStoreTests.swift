@@ -112,7 +112,7 @@ struct ErasureStoreTests {
     // The topic is shorter by now.
     try skip(to: 5, end: 15)
     #expect(try ends() == ["7: 2/15", "8: 2/15"])
-    #expect(try store.open().map(\.searchUntil) == [30, 0])
+    #expect(try store.open().map(\.searchUntil) == [30, 0] && store.open().map(\.isAgain) == [false, true])
     let again = try store.open()[1].id
     #expect(try store.lags(again).map(\.end) == [15])
     // What a database that went back is told counts incarnations otherwise.
@@ -121,10 +121,36 @@ struct ErasureStoreTests {
     _ = try store.begin(record, busySeconds: 0)
     try skip(to: 4, end: 15)
     #expect(try ends() == ["7: 3/15", "8: 3/15", "9: 3/12"])
-    // As often as it is read again.
-    try connection.execute("UPDATE pleat.erasures SET position = 31")
+    // As often as it is read again; but of whom the hash is of another key.
+    try connection.execute(
+      "UPDATE pleat.erasures SET position = 31, key_digest = CASE id WHEN '\(record.id)' THEN '\\x00' ELSE key_digest END"
+    )
     try skip(to: 4, end: 100)
-    #expect(try ends() == ["7: 4/15", "8: 4/20", "9: 4/12"])
+    #expect(try ends() == ["7: 4/15", "8: 4/20"])
+    let counts = "SELECT again || ' ' || strangers FROM pleat.forgotten_ahead('events', 0)"
+    #expect(try database.value(counts) == "2 1")
+    // Without anything read of them no event follows; who asks for one once more has it searched for.
+    let ids = try store.open().map(\.id)
+    try store.noteMet(ids[0])
+    #expect(try store.begin(Self.record(4, hash: 9, end: 0), busySeconds: 0) == Self.record(4).id)
+    #expect(try store.reached() == [Self.record(4).id])
+    try connection.execute("UPDATE pleat.partitions SET next_offset = 100")
+    #expect(try store.reached().count == 3)
+    let open = try store.open()
+    #expect(try store.appendEvent(of: open[1], isRequester: false) == 0)
+    #expect(try store.appendEvent(of: open[0], isRequester: false) == 31)
+    expectLost { try store.noteMet(ids[0]) }
+    try connection.execute("UPDATE pleat.partitions SET next_offset = 100")
+    try skip(to: 4, end: 100)
+    let second = try store.open().first { $0.hash == 8 }?.id
+    #expect(try store.begin(Self.record(5, hash: 8, end: 20), busySeconds: 0) == second)
+    let searched = try #require(try store.open().first { $0.hash == 8 })
+    #expect(!searched.isAgain && searched.searchUntil == 31)
+    // A partition that its topic never had any more.
+    try connection.execute("INSERT INTO pleat.first_ends VALUES ('events', 9, 5)")
+    try connection.execute("SELECT pleat.skip('events', 9, 3, 'gone', 0)")
+    #expect(try database.value("SELECT end_offset FROM pleat.first_ends WHERE partition = 9") == "0")
+    #expect(try database.value("SELECT reason FROM pleat.skips WHERE partition = 9") == "gone")
   }
 
   @Test("a rewritten segment keeps its chain value, with what was chained beside it")

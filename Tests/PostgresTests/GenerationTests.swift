@@ -95,28 +95,6 @@ struct GenerationTests {
         == true, "\(String(describing: error))")
   }
 
-  @Test("a catalog that nothing was folded with gives way to an earlier one")
-  func catalogTakenBack() throws {
-    let database = try TestDatabase(migrated: false)
-    _ = try Migrator(
-      try database.target(user: "postgres"), files: MigrationFile.read(directory: TestCluster.migrations)
-    ).migrate()
-    let connection = try database.connect()
-    func show(_ version: Int) throws -> String? {
-      try connection.execute("SELECT pleat.replace_technology_catalog(\(version), '{a}', '{a}', '{other}')")
-      return try database.value("SELECT max(version) FROM pleat.technology_catalog")
-    }
-    #expect(try show(7) == "7" && show(8) == "8" && show(7) == "7" && show(8) == "8")
-    try connection.execute(
-      """
-      INSERT INTO pleat.projection_cursors (
-        projection, generation, fold_version, catalog_version, key_digest, phase, updated_at)
-        VALUES ('p', 1, 1, 8, '', 'live', clock_timestamp());
-      INSERT INTO pleat.live_generations (projection, generation) VALUES ('p', 1)
-      """)
-    #expect(try show(7) == "8" && show(9) == "9" && show(7) == "9" && show(8) == "8")
-  }
-
   @Test("what is folded already is never moved over a gap")
   func foldedStays() throws {
     let database = try database()

@@ -39,6 +39,8 @@ package struct OpenErasure: Sendable {
   package var isBusy: Bool
   /// Somebody who knows the id is, or was, at work.
   package var wasBusy = false
+  /// Begun by a skip, of somebody who was forgotten before: whether anything is read of them is to be noted (`noteMet`).
+  package var isAgain = false
   package var ends: [ErasureRecord.End]
   package init(
     id: String, hash: UInt64, number: Int64, searchUntil: Int64, searchedTo: Int64, lettersUntil: Int64,
@@ -146,6 +148,10 @@ package protocol ErasureStore: AnyObject {
   func rewritten(_ erasure: String) throws(StoreError)
     -> [(firstPosition: Int64, payloadDigest: [UInt8], identitiesDigest: [UInt8])]
   func lags(_ erasure: String) throws(StoreError) -> [ErasureLag]
+  /// Open erasures without lags.
+  func reached() throws(StoreError) -> Set<String>
+  /// Something is read of a person whom a skip made an erasure begin again: without it no event follows.
+  func noteMet(_ erasure: String) throws(StoreError)
   /// The position of the last event, and the greatest event time.
   func head() throws(StoreError) -> (position: Int64, greatestTime: Timestamp?)
   /// Appends the event, which ends the erasure; `lost` while it is not done, and where something else is rewritten by now than what

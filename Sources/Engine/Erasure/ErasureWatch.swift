@@ -18,6 +18,8 @@ package final class ErasureWatch {
   private var strangers: Set<String> = []
   /// Ids met so far of those whose hashes are erased: what else holds them is found by these.
   private var ids: [UInt64: [UInt8]] = [:]
+  /// Those begun again of whom something is read, as far as that is noted.
+  private var met: Set<String> = []
   /// When to read `open` again, to be told what others have done.
   private var lookAt: Int64 = 0
   private var records: [ErasureRecord] = []
@@ -31,6 +33,8 @@ package final class ErasureWatch {
 
   /// Pages of the journal in one step of ingest that waits for them.
   private static let pagesAStep = 4
+  /// Erasures that end in one step.
+  private static let endsAStep = 20
   private static let lookNanoseconds: Int64 = 1_000_000_000
 
   package init(store: any ErasureStore, inquiries: Inquiries, reporter: any Reporter) {
@@ -80,7 +84,8 @@ package final class ErasureWatch {
     guard holds(.erasureOvertakes) else { return false }
     let prepared = open
     try readOpen()
-    return open.contains { erasure in !prepared.contains { $0.isSame(as: erasure) } }
+    let known = Dictionary(prepared.map { ($0.id, $0) }) { $1 }
+    return open.contains { erasure in !(known[erasure.id]?.isSame(as: erasure) ?? false) }
   }
 
   /// Whether the journal is being erased again: to be asked to go on at once. Each step then does some of it.
@@ -93,6 +98,7 @@ package final class ErasureWatch {
       open.contains { $0.id == id && !$0.isBusy && $0.isSame(as: eraser.erasure) }
     }
     ids = ids.filter { hash, _ in open.contains { $0.hash == hash } }
+    met = met.filter { id in open.contains { $0.id == id } }
     waitedFor = waitedFor.filter { id in open.contains { $0.id == id } }
     left = left.filter { id, erasure in
       open.contains { $0.id == id && !$0.isBusy && $0.isSame(as: erasure) && $0.searchedTo == erasure.searchedTo }
@@ -200,21 +206,30 @@ package final class ErasureWatch {
     }
   }
 
-  func erase(_ batch: inout EventBatch, _ people: [(hash: UInt64, end: Int64)]) {
+  /// Of people whom a skip made an erasure begin again that is noted first.
+  func erase(_ batch: inout EventBatch, _ people: [(hash: UInt64, end: Int64)]) throws(StoreError) {
     guard holds(.arrivalsAreErased) else { return }
-    for found in batch.ids(of: people, key: keys.people) { ids[found.hash] = found.id }
+    for found in batch.ids(of: people, key: keys.people) {
+      ids[found.hash] = found.id
+      guard let erasure = open.first(where: { $0.hash == found.hash }), erasure.isAgain, !met.contains(erasure.id)
+      else {
+        continue
+      }
+      if holds(.meetingIsNoted) { try store.noteMet(erasure.id) }
+      met.insert(erasure.id)
+    }
     for person in people {
       if let id = ids[person.hash] { _ = batch.erase(id, keys: keys, before: person.end) }
     }
   }
 
   func erase(_ letter: inout DeadLetter, _ people: [(hash: UInt64, end: Int64)]) {
-    for person in people where letter.offset < person.end {
-      let parts =
-        [letter.key, letter.value].compactMap { $0 } + letter.headers.flatMap { [$0.name] + [$0.value ?? []] }
-      let id = ids[person.hash] ?? JournalEraser.find(person.hash, in: parts, keys)
-      guard let id, parts.contains(where: { EscapedText.holds(id, in: $0) }) else { continue }
-      ids[person.hash] = id
+    let hashes = Set(people.lazy.filter { [offset = letter.offset] in offset < $0.end }.map(\.hash))
+    if hashes.isEmpty { return }
+    let parts = [letter.key, letter.value].compactMap { $0 } + letter.headers.flatMap { [$0.name] + [$0.value ?? []] }
+    ids.merge(JournalEraser.find(hashes, in: parts, keys)) { _, found in found }
+    for hash in hashes.sorted() {
+      guard let id = ids[hash], parts.contains(where: { EscapedText.holds(id, in: $0) }) else { continue }
       if letter.key.map({ EscapedText.holds(id, in: $0) }) ?? false { letter.key = nil }
       if letter.refusal.path.map({ JournalEraser.holds(id, inPath: $0) }) ?? false { letter.refusal.path = nil }
       letter.value = nil
@@ -234,12 +249,16 @@ package final class ErasureWatch {
         lookAt = now.monotonicNanoseconds + Self.lookNanoseconds
         try readOpen()
       }
-      for index in open.indices where !open[index].isBusy {
+      let reached = isDue ? try store.reached() : []
+      var ended = 0
+      for index in open.indices where !open[index].isBusy && ended < Self.endsAStep {
         let erasure = open[index]
         // A page a step: what is read meanwhile goes on.
-        guard try search(index, pages: 1), isDue, try store.lags(erasure.id).isEmpty else { continue }
+        guard try search(index, pages: 1), reached.contains(erasure.id) else { continue }
+        ended += 1
         let position = try store.appendEvent(of: erasure, isRequester: false)
         ids[erasure.hash] = nil
+        if position == 0, erasure.isAgain { continue }
         reporter.report(.notice, "a person is erased", [("erasure", erasure.id), ("position", "\(position)")])
       }
       outage.end(reporter, "erasures go on")

@@ -31,6 +31,7 @@ package final class JournalEraser {
   /// Small ones are many: with a commit for each few a journal of years would take months.
   private static let pageSegments = 500
   private static let pageBytes = 1 << 20
+  private static let pageKept = 16
   private static let pageLetters = 500
 
   /// - Parameter busySeconds: with each step nobody else is to append the event for so long; 0 where it does not matter who does.
@@ -111,7 +112,7 @@ package final class JournalEraser {
 
   /// Identities that are kept of segments which are gone.
   private func eraseKept(_ id: [UInt8], after place: Int64) throws(StoreError) {
-    let page = try store.keptIdentities(after: place, limit: Self.pageSegments)
+    let page = try store.keptIdentities(after: place, limit: Self.pageKept)
     var changed: [(firstPosition: Int64, identities: [UInt8])] = []
     for kept in page {
       do throws(BatchFormError) {
@@ -123,7 +124,7 @@ package final class JournalEraser {
       }
     }
     if !changed.isEmpty { try store.eraseKept(erasure.id, busySeconds: busySeconds, changed) }
-    keptTo = page.count < Self.pageSegments ? nil : page.last?.firstPosition
+    keptTo = page.count < Self.pageKept ? nil : page.last?.firstPosition
   }
 
   // MARK: Dead letters
@@ -192,11 +193,18 @@ package final class JournalEraser {
 
   /// A string in some bytes, or all of one of them, that has this hash.
   package static func find(_ hash: UInt64, in parts: [[UInt8]], _ keys: ErasureKeys) -> [UInt8]? {
+    find([hash], in: parts, keys)[hash]
+  }
+
+  /// The same of several hashes.
+  static func find(_ hashes: Set<UInt64>, in parts: [[UInt8]], _ keys: ErasureKeys) -> [UInt64: [UInt8]] {
+    var found: [UInt64: [UInt8]] = [:]
     for part in parts {
-      if let found = ([part] + EscapedText.strings(in: part)).first(where: { keys.hash(of: $0) == hash }) {
-        return found
+      for string in [part] + EscapedText.strings(in: part) {
+        let hash = keys.hash(of: string)
+        if hashes.contains(hash) { found[hash] = string }
       }
     }
-    return nil
+    return found
   }
 }

@@ -272,7 +272,7 @@ package final class IngestStage: Stage {
     var offsets: [(TopicPartition, Int64)] = []
     recordsBehind = 0
     for partition in reading.values.sorted(by: { $0.partition < $1.partition }) where partition.isDirty {
-      if let erasures, !partition.erasures.isEmpty { erase(partition, erasures) }
+      if let erasures, !partition.erasures.isEmpty { try erase(partition, erasures) }
       let end = source.cachedEnd(partition.partition)
       if let end { recordsBehind += max(end - partition.nextOffset, 0) }
       let taken = partition.takeFlush(endOffset: end)
@@ -297,8 +297,8 @@ package final class IngestStage: Stage {
   }
 
   /// What was read of people who are being erased is journaled as if it had been before.
-  private func erase(_ partition: IngestPartition, _ erasures: ErasureWatch) {
-    erasures.erase(&partition.batch, partition.erasures)
+  private func erase(_ partition: IngestPartition, _ erasures: ErasureWatch) throws(StoreError) {
+    try erasures.erase(&partition.batch, partition.erasures)
     for index in deadLetters.indices where deadLetters[index].partition == partition.partition {
       erasures.erase(&deadLetters[index], partition.erasures)
     }

@@ -84,14 +84,14 @@ extension EventBatch {
     guard !people.isEmpty else { return [] }
     var hasher = PersonHasher(key: key)
     hasher.reset(for: self)
+    let ends = Dictionary(people.map { ($0.hash, $0.end) }) { max($0, $1) }
     var found: [(hash: UInt64, id: [UInt8])] = []
+    var hashes: Set<UInt64> = []
     for event in events {
       let symbol = person(of: event)
       if symbol.isNone || erasedPeople.contains(symbol) { continue }
       let hash = hasher.hash(symbol, in: self)
-      guard people.contains(where: { $0.hash == hash && event.offset < $0.end }),
-        !found.contains(where: { $0.hash == hash })
-      else { continue }
+      guard let end = ends[hash], event.offset < end, hashes.insert(hash).inserted else { continue }
       found.append((hash, strings.withBytes(symbol) { Array($0) }))
     }
     return found

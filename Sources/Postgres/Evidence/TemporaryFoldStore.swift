@@ -153,7 +153,7 @@ package final class TemporaryFoldStore: FoldStore {
         [.text(projection), .int(generation), .bigint(turn.position), .timestamptz(turn.watermark)]
       ))
     try connection.useTransaction { (connection) throws(PostgresError) in
-      _ = try connection.pipeline(statements, seconds: Connection.longReplySeconds)
+      _ = try connection.pipeline(statements, seconds: Connection.wholeTableSeconds)
     }
   }
 

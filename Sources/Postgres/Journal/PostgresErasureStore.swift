@@ -16,7 +16,7 @@ package final class PostgresErasureStore: ErasureStore {
     var erasures = try store.query(
       """
       SELECT id::text, person, number, search_until, searched_to, letters_until, letters_to,
-        busy_until > clock_timestamp(), busy_until > '-infinity'
+        busy_until > clock_timestamp(), busy_until > '-infinity', is_again
       FROM pleat.erasures WHERE position IS NULL ORDER BY number
       """
     ).map { row in
@@ -25,20 +25,23 @@ package final class PostgresErasureStore: ErasureStore {
         searchUntil: row.bigint() ?? 0, searchedTo: row.bigint() ?? 0, lettersUntil: row.bigint() ?? 0,
         lettersTo: row.bigint() ?? 0, isBusy: row.bool() ?? false, ends: [])
       erasure.wasBusy = row.bool() ?? false
+      erasure.isAgain = row.bool() ?? false
       return erasure
     }
-    for index in erasures.indices {
-      erasures[index].ends = try store.query(
-        """
-        SELECT topic, partition, incarnation, end_offset FROM pleat.erasure_ends WHERE erasure = $1::text::uuid
-        ORDER BY topic, partition
-        """,
-        [.text(erasures[index].id)]
-      ).map { row in
+    guard !erasures.isEmpty else { return [] }
+    let places = Dictionary(uniqueKeysWithValues: erasures.enumerated().map { ($0.element.id, $0.offset) })
+    try store.query(
+      """
+      SELECT n.erasure::text, n.topic, n.partition, n.incarnation, n.end_offset
+      FROM pleat.erasure_ends n JOIN pleat.erasures e ON e.id = n.erasure
+      WHERE e.position IS NULL ORDER BY n.erasure, n.topic, n.partition
+      """
+    ).eachRow { (row: inout RowReader) in
+      guard let place = places[row.text() ?? ""] else { return }
+      erasures[place].ends.append(
         ErasureRecord.End(
           partition: TopicPartition(row.text() ?? "", row.int() ?? 0), incarnation: row.int() ?? 0,
-          offset: row.bigint() ?? 0)
-      }
+          offset: row.bigint() ?? 0))
     }
     return erasures
   }
@@ -199,6 +202,20 @@ package final class PostgresErasureStore: ErasureStore {
       ErasureLag(
         partition: TopicPartition(row.text() ?? "", row.int() ?? 0), offset: row.bigint() ?? 0, end: row.bigint() ?? 0)
     }
+  }
+
+  package func reached() throws(StoreError) -> Set<String> {
+    Set(
+      try store.query(
+        """
+        SELECT e.id::text FROM pleat.erasures e
+        WHERE e.position IS NULL AND NOT EXISTS (SELECT FROM pleat.erasure_ends_left(e.id))
+        """
+      ).map { row in row.text() ?? "" })
+  }
+
+  package func noteMet(_ erasure: String) throws(StoreError) {
+    _ = try store.query("SELECT pleat.note_met($1::text::uuid)", [.text(erasure)])
   }
 
   package func head() throws(StoreError) -> (position: Int64, greatestTime: Timestamp?) {

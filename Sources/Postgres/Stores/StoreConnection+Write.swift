@@ -52,12 +52,12 @@ extension StoreConnection {
 
   /// Nobody freezes another session's temporary tables: those of one that lives for months would stop the whole server, which gives out
   /// transaction numbers only so far ahead of the oldest table. Statements over them are planned anew by themselves.
-  private func dropOldStages() throws(StoreError) {
+  func dropOldStages() throws(StoreError) {
     let now = Deadline.now
     if stages.isEmpty { stagesMadeAt = now }
     guard now - stagesMadeAt >= stageMilliseconds else { return }
     let names = stages.keys.sorted().map { "pg_temp.stage_\($0)" }.joined(separator: ", ")
-    try useTransaction { (connection) throws(PostgresError) in try connection.execute("DROP TABLE \(names)") }
+    try use { (connection) throws(PostgresError) in try connection.execute("DROP TABLE \(names)") }
     stages = [:]
     stagesMadeAt = now
   }

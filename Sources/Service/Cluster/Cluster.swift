@@ -17,20 +17,11 @@ package enum Cluster {
   }
 
   /// Lowest offset and end of every partition of the topics, `read_uncommitted`, as far as their brokers answer. Throws where nobody
-  /// tells of the topics. Of `others`, those that do not exist are none.
+  /// tells of the topics. Of `others`, those that do not exist, or may not be read, are none.
   package static func ends(
     _ client: KafkaClientConfiguration, topics: [String], others: [String] = [], log: @escaping KafkaLog
   ) throws(CommandFailure) -> TopicEnds {
     try ends(client, topics, others, readsRecords: false, log)
-  }
-
-  /// What the cursor topic keeps of erasures.
-  static func erasures(
-    _ client: KafkaClientConfiguration, in cursorTopic: String
-  ) throws(CommandFailure) -> [ErasureRecord] {
-    let probe = KafkaProbe(client, cursorTopic: cursorTopic, log: { _, _ in })
-    defer { probe.close() }
-    do throws(SourceError) { return try probe.erasureRecords() } catch { throw CommandFailure(error) }
   }
 
   /// Reads the last record of every partition of the topics: of how many that can be done, and why not of others.
@@ -54,7 +45,7 @@ package enum Cluster {
         partitions += try probe.partitions(of: topic)
       } catch {
         if case .unavailable = error { throw CommandFailure(error) }
-        if case .unknownTopic = error, others.contains(topic) { continue }
+        if others.contains(topic) { continue }
         ends.failures.append(CommandFailure(error))
       }
     }

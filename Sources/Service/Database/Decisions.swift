@@ -80,18 +80,16 @@ package enum Decisions {
     }
   }
 
-  /// How many people are to be erased in what the partition still has to read.
+  /// How many people are to be erased in what the partition still has to read; and how many were forgotten there under another key, and
+  /// are not.
   package static func forgottenAhead(
     _ connection: Connection, _ partition: TopicPartition
-  ) throws(CommandFailure) -> Int64 {
+  ) throws(CommandFailure) -> (again: Int64, strangers: Int64) {
     do throws(PostgresError) {
       return try connection.query(
-        """
-        SELECT count(*) FROM pleat.erasure_ends n JOIN pleat.erasures e ON e.id = n.erasure
-          JOIN pleat.partitions p ON p.topic = n.topic AND p.partition = n.partition
-        WHERE n.topic = $1 AND n.partition = $2 AND e.position IS NULL AND n.end_offset > p.next_offset
-        """, [.text(partition.topic), .int(partition.partition)]
-      ).map { row in row.bigint() ?? 0 }.first ?? 0
+        "SELECT again, strangers FROM pleat.forgotten_ahead($1, $2)",
+        [.text(partition.topic), .int(partition.partition)]
+      ).map { row in (row.bigint() ?? 0, row.bigint() ?? 0) }.first ?? (0, 0)
     } catch {
       throw CommandFailure(error)
     }

@@ -49,7 +49,7 @@ package struct ForgetRun {
     let cursorTopic = CursorTopic(configuration.kafka.cursorTopic, client, log: { _, _ in })
     try require(cursorTopic, owner)
     let hash = keys.hash(of: id)
-    let ends = try ends(client, cursorTopic, owner, of: hash)
+    let ends = try ends(client, owner)
     let store = PostgresErasureStore(try Database.adminTarget(configuration, for: "forget"), profile: .owner)
     defer { store.reset() }
     do throws(StoreError) {
@@ -97,16 +97,15 @@ package struct ForgetRun {
     do throws(PublishError) { try topic.create() } catch { throw CommandFailure(error) }
   }
 
-  /// Of every topic that is or was read, by whoever, and of those of an earlier erasure of the person, whose record this one's replaces.
+  /// Of this configuration's topics, and of those that another one's daemon reads.
   private func ends(
-    _ client: KafkaClientConfiguration, _ cursorTopic: CursorTopic, _ owner: Owner, of hash: UInt64
+    _ client: KafkaClientConfiguration, _ owner: Owner
   ) throws(CommandFailure) -> [TopicPartition: PartitionEnds] {
-    let earlier = try Cluster.erasures(client, in: cursorTopic.name).filter { $0.hash == hash }
-    var others = Set(earlier.flatMap { $0.ends.map(\.partition.topic) })
-    do throws(StoreError) { others.formUnion(try owner.topics()) } catch { throw CommandFailure(error) }
+    let named = configuration.kafka.topics
+    let others: Set<String>
+    do throws(StoreError) { others = Set(try owner.topics()) } catch { throw CommandFailure(error) }
     return try Cluster.ends(
-      client, topics: configuration.kafka.topics, others: others.subtracting(configuration.kafka.topics).sorted(),
-      log: { _, _ in }
+      client, topics: named, others: others.subtracting(named).sorted(), log: { _, _ in }
     ).all()
   }
 

@@ -64,13 +64,10 @@ package struct Owner {
       ?? Timestamp(microseconds: 0)
   }
 
-  /// Topics that are or were read, also where this configuration names others.
+  /// Topics that somebody reads, also where this configuration names others.
   func topics() throws(StoreError) -> [String] {
     try ask(
-      """
-      SELECT topic FROM pleat.partitions
-      UNION SELECT split_part(resource, '/', 2) FROM pleat.leases WHERE resource LIKE 'partition/%'
-      """
+      "SELECT DISTINCT split_part(resource, '/', 2) FROM pleat.leases WHERE resource LIKE 'partition/%' AND owner IS NOT NULL"
     ).map { row in row.text() ?? "" }
   }
 
