@@ -3,13 +3,14 @@ import Service
 struct RetentionCommand: Command {
   static var description: CommandDescription {
     CommandDescription(
-      "retention", "Drop what the configuration lets go: old journal, old versions.",
+      "retention", "Drop what the configuration lets go: old journal, versions, dead letters.",
       discussion: """
         Of the journal, tables older than retention.journal_days go whole, once every projection and the relay are behind them; \
         rebuild then needs --accept-loss, and verify covers what is kept. Of the versions, the first of each month's stay after \
-        retention.versions_days. Where neither is set, nothing is dropped. Works as pleat_owner (postgres.admin_url); \
-        pleat-retention.timer runs it each night where it is enabled. With --json it prints one object: dropped_tables, \
-        first_position (of what is kept), held_by (null, or who still needs the oldest table), thinned_turns, deleted_versions.
+        retention.versions_days; of the dead letters, those that were refused within retention.dead_letters_days. What is not \
+        set is kept. Works as pleat_owner (postgres.admin_url); pleat-retention.timer runs it each night where it is enabled. \
+        With --json it prints one object: dropped_tables, first_position (of what is kept), held_by (null, or who still needs \
+        the oldest table), thinned_turns, deleted_versions, deleted_dead_letters.
         """)
   }
 
@@ -18,13 +19,12 @@ struct RetentionCommand: Command {
 
   func run() throws(CommandFailure) {
     let configuration = try common.configuration()
-    let retention = configuration.retention
-    if retention.journalDays == nil, retention.versionsDays == nil, !json {
-      print("Everything is kept: neither retention.journal_days nor retention.versions_days is set.")
+    if configuration.retention.isOff, !json {
+      print("Everything is kept: none of retention.journal_days, versions_days and dead_letters_days is set.")
       return
     }
     let run = try RetentionRun(configuration) { standardError("pleat: \($0)\n") }
-    let outcome = try run.run(journalDays: retention.journalDays, versionsDays: retention.versionsDays)
+    let outcome = try run.run(configuration.retention)
     print(json ? outcome.json.description + "\n" : outcome.text, terminator: "")
   }
 }
@@ -34,13 +34,14 @@ extension RetentionRun.Outcome {
     .object([
       "dropped_tables": .array(droppedTables.map { .string($0) }), "first_position": .integer(firstPosition),
       "held_by": .optional(heldBy), "thinned_turns": .integer(thinnedTurns),
-      "deleted_versions": .integer(deletedVersions),
+      "deleted_versions": .integer(deletedVersions), "deleted_dead_letters": .integer(deletedDeadLetters),
     ])
   }
 
   var text: String {
     var text = "\(droppedTables.count) journal tables dropped; the journal begins at position \(firstPosition).\n"
     if let heldBy { text += "The oldest table is old enough, but still needed by \(heldBy).\n" }
-    return text + "\(deletedVersions) versions deleted, \(thinnedTurns) turns thinned out.\n"
+    return text
+      + "\(deletedVersions) versions deleted, \(thinnedTurns) turns thinned out; \(deletedDeadLetters) dead letters deleted.\n"
   }
 }

@@ -47,6 +47,26 @@ extension SystemTests {
       #expect(daemon.terminate() == 0)
     }
 
+    @Test("old dead letters go, however many, and who was refused since stays")
+    func deadLetters() throws {
+      let pleat = try Installation()
+      try pleat.produce(Data((0..<2_500).map { "k\t{\($0)\n" }.joined().utf8))
+      let daemon = try pleat.start()
+      try pleat.waitCaughtUp()
+      let days = ["PLEAT_RETENTION_DEAD_LETTERS_DAYS": "30"]
+      func deleted() throws -> Int? {
+        let json = Data(try pleat.pleat("retention", "--json", environment: days).utf8)
+        return (try JSONSerialization.jsonObject(with: json) as! [String: Any])["deleted_dead_letters"] as? Int
+      }
+      #expect(try deleted() == 0, "none of them is old")
+      _ = try pleat.sql("UPDATE pleat.dead_letters SET at = at - interval '31 days' WHERE record_offset < 2400")
+      #expect(try deleted() == 2400)
+      #expect(try pleat.sql("SELECT count(*) || ' ' || min(record_offset) FROM pleat.dead_letters") == "100 2400")
+      #expect(
+        try pleat.sql("SELECT sum(dead_letters) FROM pleat.partitions") == "2500", "they were refused all the same")
+      #expect(daemon.terminate() == 0)
+    }
+
     @Test("the journal's old tables go, and what can no longer be told or proved says so")
     func journal() throws {
       let pleat = try Installation()

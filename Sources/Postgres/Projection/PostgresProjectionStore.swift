@@ -72,7 +72,7 @@ package final class PostgresProjectionStore: ProjectionStore {
 
   package func segments(after position: Int64, bytes: Int) throws(StoreError) -> [StoredSegment] {
     // Where nothing is written for days, too.
-    if !isOpen, !job.isUnderWay { try store.dropOldStages() }
+    if !job.isUnderWay, !isOpen { try store.dropOldStages() }
     let from = try journalFrom(position)
     return try idle.query(
       """

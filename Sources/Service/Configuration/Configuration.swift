@@ -45,6 +45,11 @@ package struct Configuration: Sendable {
     package var journalDays: Int?
     /// For how many days each day's versions are kept, and then the first of each month's; nil for ever.
     package var versionsDays: Int?
+    /// For how many days a dead letter is kept; nil for ever.
+    package var deadLettersDays: Int?
+
+    /// Whether everything is kept.
+    package var isOff: Bool { journalDays == nil && versionsDays == nil && deadLettersDays == nil }
   }
   package struct Limits: Sendable {
     package var leaseSeconds: Int

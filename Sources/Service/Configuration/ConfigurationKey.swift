@@ -22,6 +22,7 @@ package enum ConfigurationKey: String, CaseIterable, Hashable, Sendable {
   case relayPublish = "relay.publish"
   case retentionJournalDays = "retention.journal_days"
   case retentionVersionsDays = "retention.versions_days"
+  case retentionDeadLettersDays = "retention.dead_letters_days"
   case limitsLeaseSeconds = "limits.lease_seconds"
   case limitsMemoryMegabytes = "limits.memory_mb"
   case logLevel = "log.level"
@@ -44,7 +45,7 @@ package enum ConfigurationKey: String, CaseIterable, Hashable, Sendable {
     case .kafkaProperties: .map
     case .ingestFlushMilliseconds: .integer(1...60_000)
     case .ingestFlushEvents: .integer(1...1_000_000)
-    case .retentionJournalDays, .retentionVersionsDays: .integer(1...36_500)
+    case .retentionJournalDays, .retentionVersionsDays, .retentionDeadLettersDays: .integer(1...36_500)
     case .limitsLeaseSeconds: .integer(2...3600)
     case .limitsMemoryMegabytes: .integer(16...1_048_576)
     case .projectionsRebuild: .choice(["auto", "manual"])

@@ -69,7 +69,8 @@ package struct ConfigurationLoader {
         only: only(), catalog: text(.projectionsCatalog), rebuildsItself: choice(.projectionsRebuild) == "auto"),
       relay: .init(publishAll: choice(.relayPublish) == "all"),
       retention: .init(
-        journalDays: optionalInteger(.retentionJournalDays), versionsDays: optionalInteger(.retentionVersionsDays)),
+        journalDays: optionalInteger(.retentionJournalDays), versionsDays: optionalInteger(.retentionVersionsDays),
+        deadLettersDays: optionalInteger(.retentionDeadLettersDays)),
       limits: .init(leaseSeconds: integer(.limitsLeaseSeconds), memoryMegabytes: integer(.limitsMemoryMegabytes)),
       log: .init(
         level: choice(.logLevel).flatMap(Severity.init(name:)) ?? .info,

@@ -12,6 +12,7 @@ package struct RetentionRun {
     package var heldBy: String?
     package var thinnedTurns: Int64 = 0
     package var deletedVersions: Int64 = 0
+    package var deletedDeadLetters: Int64 = 0
   }
 
   private static let drop = "SELECT dropped, held_by FROM pleat.drop_journal_table($1)"
@@ -22,9 +23,17 @@ package struct RetentionRun {
     FROM pleat.projection_tables t WHERE to_regclass(format('pleat.%I', t.table_name)) IS NOT NULL ORDER BY t.table_name
     """
   private static let delete = "SELECT pleat.delete_versions($1, $2, $3)"
+  /// Ids are given in the order of the appends, so the oldest letters come first. What somebody tries again just now waits for
+  /// the next call.
+  private static let deleteLetters = """
+    DELETE FROM pleat.dead_letters WHERE id IN (
+      SELECT o.id FROM (SELECT id, at FROM pleat.dead_letters ORDER BY id LIMIT $2) page JOIN pleat.dead_letters o USING (id)
+      WHERE page.at < clock_timestamp() - make_interval(days => $1) FOR UPDATE OF o SKIP LOCKED)
+    """
 
   /// Of a table of versions in one transaction: 32 MB, some 300,000 rows.
   private static let blocks: Int64 = 4_096
+  private static let lettersAtOnce = 1_000
   /// How often a lock on the journal is tried: who waits for it holds everybody up, so it is waited for 200 ms at a time.
   private static let lockAttempts = 60
   private static let pauseNanoseconds: Int64 = 500_000_000
@@ -38,18 +47,18 @@ package struct RetentionRun {
     self.say = say
   }
 
-  /// - Parameters: nil leaves that as it is.
-  package func run(journalDays: Int?, versionsDays: Int?) throws(CommandFailure) -> Outcome {
+  package func run(_ retention: Configuration.Retention) throws(CommandFailure) -> Outcome {
     var outcome = Outcome()
     var dropFailure: PostgresError?
     do throws(PostgresError) {
-      // What holds the journal's oldest table (a backup that runs) holds no version.
-      if let journalDays {
+      // What holds the journal's oldest table (a backup that runs) holds no version and no letter.
+      if let journalDays = retention.journalDays {
         do throws(PostgresError) { try dropTables(Int32(clamping: journalDays), &outcome) } catch {
           dropFailure = error
         }
       }
-      if let versionsDays { try deleteVersions(Int32(clamping: versionsDays), &outcome) }
+      if let days = retention.versionsDays { try deleteVersions(Int32(clamping: days), &outcome) }
+      if let days = retention.deadLettersDays { try deleteLetters(Int32(clamping: days), &outcome) }
       if let dropFailure { throw dropFailure }
       outcome.firstPosition = try connection.query(Self.start).map { row in row.bigint() ?? 1 }.first ?? 1
       return outcome
@@ -96,6 +105,16 @@ package struct RetentionRun {
         isSaid = isSaid || deleted > 0
         outcome.deletedVersions += deleted
       }
+    }
+  }
+
+  private func deleteLetters(_ days: Int32, _ outcome: inout Outcome) throws(PostgresError) {
+    while true {
+      let deleted = try connection.query(Self.deleteLetters, [.int(days), .bigint(Int64(Self.lettersAtOnce))])
+        .affectedRows
+      if deleted == 0 { return }
+      if outcome.deletedDeadLetters == 0 { say("deleting dead letters") }
+      outcome.deletedDeadLetters += Int64(deleted)
     }
   }
 }
