@@ -70,7 +70,8 @@ final class SimulatedSource: Source {
     return nil
   }
 
-  func poll(limit: Int, _ body: (SourceEvent) -> Void) throws(SourceError) -> Int {
+  /// Its records are few and small, whatever `bytes` says.
+  func poll(limit: Int, bytes: Int, _ body: (SourceEvent) -> Void) throws(SourceError) -> Polled {
     if process.isDead { throw .unavailable("the instance is dead") }
     var count = 0
     for partition in reading.keys {
@@ -98,7 +99,7 @@ final class SimulatedSource: Source {
       }
       reading[partition] = state
     }
-    return count
+    return Polled(events: count, isDry: count < limit)
   }
 
   private func deliver(_ entry: PartitionLog.Entry, _ handle: Int, _ body: (SourceEvent) -> Void) {

@@ -12,7 +12,7 @@ import Synchronization
 ///
 /// Delivery is paused by not taking from the queue, whose memory is bounded: nothing is fetched twice for it.
 ///
-/// `poll` must be called again where it handed over as many events as were asked for; else `wake` tells when.
+/// `poll` must be called again where it was not dry; else `wake` tells when.
 package final class KafkaSource: Source {
   private let configuration: KafkaClientConfiguration
   private var handle: ClientHandle
@@ -23,6 +23,8 @@ package final class KafkaSource: Source {
   private var topics: [AssignedTopic] = []
   private var lastTopic: AssignedTopic?
   private let messages: UnsafeMutablePointer<UnsafeMutablePointer<rd_kafka_message_t>?>
+  /// Of `messages`, those that were taken from the queue and not handed over yet.
+  private var taken = 0..<0
   private var batch: UInt64 = 0
   /// When the client is to be made anew; where that fails (a certificate that is half written), some seconds later again.
   private var renewAt: Int64?
@@ -175,42 +177,68 @@ package final class KafkaSource: Source {
     wakeUp.call()
   }
 
-  package func poll(limit: Int, _ body: (SourceEvent) -> Void) throws(SourceError) -> Int {
-    guard !isClosed else { return 0 }
+  package func poll(limit: Int, bytes: Int, _ body: (SourceEvent) -> Void) throws(SourceError) -> Polled {
+    guard !isClosed else { return Polled(events: 0, isDry: true) }
     handle.serveCallbacks()
-    var handedOver = 0
-    if let renewAt, monotonicMilliseconds() >= renewAt { handedOver += beginAnew(body) }
-    while handedOver < limit {
-      let wanted = min(limit - handedOver, Self.batchCapacity)
-      let errors = handle.events.errorCount
-      let taken = rd_kafka_consume_batch_queue(queue, 0, messages, wanted)
-      batch += 1
-      // Served with the queue, these are of partitions. Of a topic or partition that is gone librdkafka makes no message, and
-      // what comes behind may be of another one: nothing that was taken is handed over.
-      if handle.events.errorCount != errors { handedOver += failAll(handle.events.lastError, body) }
-      guard taken > 0 else { break }
-      takenMessages += taken
-      for i in 0..<taken {
-        guard let message = messages[i] else { continue }
-        if i &+ Self.prefetched < taken, let later = messages[i &+ Self.prefetched] { prefetch(later) }
-        takenBytes &+= message.pointee.len &+ message.pointee.key_len
-        hiddenBytes &+= message.pointee.key_len
-        handedOver += handOver(message, body)
+    var (events, left, isDry) = (0, bytes, false)
+    if let renewAt, monotonicMilliseconds() >= renewAt { events += beginAnew(body) }
+    while events < limit, left > 0, !isDry {
+      if taken.isEmpty {
+        let wanted = min(limit - events, Self.batchCapacity)
+        events += take(wanted, body)
+        isDry = taken.count < wanted
       }
-      body(.released)
-      // All in one go: each takes a lock of the allocator's, which librdkafka's thread wants, too.
-      for i in 0..<taken { rd_kafka_message_destroy(messages[i]) }
-      if capacity.narrows(after: taken, hiddenBytes: hiddenBytes) {
-        log(
-          .notice, "keys and headers of records are large: no more than \(capacity.messages) are held ahead from now on"
-        )
-        handedOver += beginAnew(body)
-      }
-      hiddenBytes = 0
-      if taken < wanted { break }
+      events += handOver(atMost: limit - events, bytes: &left, body)
     }
     tell()
-    return handedOver
+    return Polled(events: events, isDry: isDry && taken.isEmpty)
+  }
+
+  /// Takes so many messages from the queue. Returns how many partitions have failed.
+  private func take(_ wanted: Int, _ body: (SourceEvent) -> Void) -> Int {
+    let errors = handle.events.errorCount
+    taken = 0..<max(rd_kafka_consume_batch_queue(queue, 0, messages, wanted), 0)
+    batch += 1
+    takenMessages += taken.count
+    // Served with the queue, these are of partitions. Of a topic or partition that is gone librdkafka makes no message, and
+    // what comes behind may be of another one: nothing that was taken is handed over.
+    return handle.events.errorCount == errors ? 0 : failAll(handle.events.lastError, body)
+  }
+
+  /// Hands over what was taken, until there were so many events or bytes; the rest waits for the next call. Returns how many
+  /// events.
+  private func handOver(atMost limit: Int, bytes left: inout Int, _ body: (SourceEvent) -> Void) -> Int {
+    guard !taken.isEmpty else { return 0 }
+    var (events, i) = (0, taken.lowerBound)
+    while i < taken.upperBound, events < limit, left > 0 {
+      if let message = messages[i] {
+        if i &+ Self.prefetched < taken.upperBound, let later = messages[i &+ Self.prefetched] { prefetch(later) }
+        let (size, hidden) = (message.pointee.len &+ message.pointee.key_len, hiddenBytes)
+        takenBytes &+= size
+        hiddenBytes &+= message.pointee.key_len
+        events += handOver(message, body)
+        left &-= message.pointee.len &+ (hiddenBytes &- hidden)
+      }
+      i &+= 1
+    }
+    body(.released)
+    let count = i - taken.lowerBound
+    giveBack(count)
+    if capacity.narrows(after: count, hiddenBytes: hiddenBytes) {
+      log(
+        .notice, "keys and headers of records are large: no more than \(capacity.messages) are held ahead from now on"
+      )
+      events += beginAnew(body)
+    }
+    hiddenBytes = 0
+    return events
+  }
+
+  /// The next messages of what was taken, all in one go: each takes a lock of the allocator's, which librdkafka's thread wants,
+  /// too.
+  private func giveBack(_ count: Int) {
+    for i in taken.prefix(count) { rd_kafka_message_destroy(messages[i]) }
+    taken = taken.dropFirst(count)
   }
 
   /// Another thread has written the value: reading it is what a record costs here.
@@ -383,6 +411,8 @@ package final class KafkaSource: Source {
   /// `waits`: until librdkafka's threads have ended, some seconds at most.
   private func stopAll(waits: Bool) {
     rd_kafka_queue_cb_event_enable(queue, nil, nil)
+    // They keep the client alive.
+    giveBack(taken.count)
     for topic in topics {
       for index in 0..<topic.count { stop(topic, index) }
     }

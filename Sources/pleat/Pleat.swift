@@ -24,7 +24,8 @@ enum Program {
     let code = CommandRunner(Pleat.self).run()
     let isWritten = fflush(stdout) == 0 && ferror(stdout) == 0
     if !isWritten { standardError("pleat: standard output cannot be written.\n") }
-    exit(isWritten || code != .success ? code.rawValue : ExitCode.failure.rawValue)
+    // Not `exit`: what it takes down threads may still use, and a crash there would be the program's end.
+    _exit(isWritten || code != .success ? code.rawValue : ExitCode.failure.rawValue)
   }
 
   /// What is closed stays so: else the next socket would have its number, and be sent what is meant for people. Open the other

@@ -1,4 +1,5 @@
 import Events
+import Glibc
 
 @testable import Engine
 
@@ -50,6 +51,8 @@ final class FakeSource: Source {
   var topicsAreAway = false
   /// Nothing is told of them.
   var refused: Set<String> = []
+  /// So many records are handed over at once.
+  var atOnce = 7
   /// So many questions are answered at once.
   var comesTo = Int.max
   /// Questions about partitions so far.
@@ -84,7 +87,12 @@ final class FakeSource: Source {
   }
   func remove(_ partition: TopicPartition) throws(SourceError) { reading[partition] = nil }
 
-  func poll(limit: Int, _ body: (SourceEvent) -> Void) throws(SourceError) -> Int {
+  func poll(limit: Int, bytes: Int, _ body: (SourceEvent) -> Void) throws(SourceError) -> Polled {
+    let count = try deliver(limit, bytes, body)
+    return Polled(events: count, isDry: count < limit)
+  }
+
+  private func deliver(_ limit: Int, _ bytes: Int, _ body: (SourceEvent) -> Void) throws(SourceError) -> Int {
     try check()
     let partitions = reading.keys.filter { !away.contains($0) && stalled[$0] == nil }.sorted()
     guard !partitions.isEmpty else { return 0 }
@@ -129,9 +137,11 @@ final class FakeSource: Source {
     }
     var count = 0
     let end = min(high(partition), open[partition] ?? .max)
-    while count < min(limit, 7), state.offset < min(end, corrupt[partition] ?? .max) {
+    var left = bytes
+    while count < min(limit, atOnce), left > 0, state.offset < min(end, corrupt[partition] ?? .max) {
       let record = topic.records[Int(state.offset - topic.low)]
       if !record.isMarker {
+        left -= record.value.utf8.count
         deliver(record, at: state.offset, handle: state.handle, body)
         count += 1
       }
@@ -158,7 +168,8 @@ final class FakeSource: Source {
   private func deliver(_ record: Record, at offset: Int64, handle: Int, _ body: (SourceEvent) -> Void) {
     func copied(_ text: String) -> UnsafeRawBufferPointer {
       let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: text.utf8.count, alignment: 1)
-      memory.copyBytes(from: text.utf8)
+      var text = text
+      text.withUTF8 { memory.copyMemory(from: UnsafeRawBufferPointer($0)) }
       delivered.append(memory)
       return UnsafeRawBufferPointer(memory)
     }
@@ -174,7 +185,7 @@ final class FakeSource: Source {
   private func giveBack(_ body: (SourceEvent) -> Void) {
     body(.released)
     for memory in delivered {
-      memory.initializeMemory(as: UInt8.self, repeating: 0)
+      memset(memory.baseAddress!, 0, memory.count)
       memory.deallocate()
     }
     delivered = []

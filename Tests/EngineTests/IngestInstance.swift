@@ -56,10 +56,13 @@ final class IngestInstance {
 
 extension FakeSource.Record {
   /// An event with this id.
-  init(id: String) {
+  init(id: String) { self.init(id: id, text: "1") }
+
+  init(id: String, text: String) {
     self.init(
       key: "k",
       value:
-        #"{"specversion":"1.0","id":"\#(id)","source":"s","type":"x","time":"2026-10-01T00:00:00Z","data":{"n":1}}"#)
+        #"{"specversion":"1.0","id":"\#(id)","source":"s","type":"x","time":"2026-10-01T00:00:00Z","data":{"n":"\#(text)"}}"#
+    )
   }
 }

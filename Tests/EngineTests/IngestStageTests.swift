@@ -80,6 +80,33 @@ struct IngestStageTests {
     #expect(letter.key == Array(record.key.utf8) && letter.value == Array(record.value.utf8))
   }
 
+  @Test("a dead letter keeps so much of what is larger")
+  func keptBytes() throws {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    let kept = IngestSettings.keptBytes
+    source.append(
+      partition,
+      [kept, kept + 1].map { FakeSource.Record(key: "k", value: String(repeating: "v", count: $0)) })
+    let instance = IngestInstance("a", source, journal)
+    instance.hold([partition])
+    instance.steps(20)
+    #expect(journal.deadLetters.map(\.refusal) == [Refusal(.tooLarge), Refusal(.tooLarge)])
+    #expect(journal.deadLetters.map { $0.value?.count } == [kept, kept])
+  }
+
+  @Test("however much arrives at once, a flush holds so many bytes, and one record more")
+  func largeRecords() throws {
+    let (source, journal) = (FakeSource(), FakeJournal())
+    let comment = String(repeating: "x", count: 1_000_000)
+    source.atOnce = 40
+    source.append(partition, (0..<40).map { FakeSource.Record(id: "e\($0)", text: comment) })
+    let instance = IngestInstance("a", source, journal)
+    instance.hold([partition])
+    instance.steps(20)
+    #expect(try journal.ids().count == 40)
+    #expect(journal.segments.map(\.draft.count) == [17, 17, 6])
+  }
+
   @Test("nothing follows any more where the partition that was behind is given up")
   func quiet() {
     let (source, journal) = (FakeSource(), FakeJournal())

@@ -30,6 +30,23 @@ struct DecoderHeaderTests {
           data: ["cache": .text(Array("c".utf8))]))
   }
 
+  @Test("headers of 1 MiB together are read, with one byte more the record is too large, whatever it holds")
+  func size() throws {
+    let known = headers("ce_x", nil)
+    let left = 1_048_576 - known.reduce(0) { $0 + $1.0.utf8.count + ($1.1?.count ?? 0) }
+    let most = headers("ce_x", Array(repeating: 1, count: left))
+    for headers in [most, most + [("", nil)]] {
+      let event = try decodePlain(value, headers: headers).get()
+      #expect(event.attributes?.count == #""x":"""#.utf8.count + 6 * left)
+    }
+    for headers in [most + [("b", nil)], most + [("", [0xFF])]] {
+      #expect(decodePlain(Array("{".utf8), headers: headers) == .failure(Refusal(.tooLarge)))
+      #expect(
+        DecodingReference.decode(value: Array("{".utf8), headers: headers, now: clock.microseconds)
+          == .failure(Refusal(.tooLarge)))
+    }
+  }
+
   @Test(
     "a header's first broken rule is the one reported, by its name",
     arguments: [

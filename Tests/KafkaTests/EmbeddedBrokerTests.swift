@@ -141,6 +141,45 @@ struct EmbeddedBrokerTests {
     }
   }
 
+  @Test("poll hands over no record more once it has so many bytes, and what is left comes the next time, or never")
+  func bytes() throws {
+    let values = (0..<90).map { String(repeating: "\($0 % 10)", count: 10_000) }
+    try produce(configuration, to: "events", values)
+    let source = try makeSource(configuration)
+    defer { source.close() }
+    try source.add(TopicPartition("events", 0), from: 0, handle: 1)
+    var collected = Collected()
+    func poll(_ bytes: Int) throws -> Polled {
+      let before = collected.values.count
+      let polled = try source.poll(limit: 1_000, bytes: bytes) { collected.add($0) }
+      #expect(collected.values.count - before <= (bytes + 9_999) / 10_000)
+      return polled
+    }
+    try waitUntil("some are there") { try poll(35_000).events > 0 }
+    var isDry = true
+    try waitUntil("most are there") {
+      isDry = try poll(35_000).isDry
+      return collected.values.count >= 50
+    }
+    #expect(!isDry && collected.values == Array(values.prefix(collected.values.count)))
+    // What was taken from the queue belongs to the start before.
+    try source.add(TopicPartition("events", 0), from: 80, handle: 2)
+    let count = collected.values.count
+    try waitUntil("the end is reached") {
+      isDry = try poll(35_000).isDry
+      return collected.events.contains(.end(handle: 2, offset: 90))
+    }
+    #expect(isDry && Array(collected.values[count...]) == Array(values[80...]))
+    // What waits to be handed over keeps no client from ending.
+    try source.add(TopicPartition("events", 0), from: 0, handle: 3)
+    try waitUntil("some are there") { try poll(1).events > 0 }
+    source.renew()
+    try waitUntil("it is read over new connections") {
+      _ = try poll(1)
+      return collected.events.contains(.failed(handle: 3))
+    }
+  }
+
   @Test("a partition that is added again starts anew under its new handle, and nothing comes under the old one")
   func addingAgain() throws {
     let values = (0..<3_000).map { "\($0)" }

@@ -119,6 +119,7 @@ package enum DecodingReference {
   ) throws(Refusal) -> PlainEvent {
     guard let value, !value.isEmpty else { throw Refusal(.emptyValue) }
     if value.count > 1_048_576 { throw Refusal(.tooLarge) }
+    if headers.reduce(0, { $0 + $1.0.utf8.count + ($1.1?.count ?? 0) }) > 1_048_576 { throw Refusal(.tooLarge) }
     if String(validating: value, as: UTF8.self) == nil { throw Refusal(.invalidUTF8) }
     var parser = PlainJSONParser(value)
     guard let json = try? parser.parse() else { throw Refusal(.malformedJSON) }

@@ -13,8 +13,13 @@ package struct IngestSettings: Sendable {
 
   /// While a flush is on its way, at most so many flushes' worth of events wait for the next.
   static let pendingFlushes = 2
-  /// Dead letters and events that wait for a flush hold about so many bytes at most.
+  /// Dead letters and events that wait for a flush hold so many bytes at most, and one record more.
   static let pendingBytes = 16 << 20
+  /// A dead letter keeps of key and value the first so many bytes each, and headers only where they are no more: what compression
+  /// makes small may be of any size.
+  static let keptBytes = 16 << 20
+  /// What a dead letter takes besides.
+  static let letterBytes = 256
   /// Events asked of the source at once.
   static let pollLimit = 2_000
   /// Failures at one place, one after the other, until the partition's row says so.

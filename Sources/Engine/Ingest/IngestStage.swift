@@ -167,7 +167,7 @@ package final class IngestStage: Stage {
     guard decoder != nil, !reading.isEmpty else { return 0 }
     let limit = max(
       min(IngestSettings.pollLimit, settings.flushEvents * IngestSettings.pendingFlushes - pendingEvents), 1)
-    let count = try source.poll(limit: limit) { event in
+    let polled = try source.poll(limit: limit, bytes: IngestSettings.pendingBytes - pendingBytes) { event in
       switch event {
       case .record(let handle, let record):
         accept(record, handle, now)
@@ -191,8 +191,8 @@ package final class IngestStage: Stage {
         }
       }
     }
-    if count < limit { emptyPolls += 1 }
-    return count
+    if polled.isDry { emptyPolls += 1 }
+    return polled.events
   }
 
   @inline(__always)
@@ -234,7 +234,7 @@ package final class IngestStage: Stage {
   private func refuse(_ record: SourceRecord, _ refusal: Refusal, of partition: IngestPartition) {
     partition.deadLetters += 1
     let letter = deadLetter(record, refusal, of: partition)
-    pendingBytes += (letter.value?.count ?? 0) + (letter.key?.count ?? 0) + record.content.headerBytes + 256
+    pendingBytes += letter.byteCount + IngestSettings.letterBytes
     pendingEvents += 1
     deadLetters.append(letter)
     partition.badRecords.record(isBad: true)
@@ -250,8 +250,10 @@ package final class IngestStage: Stage {
   private func deadLetter(_ record: SourceRecord, _ refusal: Refusal, of partition: IngestPartition) -> DeadLetter {
     DeadLetter(
       partition: partition.partition, incarnation: partition.cursor.incarnation, offset: record.content.offset,
-      refusal: refusal, key: record.key.map { Array($0) }, value: record.content.value.map { Array($0) },
-      headers: record.content.headers.map { (Array($0.name), $0.value.map { Array($0) }) },
+      refusal: refusal, key: record.key.map { Array($0.prefix(IngestSettings.keptBytes)) },
+      value: record.content.value.map { Array($0.prefix(IngestSettings.keptBytes)) },
+      headers: record.content.headerBytes > IngestSettings.keptBytes
+        ? [] : record.content.headers.map { (Array($0.name), $0.value.map { Array($0) }) },
       timestampMilliseconds: record.timestampMilliseconds)
   }
 

@@ -33,6 +33,15 @@ package struct SourceRecord {
   }
 }
 
+/// What came of a poll.
+package struct Polled: Hashable, Sendable {
+  /// How many events were handed over.
+  package var events: Int
+  /// Whether nothing more had arrived.
+  package var isDry: Bool
+  package init(events: Int, isDry: Bool) { (self.events, self.isDry) = (events, isDry) }
+}
+
 /// Why the brokers did not give, or tell, what they were asked for.
 package enum SourceError: Error, Sendable {
   /// The broker is away, or answers with an error that passes: try again. The text is for people.
@@ -69,10 +78,17 @@ package protocol Source: AnyObject {
   /// Goes on over new connections: what it was made from (certificates, addresses) may be others by now. Whatever is read when
   /// they are made fails, so that it is checked.
   func renew()
-  /// Hands over what has arrived, at most `limit` events (more where many partitions fail at once), without waiting; returns
-  /// how many.
-  func poll(limit: Int, _ body: (SourceEvent) -> Void) throws(SourceError) -> Int
+  /// Hands over what has arrived, without waiting: at most `limit` events (more where many partitions fail at once), and no
+  /// further record once there were so many bytes of values, keys and headers.
+  func poll(limit: Int, bytes: Int, _ body: (SourceEvent) -> Void) throws(SourceError) -> Polled
   /// The high watermark as the last fetch reported it, without asking; nil if unknown.
   func cachedEnd(_ partition: TopicPartition) -> Int64?
   func close()
+}
+
+extension Source {
+  /// However many bytes that is; returns how many events.
+  package func poll(limit: Int, _ body: (SourceEvent) -> Void) throws(SourceError) -> Int {
+    try poll(limit: limit, bytes: .max, body).events
+  }
 }

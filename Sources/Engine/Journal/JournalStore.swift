@@ -86,6 +86,11 @@ package struct DeadLetter: Sendable {
     (self.partition, self.incarnation, self.offset, self.refusal) = (partition, incarnation, offset, refusal)
     (self.key, self.value, self.headers, self.timestampMilliseconds) = (key, value, headers, timestampMilliseconds)
   }
+
+  /// Of key, value and headers.
+  var byteCount: Int {
+    (key?.count ?? 0) + (value?.count ?? 0) + headers.reduce(0) { $0 + $1.name.count + ($1.value?.count ?? 0) }
+  }
 }
 
 /// Moves a partition's cursor over the records from `from` to before `to`, and counts them; `lost` where it is not at `from`,

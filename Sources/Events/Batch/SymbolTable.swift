@@ -24,8 +24,21 @@ package struct SymbolTable: Sendable {
   /// Index + 1 into `entries`, 0 for a free slot; the count is a power of two. The bits above those that an index of this table can
   /// have are the hash's, so that few look-ups touch the entry of another string.
   private var slots: [UInt32]
+  /// What its hashes depend on.
+  struct Key {
+    var start: UInt64
+    var factor: UInt64
 
-  package init(expected: Int = 64) {
+    /// Random for each process: whoever chooses strings, and knows this code, does not know which of them meet in a slot.
+    static let ofProcess = Key(
+      start: UInt64.random(in: .min ... .max), factor: UInt64.random(in: .min ... .max) | 1)
+  }
+  private let key: Key
+
+  package init(expected: Int = 64) { self.init(expected: expected, key: .ofProcess) }
+
+  init(expected: Int = 64, key: Key) {
+    self.key = key
     var capacity = 64
     while capacity < expected * 2 { capacity *= 2 }
     slots = Array(repeating: 0, count: capacity)
@@ -44,22 +57,22 @@ package struct SymbolTable: Sendable {
   @inline(__always)
   private func start(_ index: Int) -> Int { index == 0 ? 0 : Int(entries[index - 1].end) }
 
-  /// A hash for these tables alone: fast, and without any promise to the outside; never 0.
+  /// A hash for the tables of one key alone: fast, and without any promise to the outside; never 0.
   @inline(__always)
-  static func hash(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt32 {
+  func hash(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt32 {
     max(UInt32(truncatingIfNeeded: wideHash(bytes) >> 16), 1)
   }
 
+  /// Eight bytes at a time by folded multiplication with a secret factor, as wyhash and foldhash do.
   @inline(__always)
-  private static func wideHash(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt64 {
+  private func wideHash(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt64 {
     let count = bytes.count
-    var h: UInt64 = 0x9E37_79B9_7F4A_7C15 ^ UInt64(truncatingIfNeeded: count)
+    var h = key.start ^ UInt64(truncatingIfNeeded: count)
     guard let base = bytes.baseAddress else { return h }
     let raw = UnsafeRawPointer(base)
     var i = 0
     while i &+ 8 <= count {
-      h = (h ^ raw.loadUnaligned(fromByteOffset: i, as: UInt64.self)) &* 0xD6E8_FEB8_6659_FD93
-      h ^= h >> 32
+      h = folded(h ^ raw.loadUnaligned(fromByteOffset: i, as: UInt64.self))
       i &+= 8
     }
     var tail: UInt64 = 0
@@ -74,9 +87,13 @@ package struct SymbolTable: Sendable {
         }
       }
     }
-    h = (h ^ tail) &* 0xD6E8_FEB8_6659_FD93
-    h ^= h >> 29
-    return h
+    return folded(h ^ tail)
+  }
+
+  @inline(__always)
+  private func folded(_ word: UInt64) -> UInt64 {
+    let product = word.multipliedFullWidth(by: key.factor)
+    return product.high ^ product.low
   }
 
   /// Brings nearer where bytes of this hash are looked for.
@@ -89,12 +106,12 @@ package struct SymbolTable: Sendable {
 
   /// The symbol of these bytes, new if they are not there yet.
   package mutating func intern(_ bytes: UnsafeBufferPointer<UInt8>) -> Symbol {
-    intern(bytes, hash: Self.hash(bytes))
+    intern(bytes, hash: hash(bytes))
   }
 
   /// As above, where their hash is known.
   mutating func intern(_ bytes: UnsafeBufferPointer<UInt8>, hash: UInt32) -> Symbol {
-    assert(hash == Self.hash(bytes), "the hash is another string's")
+    assert(hash == self.hash(bytes), "the hash is another string's")
     let mask = slots.count &- 1
     let tag = hash & ~UInt32(truncatingIfNeeded: mask)
     var slot = Int(hash) & mask

@@ -15,6 +15,8 @@ package struct DecodedEvent: Sendable {
 /// One thread uses a decoder.
 package final class EventDecoder {
   package static let maximumValueBytes = 1 << 20
+  /// Of a record's headers, names and values together.
+  package static let maximumHeaderBytes = 1 << 20
   /// How far an event may be ahead of the clock of the one who ingests, in microseconds.
   package static let clockToleranceMicroseconds: Int64 = 5 * 60 * 1_000_000
   /// 2000-01-01T00:00:00Z.
@@ -98,7 +100,10 @@ package final class EventDecoder {
   /// The value as a whole, and the headers' names.
   private func read(_ record: RecordContent) throws(Refusal) -> ObjectReader {
     guard let value = record.value, value.count > 0 else { throw Refusal(.emptyValue) }
-    if value.count > Self.maximumValueBytes || record.hasTooManyHeaders { throw Refusal(.tooLarge) }
+    if value.count > Self.maximumValueBytes || record.headerBytes > Self.maximumHeaderBytes || record.hasTooManyHeaders
+    {
+      throw Refusal(.tooLarge)
+    }
     var document = pleat_json_document()
     let status = Int(pleat_json_read(reader, value.baseAddress, value.count, &document))
     switch status {

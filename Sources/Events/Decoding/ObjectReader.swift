@@ -41,7 +41,7 @@ struct ObjectReader {
     let text = text
     open(object, for: members) { number, node in
       guard identifiers.contains(number: number), Int(node.kind) == PLEAT_JSON_STRING, node.flags == 0 else { return 0 }
-      let hash = SymbolTable.hash(Bytes(start: text + Int(node.start), count: Int(node.length)))
+      let hash = strings.hash(Bytes(start: text + Int(node.start), count: Int(node.length)))
       strings.prefetch(hash: hash)
       return hash
     }

@@ -58,6 +58,8 @@ package final class PrivateCluster {
         ])
     } catch {
       clusterGuard?.dismiss()
+      // `deinit` follows.
+      clusterGuard = nil
       Self.remove(directory)
       throw error
     }
