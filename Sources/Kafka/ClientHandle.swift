@@ -28,8 +28,10 @@ final class ClientHandle {
     var text = [CChar](repeating: 0, count: Self.errorTextCapacity)
     // On success librdkafka owns the configuration.
     guard let client = rd_kafka_new(role.type, made, &text, text.count) else {
+      let isOutOfResources = rd_kafka_last_error() == RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE
       rd_kafka_conf_destroy(made)
-      throw .unusable(text.withUnsafeBufferPointer { String(cString: $0.baseAddress!) })
+      let reason = text.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+      throw isOutOfResources ? .noResources(reason) : .unusable(reason)
     }
     self.client = client
     credentials = (configuration.properties["sasl.username"] ?? "", configuration.properties["sasl.password"] ?? "")

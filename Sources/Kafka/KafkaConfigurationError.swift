@@ -8,6 +8,8 @@ package enum KafkaConfigurationError: Error, Hashable, Sendable, CustomStringCon
   case invalid(property: String)
   /// The properties are fine one by one, but no client comes out of them together. The text is librdkafka's.
   case unusable(String)
+  /// The system gives no thread or descriptor: that passes. The text is librdkafka's.
+  case noResources(String)
 
   /// What is said of a property in `KafkaClientConfiguration.reserved`.
   package static func reservedText(_ property: String) -> String {
@@ -29,6 +31,8 @@ package enum KafkaConfigurationError: Error, Hashable, Sendable, CustomStringCon
       "kafka.properties: librdkafka does not accept the value of `\(property)`"
     case .unusable(let text):
       "kafka.properties: no client can be made of them: \(text)"
+    case .noResources(let text):
+      "no Kafka client can be made: \(text)"
     }
   }
 }

@@ -11,7 +11,7 @@ struct Pleat: Command {
         TopCommand.self,
         JournalCommand.self, VerifyCommand.self, ExplainCommand.self, RebuildCommand.self, DeadLettersCommand.self,
         SkipCommand.self,
-        ResumeCommand.self, ForgetCommand.self, RetentionCommand.self,
+        ResumeCommand.self, ForgetCommand.self, RetentionCommand.self, RetireCommand.self,
         DemoCommand.self, GenerateCommand.self, BenchCommand.self, BrokerCommand.self,
       ])
   }

@@ -8,9 +8,10 @@ struct SkipCommand: Command {
       discussion: """
         When offsets are gone, or a topic was truncated or made anew, ingest stops at that partition, because going on would \
         lose or repeat events. This records the decision, with its reason, and lets it go on at an offset \
-        that the partition holds, or its end; for one that its topic does not have any more, at any, so that nobody waits for it. To the place it had reached, or before it, begins a new incarnation of the \
-        partition: events from there on are no duplicates of older ones, and those that were journaled are counted again. \
-        Whoever was forgotten there is forgotten again.
+        that the partition holds, or its end; for one that its topic does not have any more, at any, so that nobody waits for \
+        it. To the place it had reached, or before it, begins a new incarnation of the partition: events from there on are no \
+        duplicates of older ones, and those that were journaled are counted again. Whoever was forgotten there is forgotten \
+        again, but for ids in texts of others.
         """)
   }
 
@@ -53,7 +54,8 @@ struct SkipCommand: Command {
     if forgotten.again > 0 {
       standardError(
         "pleat: people who were forgotten (\(forgotten.again)) are forgotten again in what the partition held then: who came back "
-          + "since, and is met there, leaves exact counts and teams once more.\n")
+          + "since, and is met there, leaves exact counts and teams once more. In texts of others their ids are not known: "
+          + "`pleat forget` again finds them.\n")
     }
     if forgotten.strangers > 0 {
       standardError(

@@ -137,6 +137,29 @@ struct ErasureWatchTests {
     #expect(store.appended == ["a"] && store.rewrittenSegments.keys.sorted() == [201])
   }
 
+  @Test("in a database that goes back in the middle of it the journal is searched from where it is noted")
+  func goesBack() throws {
+    let store = FakeErasures()
+    for index in 0..<400 {
+      store.add(try Self.batch(index == 5 || index == 395 ? "ann" : "bob", comment: "x", offset: Int64(index)))
+    }
+    store.erasures = [erasure("a", until: 400)]
+    let watch = watch(store)
+    var second: Int64 = 0
+    func prepare(until condition: () -> Bool) throws {
+      while !condition(), second < 200 {
+        second += 1
+        _ = try watch.prepare(at(second))
+      }
+    }
+    try prepare { store.erasures[0].searchedTo > 100 }
+    #expect(store.rewrittenSegments.keys.sorted() == [6] && store.erasures[0].searchedTo < 400)
+    store.goBack()
+    watch.doubt()
+    try prepare { store.erasures[0].searchedTo == 400 }
+    #expect(store.rewrittenSegments.keys.sorted() == [6, 396])
+  }
+
   @Test("while an erasure is at work each step does a page of it, and nothing in between")
   func pace() throws {
     let store = try long(100)

@@ -23,6 +23,12 @@ final class FakeErasures: ErasureStore {
         payloadDigest: SHA256.digest(of: form.payload), identities: form.identities))
   }
 
+  /// As from a backup made before anything was searched.
+  func goBack() {
+    rewrittenSegments = [:]
+    for index in erasures.indices { (erasures[index].searchedTo, erasures[index].lettersTo) = (0, 0) }
+  }
+
   func end(_ id: String) { erasures.removeAll { $0.id == id } }
 
   private func update(_ id: String, _ body: (inout OpenErasure) -> Void) throws(StoreError) {

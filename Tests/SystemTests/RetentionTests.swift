@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 extension SystemTests {
@@ -123,6 +124,56 @@ extension SystemTests {
       try pleat.pleat("rebuild", "projects", "--accept-loss")
       #expect(try Int(pleat.sql(projects))! < Int(before)!)
       #expect(daemon.terminate() == 0)
+    }
+
+    @Test("a projection that is given up is empty and waited for by nobody, until somebody folds it again")
+    func retirement() throws {
+      let pleat = try Installation()
+      let lines = try pleat.lines(events: 600, seed: 9)
+      try pleat.produce(lines: lines[..<300])
+      let all = try pleat.start()
+      try pleat.waitCaughtUp()
+      let rows = try pleat.sql("SELECT count(*) FROM pleat_unmasked.wizard_activity")
+      #expect(rows != "0")
+      let less = ["PLEAT_PROJECTIONS_ONLY": "projects,models"]
+      func refusal(_ environment: [String: String]) throws -> String {
+        let result = try Shell.run(
+          pleat.servers.program.path, ["retire", "activity"], environment: pleat.environment.merging(environment) { $1 }
+        )
+        #expect(result.status == 1)
+        return String(decoding: result.errors, as: UTF8.self)
+      }
+      #expect(try refusal([:]).contains("projections.only has activity here"))
+      #expect(try refusal(less).contains("one folds activity: take it out of projections.only there"))
+      #expect(all.terminate() == 0)
+
+      let fewer = try pleat.start("one", less)
+      try pleat.produce(lines: lines[300...])
+      try pleat.pleat("status", "--wait-caught-up", "2", expecting: 75, environment: less)
+      let retired = try pleat.pleat("retire", "activity", "--json", environment: less)
+      #expect(retired == "{\"projection\":\"activity\",\"generation\":2}\n")
+      #expect(try pleat.pleat("retire", "activity", "--json", environment: less) == retired)
+      try pleat.pleat("status", "--wait-caught-up", "60", environment: less)
+      #expect(try pleat.sql("SELECT count(*) FROM pleat_unmasked.wizard_activity") == "0")
+      #expect(try pleat.sql("SELECT count(*) FROM pleat.wizard_activity_current") == "0")
+      let freshness = "SELECT state || ' ' || reason FROM pleat_unmasked.freshness WHERE projection = 'activity'"
+      #expect(try pleat.sql(freshness).hasPrefix("stopped given up by "))
+      #expect(try !pleat.pleat("verify").contains("activity"))
+      // Retention lets go of what it has not read.
+      let position = "SELECT position FROM pleat.projection_cursors WHERE projection = 'activity'"
+      #expect(try Int(pleat.sql(position))! < 600)
+      try pleat.pleat("retention", environment: ["PLEAT_RETENTION_JOURNAL_DAYS": "10"])
+      #expect(try pleat.sql(position) == pleat.sql("SELECT position FROM pleat.journal_head"))
+      #expect(fewer.terminate() == 0)
+
+      let again = try pleat.start()
+      try pleat.waitCaughtUp()
+      try waitUntil("it is live again") {
+        try pleat.sql("SELECT state FROM pleat_unmasked.freshness WHERE projection = 'activity'") == "live"
+      }
+      #expect(try Int(pleat.sql("SELECT count(*) FROM pleat_unmasked.wizard_activity"))! > Int(rows)!)
+      try pleat.pleat("verify")
+      #expect(again.terminate() == 0)
     }
   }
 }

@@ -43,8 +43,9 @@ package final class ErasureWatch {
 
   func use(_ key: HashKey) { keys = ErasureKeys(people: key, identities: identityKey(of: key)) }
 
-  /// The database may have gone back: what was heard before says nothing.
+  /// The database may have gone back: what was heard before says nothing, nor how far the journal was searched, nor what was noted.
   func doubt() {
+    (erasers, left, met) = ([:], [:], [])
     recordsAt = 0
     forgetReply()
   }

@@ -93,7 +93,8 @@ package final class IngestStage: Stage {
       try syncPartitions(now)
       let next = try work(now)
       sourceOutage.end(reporter, "Kafka answers again")
-      storeOutage.end(reporter, "reading goes on")
+      // A step that held nothing has asked the database for nothing.
+      if !reading.isEmpty { storeOutage.end(reporter, "reading goes on") }
       return next
     } catch let error as StoreError {
       doubt(error, now)

@@ -6,6 +6,8 @@ package struct LiveGeneration: Hashable, Sendable {
   package var position: Int64
   package var foldVersion: Int
   package var catalogVersion: Int
+  /// Of no version: it is given up, and empty.
+  package var isRetired: Bool { foldVersion == 0 }
   /// It was folded with the hash key that the installation has now.
   package var hasCurrentKey: Bool
   /// Generations that are neither live nor in the making wait to be deleted.

@@ -18,12 +18,14 @@ package enum SessionProfile: Sendable {
   }
 
   /// Whatever is set for the server, the database or the role: a commit is durable, a statement sees what was committed before it,
-  /// and waits are bounded by who waits. `transaction_timeout` is PostgreSQL 17's.
+  /// and waits are bounded by who waits; who waits no longer (a timeout) leaves no session behind that waits for a lock. `transaction_timeout` is PostgreSQL 17's.
   private static let common = """
     SET statement_timeout = 0;
     SET lock_timeout = 0;
     SET idle_session_timeout = 0;
     SELECT set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = 'transaction_timeout' AND setting <> '0';
+    SELECT set_config(name, '2s', false) FROM pg_catalog.pg_settings
+      WHERE name = 'client_connection_check_interval' AND pg_catalog.version() ~ 'linux|darwin|bsd';
     SET idle_in_transaction_session_timeout = '30s';
     SET synchronous_commit = on;
     SET default_transaction_isolation = 'read committed';

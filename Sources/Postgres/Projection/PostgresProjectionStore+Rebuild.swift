@@ -117,6 +117,12 @@ extension PostgresProjectionStore: RebuildStore {
 }
 
 extension PostgresProjectionStore {
+  /// Gives the projection up: an empty generation, which it returns, is the live one, and nothing waits for it. What it had is for
+  /// `dropOld`. `.refused`: somebody folds it, or nobody ever did.
+  package func retire() throws(StoreError) -> Int32 {
+    try store.query("SELECT pleat.retire_projection($1)", [.text(projection)]).map { $0.int() ?? 0 }.first ?? 0
+  }
+
   /// Gives up the generations in the making; returns how many there were. `.lost`: somebody is at it.
   package func discardRebuild() throws(StoreError) -> Int {
     Int(try store.query("SELECT pleat.discard_rebuild($1)", [.text(projection)]).map { $0.int() ?? 0 }.first ?? 0)

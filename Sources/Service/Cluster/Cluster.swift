@@ -11,6 +11,8 @@ package enum Cluster {
     do throws(KafkaConfigurationError) {
       try client.validate()
     } catch {
+      // Not the properties' fault: who makes the next client says so.
+      if case .noResources = error { return client }
       throw ConfigurationError("\(error).")
     }
     return client
@@ -76,16 +78,35 @@ package enum Cluster {
   ) throws(CommandFailure) -> PartitionEnds? {
     let probe = KafkaProbe(client, cursorTopic: nil, log: { _, _ in })
     defer { probe.close() }
-    do throws(SourceError) {
-      guard try probe.partitions(of: partition.topic).contains(partition) else { return nil }
-      return try probe.ends(of: [partition])[0].answer.map { PartitionEnds(low: $0.low, high: $0.high) }.get()
-    } catch {
-      throw CommandFailure(error)
+    var isMissing = false
+    while true {
+      do throws(SourceError) {
+        guard try probe.partitions(of: partition.topic).contains(partition) else { return nil }
+        return try probe.ends(of: [partition])[0].answer.map { PartitionEnds(low: $0.low, high: $0.high) }.get()
+      } catch {
+        // A broker that has just begun may not know the topic yet.
+        guard case .unknownTopic = error else { throw CommandFailure(error) }
+        if isMissing { return nil }
+        isMissing = true
+        Waker().wait(until: SystemClock.monotonicNanoseconds() + missingNanoseconds)
+      }
     }
   }
+
+  /// After so long a topic is asked for again that was not there.
+  private static let missingNanoseconds: Int64 = 2_000_000_000
 }
 
 extension CommandFailure {
+  /// No client could be made.
+  package init(_ error: KafkaConfigurationError) {
+    if case .noResources = error {
+      self.init(.unavailable, "\(error).")
+    } else {
+      self.init(.configuration, "\(error).")
+    }
+  }
+
   package init(_ error: SourceError) {
     switch error {
     case .unavailable(let text): self.init(.unavailable, "Kafka is not available: \(text)")

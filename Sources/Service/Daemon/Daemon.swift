@@ -19,8 +19,8 @@ package final class Daemon {
   private static let tickNanoseconds: Int64 = 250_000_000
   private static let retryNanoseconds: Int64 = 1_000_000_000
   /// A signal to stop is obeyed within 10 seconds, whatever hangs; the last of them are for giving the leases back.
-  private static let workersStopNanoseconds: Int64 = 6_500_000_000
-  private static let stopNanoseconds: Int64 = 8_500_000_000
+  private static let workersStopNanoseconds: Int64 = 6_000_000_000
+  private static let stopNanoseconds: Int64 = 8_000_000_000
   /// How often it is looked for a signal while a service is tried.
   private static let signalNanoseconds: Int64 = 100_000_000
   private static let listenMilliseconds: Int32 = 1_000
@@ -31,14 +31,15 @@ package final class Daemon {
   package init(_ configuration: Configuration, endsWithParent: Bool = false) {
     self.configuration = configuration
     parent = endsWithParent ? getppid() : nil
-    logger = Logger(configuration.log)
     // Before any thread is started: they inherit what is blocked.
     signals = Signals()
     MemoryPlan.tuneAllocator()
+    logger = Logger(configuration.log)
   }
 
   /// Returns once a signal asked for the end and everything is stopped.
   package func run() throws(CommandFailure) {
+    defer { logger.flush() }
     let preparation: Preparation
     do throws(ConfigurationError) { preparation = try Preparation(configuration) } catch { throw error.failure }
     logger.report(
@@ -104,6 +105,7 @@ package final class Daemon {
   /// A service that does not answer keeps nobody from stopping the daemon, which holds nothing yet.
   private func endWaiting(for service: String) -> Never {
     logger.report(.notice, "stopped while waiting for \(service)")
+    logger.flush()
     _exit(ExitCode.success.rawValue)
   }
 
@@ -153,7 +155,7 @@ package final class Daemon {
     do throws(KafkaConfigurationError) {
       source = try KafkaSource(client, log: log)
     } catch {
-      throw CommandFailure(.configuration, "\(error).")
+      throw CommandFailure(error)
     }
     source.wake = { ingestWaker.wake() }
     let inquiries = Inquiries(onAsk: { probeWaker.wake() }, onAnswer: { ingestWaker.wake() })
@@ -232,6 +234,7 @@ package final class Daemon {
   private func supervise(_ stages: StageSet) -> CommandFailure? {
     let limit = Int64(configuration.limits.leaseSeconds) * SystemClock.nanosecondsPerSecond
     let watchdog = Watchdog(limitNanoseconds: limit)
+    var wallClock = WallClock(SystemClock.now())
     let activity = BackendActivity(configuration)
     var freeMemory = FreeMemory(limitBytes: configuration.limits.memoryMegabytes << 20)
     var feedAt: Int64 = 0
@@ -245,6 +248,9 @@ package final class Daemon {
       }
       say(statusLine())
       freeMemory.giveBack()
+      if let step = wallClock.step(SystemClock.now()) {
+        logger.report(.warning, "this host's clock was set \(step): which events are of the future is decided by it")
+      }
       let now = SystemClock.monotonicNanoseconds()
       guard now >= feedAt else { continue }
       feedAt = now + min((manager.watchdogNanoseconds ?? limit) / 4, limit / 2)
@@ -316,6 +322,7 @@ package final class Daemon {
     } else {
       // What they had not committed is not journaled, folded or published: nothing is lost, and others take over.
       logger.report(.warning, "ended without waiting any longer for \(late.joined(separator: ", "))")
+      logger.flush()
       if !leases.isSuperseded { _exit(ExitCode.success.rawValue) }
     }
   }

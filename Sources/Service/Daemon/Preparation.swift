@@ -144,7 +144,8 @@ package struct Preparation {
     do throws(KafkaConfigurationError) {
       admin = try AdminTopics(client, log: log)
     } catch {
-      throw .final(CommandFailure(.configuration, "\(error)."))
+      if case .noResources = error { throw .passing("\(error)") }
+      throw .final(CommandFailure(error))
     }
     defer { admin.close() }
     let kafka = configuration.kafka

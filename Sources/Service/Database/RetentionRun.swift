@@ -68,6 +68,7 @@ package struct RetentionRun {
   }
 
   private func dropTables(_ days: Int32, _ outcome: inout Outcome) throws(PostgresError) {
+    _ = try connection.query("SELECT pleat.pass_retired()")
     var attempts = 0
     while true {
       do throws(PostgresError) {

@@ -103,7 +103,7 @@ package struct VerifyRun {
 
   private mutating func verify(_ entry: ProjectionRegistry.Entry) throws {
     let source = context.store(entry, for: "verify")
-    guard let live = try source.liveGeneration() else { return }
+    guard let live = try source.liveGeneration(), !live.isRetired else { return }
     guard live.foldVersion == entry.foldVersion, live.catalogVersion == entry.catalogVersion(context.catalog) else {
       throw StoreError.foreign(
         "generation \(live.generation) of \(entry.name) was folded by version \(live.foldVersion) with catalog "

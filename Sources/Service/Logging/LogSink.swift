@@ -4,6 +4,12 @@ package import Events
 /// Where log records go. Called from any thread; what cannot be written is lost, as there is nobody left to tell.
 package protocol LogSink: Sendable {
   func write(_ record: LogRecord)
+  /// Waits until everything is written, or so long.
+  func flush(within nanoseconds: Int64)
+}
+
+extension LogSink {
+  package func flush(within nanoseconds: Int64) {}
 }
 
 package struct LogRecord: Sendable {

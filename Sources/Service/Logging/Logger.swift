@@ -23,7 +23,7 @@ package struct Logger: Reporter {
       case .json: JSONSink()
       case .journal: JournalSink.isThere ? JournalSink() : TextSink()
       }
-    self.init(level: log.level, sink: sink)
+    self.init(level: log.level, sink: QueuedSink(sink))
     if format == .journal, !JournalSink.isThere {
       report(.warning, "journald is not there: log.format \"journal\" is text on standard error", [])
     }
@@ -33,6 +33,11 @@ package struct Logger: Reporter {
     if severity < level { return }
     sink.write(LogRecord(time: SystemClock.now().wall, severity: severity, message: message, fields: metadata + fields))
   }
+
+  /// To be called before the process ends: what was said is on its way, for half a second at most.
+  package func flush() { sink.flush(within: Self.flushNanoseconds) }
+
+  private static let flushNanoseconds: Int64 = 500_000_000
 
   /// The same, with a field more: `stage`.
   package func with(_ name: String, _ value: String) -> Logger {

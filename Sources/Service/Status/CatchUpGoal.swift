@@ -27,7 +27,7 @@ package struct CatchUpGoal {
       end = status.journalPosition
       journalEnd = end
     }
-    let folded = Dictionary(uniqueKeysWithValues: status.projections.map { ($0.name, $0.position) })
+    let folded = status.awaitedPositions
     // What the database knows and this configuration does not is folded elsewhere, and counts, too.
     return projections.union(folded.keys).allSatisfy { folded[$0] ?? 0 >= end }
   }

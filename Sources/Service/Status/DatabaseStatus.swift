@@ -36,14 +36,16 @@ package struct DatabaseStatus: Sendable {
     package var updatedAt: Timestamp?
     package var state: String
     package var reason: String?
+    /// Given up: nothing waits for it.
+    package var isRetired: Bool
 
     package init(
       name: String, generation: Int32, position: Int64, watermark: Timestamp?, behindPositions: Int64,
-      behindSeconds: Double?, updatedAt: Timestamp?, state: String, reason: String?
+      behindSeconds: Double?, updatedAt: Timestamp?, state: String, reason: String?, isRetired: Bool = false
     ) {
       (self.name, self.generation, self.position, self.watermark) = (name, generation, position, watermark)
       (self.behindPositions, self.behindSeconds) = (behindPositions, behindSeconds)
-      (self.updatedAt, self.state, self.reason) = (updatedAt, state, reason)
+      (self.updatedAt, self.state, self.reason, self.isRetired) = (updatedAt, state, reason, isRetired)
     }
   }
 
@@ -93,6 +95,11 @@ package struct DatabaseStatus: Sendable {
   ) {
     (self.journalPosition, self.watermark, self.partitions) = (journalPosition, watermark, partitions)
     (self.projections, self.relay) = (projections, relay)
+  }
+
+  /// Where the projections stand that anybody waits for.
+  var awaitedPositions: [String: Int64] {
+    Dictionary(uniqueKeysWithValues: projections.lazy.filter { !$0.isRetired }.map { ($0.name, $0.position) })
   }
 
   /// Partitions of which there are no ends: their topic does not have them any more, or nobody is told to read it; one that somebody

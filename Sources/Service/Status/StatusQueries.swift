@@ -22,7 +22,8 @@ package enum StatusQueries {
       CASE
         WHEN c.greatest_time IS NOT NULL THEN greatest(extract(epoch FROM h.greatest_time - c.greatest_time), 0)
       END::float8, c.updated_at,
-      CASE WHEN c.state = 'failed' OR l.until > clock_timestamp() THEN c.state ELSE 'stopped' END, c.reason
+      CASE WHEN c.state = 'failed' OR l.until > clock_timestamp() THEN c.state ELSE 'stopped' END, c.reason,
+      c.fold_version = 0
     FROM pleat.live_generations g
     JOIN pleat.projection_cursors c USING (projection, generation)
     CROSS JOIN pleat.journal_head h
@@ -113,7 +114,7 @@ package enum StatusQueries {
       DatabaseStatus.Projection(
         name: row.text() ?? "", generation: row.int() ?? 0, position: row.bigint() ?? 0, watermark: row.timestamptz(),
         behindPositions: row.bigint() ?? 0, behindSeconds: row.double(), updatedAt: row.timestamptz(),
-        state: row.text() ?? "", reason: row.text())
+        state: row.text() ?? "", reason: row.text(), isRetired: row.bool() ?? false)
     }
     guard let head = head.first, let relay = relay.first else {
       throw .unexpected("the database has no journal or no relay: it was not migrated to its end")

@@ -50,7 +50,7 @@ package struct StatusReport {
   package var isCaughtUp: Bool {
     if let goalIsReached { return goalIsReached }
     guard let ends, ends.failures.isEmpty else { return false }
-    let positions = Dictionary(uniqueKeysWithValues: status.projections.map { ($0.name, $0.position) })
+    let positions = status.awaitedPositions
     let absent = status.absent(from: ends.known)
     return rows.allSatisfy { absent.contains($0.partition) || $0.known?.state != "alarm" && $0.lag == 0 }
       && projections.union(positions.keys).allSatisfy { positions[$0] ?? 0 >= status.journalPosition }
