@@ -29,7 +29,7 @@ struct PredictionsTests {
       for each in [predictions, back] {
         var (kept, counting): ([String], [String]) = ([], [])
         func text(_ each: Prediction) -> String {
-          "\(names.string(each.version)) \(each.time.microseconds) \(each.probabilityMillionths)"
+          "\(names.withBytes(each.version) { String(decoding: $0, as: UTF8.self) }) \(each.time.microseconds) \(each.probabilityMillionths)"
         }
         each.each { kept.append(text($0)) }
         each.eachNewest { counting.append(text($0)) }
