@@ -93,7 +93,7 @@ let package = Package(
     tests("ProjectionsTests", ["Projections", "Events"]),
     tests("SimulationTests", ["Simulation"]),
     tests("EngineTests", ["Engine", "Projections", "Events"]),
-    tests("KafkaTests", ["Kafka", "TestSupport", "Engine", "Projections", "Events"]),
+    tests("KafkaTests", ["Kafka", "TestSupport", "Engine", "Projections", "Events", "CRdkafka"]),
     tests("PostgresTests", ["Postgres", "Engine", "Projections", "Events"]),
     tests("GeneratorTests", ["Generator", "Events"]),
     tests("ServiceTests", ["Service", "Generator", "Postgres", "Engine", "Projections", "Events"]),
