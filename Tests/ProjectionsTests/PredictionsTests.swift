@@ -1,4 +1,5 @@
 import Events
+import Randomness
 import Testing
 
 @testable import Projections
@@ -7,7 +8,7 @@ import Testing
 struct PredictionsTests {
   @Test("the newest of each version counts, whatever the order in which they came", arguments: 1...20)
   func newest(seed: Int) {
-    var random = SplitMix(seed: UInt64(seed))
+    var random = SeededRandom(seed: UInt64(seed))
     let names = Names()
     var predictions = Predictions()
     var all: [(version: String, time: Int64, millionths: Int32)] = []
