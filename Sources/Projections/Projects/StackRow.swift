@@ -39,22 +39,25 @@ struct StackLayout: PeopledLayout {
   let names: Names
   let stacks: StackTable
 
+  /// Both tables' rows, which are read together.
+  private static let load = """
+    SELECT c.stack_id, c.technologies, c.usage_count, c.successes, c.failures, c.complexity_sum_millionths,
+      c.complexity_count, c.first_seen, c.last_seen, c.people_taken_out, c.trending_seen_at, c.position,
+      p.hashes, p.counts, p.estimate, p.position
+    FROM unnest($2::bytea[]) AS k (stack_id)
+    CROSS JOIN LATERAL (
+      SELECT * FROM pleat.stack_combinations_current AS x
+      WHERE x.generation = $1 AND x.stack_id = k.stack_id
+      OFFSET 0) AS c
+    LEFT JOIN LATERAL (
+      SELECT * FROM pleat.stack_people_current AS x
+      WHERE x.generation = $1 AND x.stack_id = k.stack_id
+      OFFSET 0) AS p ON true
+    """
+
   let statements = TableStatements(
     name: "stack_combinations",
-    load: """
-      SELECT c.stack_id, c.technologies, c.usage_count, c.successes, c.failures, c.complexity_sum_millionths,
-        c.complexity_count, c.first_seen, c.last_seen, c.people_taken_out, c.trending_seen_at, c.position,
-        p.hashes, p.counts, p.estimate, p.position
-      FROM unnest($2::bytea[]) AS k (stack_id)
-      CROSS JOIN LATERAL (
-        SELECT * FROM pleat.stack_combinations_current AS x
-        WHERE x.generation = $1 AND x.stack_id = k.stack_id
-        OFFSET 0) AS c
-      LEFT JOIN LATERAL (
-        SELECT * FROM pleat.stack_people_current AS x
-        WHERE x.generation = $1 AND x.stack_id = k.stack_id
-        OFFSET 0) AS p ON true
-      """,
+    load: Self.load,
     copy: """
       COPY pleat.stack_combinations_current (
         generation, stack_id, technologies, usage_count, successes, failures, complexity_sum_millionths,
@@ -95,20 +98,7 @@ struct StackLayout: PeopledLayout {
 
   let peopleStatements = TableStatements(
     name: "stack_people",
-    load: """
-      SELECT c.stack_id, c.technologies, c.usage_count, c.successes, c.failures, c.complexity_sum_millionths,
-        c.complexity_count, c.first_seen, c.last_seen, c.people_taken_out, c.trending_seen_at, c.position,
-        p.hashes, p.counts, p.estimate, p.position
-      FROM unnest($2::bytea[]) AS k (stack_id)
-      CROSS JOIN LATERAL (
-        SELECT * FROM pleat.stack_combinations_current AS x
-        WHERE x.generation = $1 AND x.stack_id = k.stack_id
-        OFFSET 0) AS c
-      LEFT JOIN LATERAL (
-        SELECT * FROM pleat.stack_people_current AS x
-        WHERE x.generation = $1 AND x.stack_id = k.stack_id
-        OFFSET 0) AS p ON true
-      """,
+    load: Self.load,
     copy: """
       COPY pleat.stack_people_current (
         generation, stack_id, hashes, counts, estimate, position)

@@ -27,21 +27,24 @@ struct TechnologyUsageLayout: PeopledLayout {
 
   let names: Names
 
+  /// Both tables' rows, which are read together.
+  private static let load = """
+    SELECT c.technology, c.day, c.projects, c.selections, c.successes, c.failures, c.people_taken_out, c.position,
+      p.hashes, p.counts, p.estimate, p.position
+    FROM unnest($2::text[], $3::date[]) AS k (technology, day)
+    CROSS JOIN LATERAL (
+      SELECT * FROM pleat.technology_usage_current AS x
+      WHERE x.generation = $1 AND x.technology = k.technology AND x.day = k.day
+      OFFSET 0) AS c
+    LEFT JOIN LATERAL (
+      SELECT * FROM pleat.technology_people_current AS x
+      WHERE x.generation = $1 AND x.technology = k.technology AND x.day = k.day
+      OFFSET 0) AS p ON true
+    """
+
   let statements = TableStatements(
     name: "technology_usage",
-    load: """
-      SELECT c.technology, c.day, c.projects, c.selections, c.successes, c.failures, c.people_taken_out, c.position,
-        p.hashes, p.counts, p.estimate, p.position
-      FROM unnest($2::text[], $3::date[]) AS k (technology, day)
-      CROSS JOIN LATERAL (
-        SELECT * FROM pleat.technology_usage_current AS x
-        WHERE x.generation = $1 AND x.technology = k.technology AND x.day = k.day
-        OFFSET 0) AS c
-      LEFT JOIN LATERAL (
-        SELECT * FROM pleat.technology_people_current AS x
-        WHERE x.generation = $1 AND x.technology = k.technology AND x.day = k.day
-        OFFSET 0) AS p ON true
-      """,
+    load: Self.load,
     copy: """
       COPY pleat.technology_usage_current (
         generation, technology, day, projects, selections, successes, failures, people, people_taken_out,
@@ -74,19 +77,7 @@ struct TechnologyUsageLayout: PeopledLayout {
 
   let peopleStatements = TableStatements(
     name: "technology_people",
-    load: """
-      SELECT c.technology, c.day, c.projects, c.selections, c.successes, c.failures, c.people_taken_out, c.position,
-        p.hashes, p.counts, p.estimate, p.position
-      FROM unnest($2::text[], $3::date[]) AS k (technology, day)
-      CROSS JOIN LATERAL (
-        SELECT * FROM pleat.technology_usage_current AS x
-        WHERE x.generation = $1 AND x.technology = k.technology AND x.day = k.day
-        OFFSET 0) AS c
-      LEFT JOIN LATERAL (
-        SELECT * FROM pleat.technology_people_current AS x
-        WHERE x.generation = $1 AND x.technology = k.technology AND x.day = k.day
-        OFFSET 0) AS p ON true
-      """,
+    load: Self.load,
     copy: """
       COPY pleat.technology_people_current (
         generation, technology, day, hashes, counts, estimate, position)
