@@ -1,3 +1,4 @@
+/// A partition of a Kafka topic; as text `topic/0`, and in order by topic, then number.
 package struct TopicPartition: Hashable, Comparable, Sendable, CustomStringConvertible {
   package var topic: String
   package var partition: Int32

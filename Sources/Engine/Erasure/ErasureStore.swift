@@ -37,18 +37,23 @@ package protocol ErasureStore: AnyObject {
   func rewrite(
     _ erasure: String, searchedTo position: Int64, busySeconds: Int32,
     _ segments: [(old: ErasableSegment, payload: [UInt8], identities: [UInt8])]) throws(StoreError)
+  /// Dead letters behind an id, in order; at most `limit`.
   func letters(after id: Int64, limit: Int) throws(StoreError) -> [ErasableLetter]
+  /// Takes value and headers out of letters, key and path where it is said so, and notes how far they are searched.
+  /// - Parameter busySeconds: as for `rewrite`.
   func eraseLetters(
     _ erasure: String, searchedTo id: Int64, busySeconds: Int32, _ letters: [ErasedLetter]) throws(StoreError)
   /// What retention has kept of segments behind a position, in order; at most `limit`.
   func keptIdentities(after position: Int64, limit: Int) throws(StoreError)
     -> [(firstPosition: Int64, identities: [UInt8])]
+  /// Puts identities in the place of those that `keptIdentities` handed over.
   func eraseKept(
     _ erasure: String, busySeconds: Int32, _ identities: [(firstPosition: Int64, identities: [UInt8])]
   ) throws(StoreError)
   /// Hands over what an erasure has rewritten, with the digests as they are now.
   func rewritten(_ erasure: String) throws(StoreError)
     -> [(firstPosition: Int64, payloadDigest: [UInt8], identitiesDigest: [UInt8])]
+  /// Partitions that are not read to where they ended when the erasure was asked for.
   func lags(_ erasure: String) throws(StoreError) -> [ErasureLag]
   /// Open erasures without lags.
   func reached() throws(StoreError) -> Set<String>
@@ -61,6 +66,7 @@ package protocol ErasureStore: AnyObject {
   func append(
     _ erasure: String, isRequester: Bool, listed: [UInt8], time: Timestamp, payload: [UInt8], identities: [UInt8]
   ) throws(StoreError) -> Int64
+  /// Drops the connection; the next call makes a new one.
   func reset()
 }
 

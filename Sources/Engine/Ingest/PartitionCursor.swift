@@ -1,3 +1,4 @@
+/// Whether ingest goes on in a partition, as the database has it.
 package enum PartitionState: String, Sendable {
   case running
   /// An alarm: an offset that is gone, a truncated or recreated topic. `pleat skip` decides.

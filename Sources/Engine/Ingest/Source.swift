@@ -14,6 +14,7 @@ package protocol Source: AnyObject {
   /// Starts to deliver a partition at an offset; events carry the handle. A partition that is there already starts anew, under
   /// the new handle.
   func add(_ partition: TopicPartition, from offset: Int64, handle: Int) throws(SourceError)
+  /// Ends what `add` began: no event of the partition comes after this.
   func remove(_ partition: TopicPartition) throws(SourceError)
   /// Goes on over new connections: what it was made from (certificates, addresses) may be others by now. Whatever is read when
   /// they are made fails, so that it is checked.
@@ -23,6 +24,7 @@ package protocol Source: AnyObject {
   func poll(limit: Int, bytes: Int, _ body: (SourceEvent) -> Void) throws(SourceError) -> Polled
   /// The high watermark as the last fetch reported it, without asking; nil if unknown.
   func cachedEnd(_ partition: TopicPartition) -> Int64?
+  /// Ends the client; nothing else is called after this.
   func close()
 }
 

@@ -14,6 +14,7 @@ package enum SourceEvent {
   case partitionError(handle: Int, String)
 }
 
+/// A record as it lies in the client's memory: valid until the next `SourceEvent.released`.
 package struct SourceRecord {
   package var content: RecordContent
   package var key: UnsafeRawBufferPointer?

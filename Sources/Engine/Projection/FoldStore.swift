@@ -22,12 +22,15 @@ package protocol FoldStore: AnyObject, RowStream {
   /// last commit.
   func load(_ statements: TableStatements, keys: KeyColumns, _ body: (inout RowReader) -> Void) throws(StoreError)
 
+  /// Moves the cursor to `place`; `.lost` where it is of another epoch or place, or the journal has not the chain value there.
   func begin(_ cursor: ProjectionCursor, to place: ProjectionPlace, state: ProjectionState) throws(StoreError)
+  /// Puts the changed rows into the open transaction.
   func write(_ changes: [TableChanges]) throws(StoreError)
   /// A version of every row changed at or after `lastTurn`, at the position of this turn, and the turn itself.
   func makeVersions(_ tables: [TableStatements], at turn: Turn, since lastTurn: Int64) throws(StoreError)
   /// Outbox entries of this position, ordinals from 0 in order.
   func appendOutbox(_ events: [DerivedEvent], at position: Int64, chain: [UInt8]) throws(StoreError)
+  /// Ends the transaction. Where it throws, it may have happened.
   func commit() throws(StoreError)
 
   /// The same as begin (also in an open transaction), write and commit, in the background; `finishFlush` waits for its end. One at a
@@ -37,7 +40,10 @@ package protocol FoldStore: AnyObject, RowStream {
     throws(StoreError)
   /// The same as write, in the open transaction.
   func startWrite(_ changes: [TableChanges]) throws(StoreError)
+  /// Whether `finishFlush` would not wait.
   func flushIsDone() -> Bool
+  /// Waits for what was started last; throws what it threw.
   func finishFlush() throws(StoreError)
+  /// Drops the connections, and with them an open transaction; the next call makes new ones.
   func reset()
 }

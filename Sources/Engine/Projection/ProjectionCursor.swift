@@ -1,3 +1,4 @@
+/// What `freshness` says of a projection.
 package enum ProjectionState: String, Sendable {
   case live
   case catchingUp = "catching_up"

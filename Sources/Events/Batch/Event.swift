@@ -1,3 +1,4 @@
+/// In which of the three forms an event came: a CloudEvent in the record's value, one in its headers, or none.
 package enum Envelope: UInt8, Sendable {
   case structured = 0
   case binary = 1

@@ -1,3 +1,7 @@
+// The data of each type of event, as `EventBatch` has it: `.none` and nil where the event says nothing, lists of technologies as
+// ranges of `EventBatch.technologies`.
+
+/// An entry of a `technologies` list.
 package struct TechnologyMention: Sendable {
   /// As sent, trimmed; the catalog's canonical name is a projection's business.
   package var name: Symbol
@@ -25,6 +29,7 @@ package struct StackSelected: Sendable {
   package var teamID: Symbol
 }
 
+/// Who may see a project, from nobody to everybody; of an organisation, the most that it allows.
 package enum Sharing: UInt8, Comparable, Sendable {
   case none = 0
   case team = 1
@@ -67,12 +72,14 @@ package struct TeamCreated: Sendable {
   package var userID: Symbol
 }
 
+/// What a member is in a team.
 package enum TeamRole: UInt8, Sendable {
   case admin = 0
   case member = 1
   case viewer = 2
 }
 
+/// The data of a `team_member_added` or a `team_member_removed`.
 package struct MembershipChange: Sendable {
   package var teamID: Symbol
   package var userID: Symbol
@@ -98,6 +105,7 @@ package struct PredictionComputed: Sendable {
   package var latencyMicroseconds: Int64?
 }
 
+/// How hard the task of a model was said to be.
 package enum TaskComplexity: UInt8, Sendable {
   case simple = 0
   case medium = 1
@@ -105,6 +113,7 @@ package enum TaskComplexity: UInt8, Sendable {
   case veryHigh = 3
 }
 
+/// What a model was chosen for.
 package enum RoutingStrategy: UInt8, Sendable {
   case cost = 0
   case balanced = 1
@@ -126,6 +135,7 @@ package struct ModelRouted: Sendable {
   package var projectID: Symbol
 }
 
+/// The data of a `cache_hit` or a `cache_miss`.
 package struct CacheLookup: Sendable {
   package var cache: Symbol
   package var model: Symbol
@@ -134,6 +144,7 @@ package struct CacheLookup: Sendable {
   package var projectID: Symbol
 }
 
+/// How bad an error was said to be.
 package enum ErrorSeverity: UInt8, Sendable {
   case info = 0
   case warning = 1
