@@ -19,8 +19,7 @@ package struct OpenErasure: Sendable {
   package var ends: [ErasureRecord.End]
   package init(
     id: String, hash: UInt64, number: Int64, searchUntil: Int64, searchedTo: Int64, lettersUntil: Int64,
-    lettersTo: Int64,
-    isBusy: Bool, ends: [ErasureRecord.End]
+    lettersTo: Int64, isBusy: Bool, ends: [ErasureRecord.End]
   ) {
     (self.id, self.hash, self.number, self.searchUntil) = (id, hash, number, searchUntil)
     (self.searchedTo, self.lettersUntil, self.lettersTo) = (searchedTo, lettersUntil, lettersTo)

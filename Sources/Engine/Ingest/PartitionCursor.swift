@@ -27,9 +27,8 @@ package struct PartitionCursor: Sendable {
 
   package init(
     partition: TopicPartition, epoch: Int64, incarnation: Int32, nextOffset: Int64, state: PartitionState,
-    reason: String?,
-    clusterID: String?, journaled: RecordFingerprint?, checked: RecordFingerprint?, badRecords: [UInt8],
-    firstEnd: Int64? = nil
+    reason: String?, clusterID: String?, journaled: RecordFingerprint?, checked: RecordFingerprint?,
+    badRecords: [UInt8], firstEnd: Int64? = nil
   ) {
     (self.partition, self.epoch, self.incarnation, self.nextOffset) = (partition, epoch, incarnation, nextOffset)
     (self.state, self.reason, self.clusterID) = (state, reason, clusterID)

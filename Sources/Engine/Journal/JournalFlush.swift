@@ -16,8 +16,7 @@ package struct CursorMove: Sendable {
 
   package init(
     partition: TopicPartition, epoch: Int64, from: Int64, to: Int64, endOffset: Int64?, duplicates: Int64,
-    deadLetters: Int64,
-    state: PartitionState, reason: String?, journaled: RecordFingerprint?, badRecords: [UInt8]
+    deadLetters: Int64, state: PartitionState, reason: String?, journaled: RecordFingerprint?, badRecords: [UInt8]
   ) {
     (self.partition, self.epoch, self.from, self.to) = (partition, epoch, from, to)
     (self.endOffset, self.duplicates, self.deadLetters) = (endOffset, duplicates, deadLetters)

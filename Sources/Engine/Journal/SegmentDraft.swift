@@ -18,8 +18,8 @@ package struct SegmentDraft: Sendable {
 
   package init(
     partition: TopicPartition, incarnation: Int32, count: Int32, firstOffset: Int64, nextOffset: Int64,
-    leastTime: Timestamp,
-    greatestTime: Timestamp, payload: [UInt8], payloadDigest: [UInt8], identities: [UInt8], identitiesDigest: [UInt8]
+    leastTime: Timestamp, greatestTime: Timestamp, payload: [UInt8], payloadDigest: [UInt8], identities: [UInt8],
+    identitiesDigest: [UInt8]
   ) {
     (self.partition, self.incarnation, self.count) = (partition, incarnation, count)
     (self.firstOffset, self.nextOffset) = (firstOffset, nextOffset)
