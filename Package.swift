@@ -85,21 +85,23 @@ let package = Package(
 
     // Whether a value keeps one of schemas/, for the tests of several targets.
     .target(name: "JSONSchema", path: "Tests/JSONSchema", swiftSettings: settings),
-    // A real Kafka for the tests of several targets.
+    // Random numbers that a seed replays, likewise.
+    .target(name: "Randomness", path: "Tests/Randomness", swiftSettings: optimized),
+    // A real Kafka, likewise.
     .target(name: "TestSupport", dependencies: ["Kafka"], path: "Tests/TestSupport", swiftSettings: settings),
-    tests("EventsTests", ["JSONSchema", "ReferenceDecoder", "Events", "CCrypto"]),
+    tests("EventsTests", ["JSONSchema", "Randomness", "ReferenceDecoder", "Events", "CCrypto"]),
     .testTarget(
       name: "FuzzingTests", dependencies: ["FuzzHarness", "Events"], path: "Fuzzing/Tests", swiftSettings: settings),
-    tests("ProjectionsTests", ["Projections", "Events"]),
+    tests("ProjectionsTests", ["Randomness", "Projections", "Events"]),
     tests("SimulationTests", ["Simulation"]),
-    tests("EngineTests", ["Engine", "Projections", "Events"]),
-    tests("KafkaTests", ["Kafka", "TestSupport", "Engine", "Projections", "Events"]),
+    tests("EngineTests", ["Randomness", "Engine", "Projections", "Events"]),
+    tests("KafkaTests", ["Kafka", "TestSupport", "Engine", "Projections", "Events", "CRdkafka"]),
     tests("PostgresTests", ["Postgres", "Engine", "Projections", "Events"]),
     tests("GeneratorTests", ["Generator", "Events"]),
     tests("ServiceTests", ["Service", "Generator", "Postgres", "Engine", "Projections", "Events"]),
     tests(
       "SystemTests",
-      ["TestSupport", "JSONSchema", "Kafka", "Postgres", "Engine", "Projections", "Events", "CLibpq"],
+      ["TestSupport", "JSONSchema", "Randomness", "Kafka", "Postgres", "Engine", "Projections", "Events", "CLibpq"],
       data: ["Conformance", "Clock"],
       isOptimized: true),
   ],

@@ -1,15 +1,3 @@
-package import Events
-
-/// A moment as a stage sees it: `monotonic` for waiting and timeouts, `wall` for the one rule that compares an event with a
-/// clock. The simulator sets both.
-package struct Instant: Sendable {
-  package var monotonicNanoseconds: Int64
-  package var wall: Timestamp
-  package init(monotonicNanoseconds: Int64, wall: Timestamp) {
-    (self.monotonicNanoseconds, self.wall) = (monotonicNanoseconds, wall)
-  }
-}
-
 /// When a stage wants to be called again. A wake-up (a record, a batch, a lease) may call it earlier.
 package enum NextStep: Sendable {
   case immediately
@@ -27,20 +15,4 @@ package protocol Stage: AnyObject {
   func step(_ now: Instant) -> NextStep
   /// Finishes what is begun and gives back what it holds; called once, after the last `step`.
   func stop(_ now: Instant)
-}
-
-/// What a stage says to people. The daemon logs it; tests collect it.
-package enum Severity: Int, Comparable, Sendable {
-  case debug, info, notice, warning, error
-  package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
-}
-
-/// Whom a stage tells that, from any thread; it never fails.
-package protocol Reporter: Sendable {
-  /// `fields` are for machines, in the order given; the message stands without them.
-  func report(_ severity: Severity, _ message: String, _ fields: [(String, String)])
-}
-
-extension Reporter {
-  package func report(_ severity: Severity, _ message: String) { report(severity, message, []) }
 }

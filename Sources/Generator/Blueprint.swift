@@ -19,8 +19,7 @@ struct Blueprint {
 
   private init(
     _ name: StaticString, _ projectType: StaticString, demand: Double, rise: Double = 1, complexity: Double,
-    quality: Double = 0,
-    always: [String], choices: [[String]], extras: [(String, Double)] = []
+    quality: Double = 0, always: [String], choices: [[String]], extras: [(String, Double)] = []
   ) {
     func bytes(_ text: StaticString) -> [UInt8] {
       Array(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))

@@ -28,8 +28,7 @@ struct LanguageModel {
 
   private init(
     _ name: StaticString, _ tier: Tier, base: Double, perToken: Double, price: Double, quality: Double,
-    launched: Double = 0,
-    retired: Double = 2, changes: [Change] = []
+    launched: Double = 0, retired: Double = 2, changes: [Change] = []
   ) {
     (self.name, self.tier, baseMilliseconds, millisecondsPerToken) = (name, tier, base, perToken)
     (nanodollarsPerToken, self.quality) = (price, quality)

@@ -17,8 +17,7 @@ package struct WorldSettings: Sendable, Hashable {
 
   package init(
     events: Int = 10_000, seed: UInt64 = 1, days: Int = 30,
-    end: Timestamp = Timestamp(microseconds: 1_767_225_600_000_000),
-    headers: Bool = false
+    end: Timestamp = Timestamp(microseconds: 1_767_225_600_000_000), headers: Bool = false
   ) {
     (self.events, self.seed, self.days, self.end, self.headers) = (events, seed, days, end, headers)
   }

@@ -8,8 +8,6 @@ package struct KafkaError: Error, Sendable, CustomStringConvertible {
   package var text: String
   /// The producer's transaction can still be aborted, and must be.
   package var requiresAbort = false
-  /// The client is of no use any more.
-  package var isFatal = false
 
   init(code: rd_kafka_resp_err_t, _ text: String) { (self.code, self.text) = (code.rawValue, text) }
 
@@ -22,7 +20,6 @@ package struct KafkaError: Error, Sendable, CustomStringConvertible {
     code = rd_kafka_error_code(error).rawValue
     text = "\(what): \(String(cString: rd_kafka_error_string(error)))"
     requiresAbort = rd_kafka_error_txn_requires_abort(error) != 0
-    isFatal = rd_kafka_error_is_fatal(error) != 0
     rd_kafka_error_destroy(error)
   }
 

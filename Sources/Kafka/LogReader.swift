@@ -170,17 +170,7 @@ final class LogReader {
         rd_kafka_consume_stop(reading.topic, reading.partition.partition)
       }
     }
-    for stretch in stretches {
-      let (partition, offset) = (stretch.partition, stretch.offsets.lowerBound)
-      let topic = try handle.topic(partition.topic)
-      guard rd_kafka_consume_start_queue(topic, partition.partition, offset, queue) == 0 else {
-        throw KafkaError(code: rd_kafka_last_error(), doing: "Reading \(partition) from offset \(offset)")
-      }
-      readings.append(
-        Reading(
-          partition: partition, topic: topic, reached: offset, end: stretch.offsets.upperBound,
-          deadline: monotonicMilliseconds() + Self.stallMilliseconds))
-    }
+    for stretch in stretches { readings.append(try start(stretch)) }
     var left = readings.count
     func end(_ number: Int, _ failure: KafkaError? = nil) {
       failures[number] = failure
@@ -228,6 +218,17 @@ final class LogReader {
       }
     }
     return failures
+  }
+
+  private func start(_ stretch: LogStretch) throws(KafkaError) -> Reading {
+    let (partition, offset) = (stretch.partition, stretch.offsets.lowerBound)
+    let topic = try handle.topic(partition.topic)
+    guard rd_kafka_consume_start_queue(topic, partition.partition, offset, queue) == 0 else {
+      throw KafkaError(code: rd_kafka_last_error(), doing: "Reading \(partition) from offset \(offset)")
+    }
+    return Reading(
+      partition: partition, topic: topic, reached: offset, end: stretch.offsets.upperBound,
+      deadline: monotonicMilliseconds() + Self.stallMilliseconds)
   }
 
   private func stalled(_ reading: Reading) -> KafkaError {

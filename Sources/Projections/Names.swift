@@ -21,7 +21,6 @@ package final class Names {
 
   package init() { table = SymbolTable(expected: 1024) }
 
-  package var count: Int { table.count }
   package var byteCount: Int { table.byteCount + table.count * Self.overheadBytes }
 
   package func intern(_ bytes: UnsafeBufferPointer<UInt8>) -> NameID {
@@ -48,8 +47,6 @@ package final class Names {
   package func withBytes<R>(_ name: NameID, _ body: (UnsafeBufferPointer<UInt8>) throws -> R) rethrows -> R {
     try table.withBytes(Symbol(index: name.index), body)
   }
-
-  package func string(_ name: NameID) -> String { table.string(Symbol(index: name.index)) }
 
   /// The order of the names' bytes: negative, 0 or positive.
   package func compare(_ a: NameID, _ b: NameID) -> Int {

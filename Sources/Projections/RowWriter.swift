@@ -66,10 +66,6 @@ package struct RowWriter: Sendable {
     append(Int32(1))
     buffer.append(value ? 1 : 0)
   }
-  package mutating func double(_ value: Double?) {
-    guard let value else { return null() }
-    longWord(value.bitPattern)
-  }
   /// Days since 1970-01-01.
   package mutating func date(_ day: Int32?) { int(day.map { $0 - PostgresEpoch.days }) }
   package mutating func timestamptz(_ time: Timestamp?) {
@@ -92,14 +88,6 @@ package struct RowWriter: Sendable {
   package mutating func text(_ value: String?) {
     guard var value else { return null() }
     value.withUTF8 { raw(UnsafeRawBufferPointer($0)) }
-  }
-  package mutating func jsonb(_ value: String?) {
-    guard var value else { return null() }
-    value.withUTF8 {
-      append(Int32($0.count + 1))
-      buffer.append(1)
-      buffer.append($0)
-    }
   }
 
   /// A `numeric` without fractional digits.
@@ -129,10 +117,6 @@ package struct RowWriter: Sendable {
   package mutating func ints(_ values: some Collection<Int32>) {
     beginArray(of: 23, count: values.count, bytes: values.count * 8)
     for value in values { word(UInt32(bitPattern: value)) }
-  }
-  package mutating func texts(_ values: [String]) {
-    beginArray(of: 25, count: values.count, bytes: values.reduce(0) { $0 + 4 + $1.utf8.count })
-    for value in values { text(value) }
   }
 
   /// Elements of this type follow as fields, of so many bytes with their lengths.

@@ -34,10 +34,6 @@ package struct TechnologyCatalog: Sendable {
     (self.version, self.entries, self.indices) = (version, entries, indices)
   }
 
-  /// Knows nothing.
-  package static let empty = TechnologyCatalog()
-  private init() { (version, entries, indices) = (0, [], [:]) }
-
   private static func lowercased(_ byte: UInt8) -> UInt8 { (0x41...0x5A).contains(byte) ? byte | 0x20 : byte }
 
   /// The technology of a trimmed name or alias, without regard to ASCII case. Allocates: to be asked once a batch and name.

@@ -1,3 +1,4 @@
+import Randomness
 import Testing
 
 @testable import Engine
@@ -33,7 +34,7 @@ struct BadRecordWindowTests {
     [3, 17, 400])
   func stored(count: Int, oneIn: UInt64) {
     var window = BadRecordWindow()
-    var random = SplitMix64(seed: UInt64(count))
+    var random = SeededRandom(seed: UInt64(count))
     for _ in 0..<count { window.record(isBad: random.next() % oneIn == 0) }
     let stored = window.stored
     #expect(stored.count <= (window.bad <= 600 ? 8 + 2 * window.bad : 8 + 157 * 8))

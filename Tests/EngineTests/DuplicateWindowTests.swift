@@ -1,4 +1,5 @@
 import Events
+import Randomness
 import Testing
 
 @testable import Engine
@@ -20,7 +21,7 @@ struct DuplicateWindowTests {
 
   @Test("it agrees with a plain list over random identities and gaps in the offsets", arguments: [1, 2, 3] as [UInt64])
   func agreesWithAList(seed: UInt64) {
-    var random = SplitMix64(seed: seed)
+    var random = SeededRandom(seed: seed)
     var window = DuplicateWindow()
     var list: [(UInt64, Int64)] = []
     var offset: Int64 = 0
@@ -41,18 +42,5 @@ struct DuplicateWindowTests {
       }
     }
     #expect(duplicates > 500)
-  }
-}
-
-/// The random numbers of these tests.
-struct SplitMix64: RandomNumberGenerator {
-  private var state: UInt64
-  init(seed: UInt64) { state = seed }
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
   }
 }

@@ -34,7 +34,7 @@ final class FakeGenerations {
   var livePlace: ProjectionPlace { content.generations[content.live]!.place }
 }
 
-final class FakeGenerationStore: ProjectionStore, RebuildStore {
+final class FakeGenerationStore: ProjectionStore, RebuildStore, ImmediateStore {
   let database: FakeGenerations
   let version: Int
   /// Asked before every statement that changes something: whether it happens, and whether the answer arrives.
@@ -43,7 +43,7 @@ final class FakeGenerationStore: ProjectionStore, RebuildStore {
   var onStatement: (String) -> Void = { _ in }
   private var transaction: FakeGenerations.Content?
   private var generation: Int32 = 0
-  private var outcome: Result<Void, StoreError>?
+  var outcome: Result<Void, StoreError>?
 
   init(_ database: FakeGenerations, version: Int = 1) { (self.database, self.version) = (database, version) }
 
@@ -139,31 +139,6 @@ final class FakeGenerationStore: ProjectionStore, RebuildStore {
       content.generations[generation] = mine.generations[generation]
       content.outbox += mine.outbox.dropFirst(content.outbox.count)
     }
-  }
-  func startFlush(
-    _ cursor: ProjectionCursor, to place: ProjectionPlace, state: ProjectionState, _ changes: [TableChanges]
-  ) throws(StoreError) {
-    do throws(StoreError) {
-      try begin(cursor, to: place, state: state)
-      try write(changes)
-      try commit()
-      outcome = .success(())
-    } catch {
-      outcome = .failure(error)
-    }
-  }
-  func startWrite(_ changes: [TableChanges]) throws(StoreError) {
-    do throws(StoreError) {
-      try write(changes)
-      outcome = .success(())
-    } catch {
-      outcome = .failure(error)
-    }
-  }
-  func flushIsDone() -> Bool { true }
-  func finishFlush() throws(StoreError) {
-    defer { outcome = nil }
-    try outcome!.get()
   }
   func reset() {
     transaction = nil

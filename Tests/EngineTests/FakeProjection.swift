@@ -138,7 +138,7 @@ final class LargeRows: Table {
 }
 
 /// The row and the cursor in memory, changed together or not at all.
-final class FakeProjectionStore: ProjectionStore {
+final class FakeProjectionStore: ProjectionStore, ImmediateStore {
   struct Content {
     var epoch: Int64 = 0
     var place = ProjectionPlace(position: 0, chain: [], greatestTime: nil, lastDayTurn: 0)
@@ -158,7 +158,7 @@ final class FakeProjectionStore: ProjectionStore {
   private(set) var noted: String?
   var notedStates: [ProjectionState] = []
   private var transaction: Content?
-  private var outcome: Result<Void, StoreError>?
+  var outcome: Result<Void, StoreError>?
 
   init(_ database: Database, _ journal: FakeJournal) { (self.database, self.journal) = (database, journal) }
 
@@ -217,32 +217,6 @@ final class FakeProjectionStore: ProjectionStore {
       throw .unavailable("the connection broke after")
     }
     transaction = nil
-  }
-
-  func startFlush(
-    _ cursor: ProjectionCursor, to place: ProjectionPlace, state: ProjectionState, _ changes: [TableChanges]
-  ) throws(StoreError) {
-    do throws(StoreError) {
-      try begin(cursor, to: place, state: state)
-      try write(changes)
-      try commit()
-      outcome = .success(())
-    } catch {
-      outcome = .failure(error)
-    }
-  }
-  func startWrite(_ changes: [TableChanges]) throws(StoreError) {
-    do throws(StoreError) {
-      try write(changes)
-      outcome = .success(())
-    } catch {
-      outcome = .failure(error)
-    }
-  }
-  func flushIsDone() -> Bool { true }
-  func finishFlush() throws(StoreError) {
-    defer { outcome = nil }
-    try outcome!.get()
   }
   func noteState(_ state: ProjectionState, reason: String?) throws(StoreError) {
     noted = reason

@@ -1,4 +1,5 @@
 import Events
+import Randomness
 import Testing
 
 @testable import Engine
@@ -145,7 +146,7 @@ struct IngestStageTests {
   @Test(
     "whatever becomes of appends and replies, every event is journaled once", arguments: 1...40 as ClosedRange<UInt64>)
   func onceThroughDoubt(seed: UInt64) throws {
-    var random = SplitMix64(seed: seed)
+    var random = SeededRandom(seed: seed)
     let (source, journal) = (FakeSource(), FakeJournal())
     var produced: [String] = []
     func produce(_ count: Int) {

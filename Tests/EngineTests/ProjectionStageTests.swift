@@ -1,4 +1,5 @@
 import Projections
+import Randomness
 import Testing
 
 @testable import Engine
@@ -275,7 +276,7 @@ struct ProjectionStageTests {
 
   @Test("whatever becomes of commits and replies, every event counts once", arguments: 1...40 as ClosedRange<UInt64>)
   func once(seed: UInt64) throws {
-    var random = SplitMix64(seed: seed)
+    var random = SeededRandom(seed: seed)
     let (database, journal) = (FakeProjectionStore.Database(), FakeJournal())
     let pages = Int(1 + seed % 3)
     var instances = [Instance(database, journal, pages: pages)]

@@ -10,7 +10,7 @@ struct RelayStageTests {
   private final class Store: OutboxStore {
     private let all = (1...3).map { position in
       OutboxEntry(
-        projection: "projects", position: Int64(position), ordinal: 0, chain: [UInt8(position)], topic: .events,
+        position: Int64(position), ordinal: 0, chain: [UInt8(position)], topic: .events,
         subject: "technology/Swift", id: "id-\(position)", asOf: Timestamp(microseconds: 1_800_000_000_000_000),
         json: "{}")
     }

@@ -1,4 +1,5 @@
 import Projections
+import Randomness
 import Testing
 
 @testable import Engine
@@ -63,7 +64,7 @@ struct TurnFinderTests {
 
   @Test("batches do not matter", arguments: [1, 2, 3, 7, 100])
   func batches(size: Int) {
-    var random = SplitMix64(seed: 7)
+    var random = SeededRandom(seed: 7)
     var time = 3_000 * Self.hour
     let times = (0..<500).map { _ in
       time += Int64(random.next() % UInt64(Self.hour / 3))

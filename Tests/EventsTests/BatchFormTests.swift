@@ -1,4 +1,5 @@
 import Events
+import Randomness
 import Testing
 
 @Suite("The binary form of an event batch")
@@ -116,7 +117,7 @@ struct BatchFormTests {
 
   @Test("mutated bytes are refused or are another batch, and never stop the program", arguments: 0..<4 as Range<UInt64>)
   func mutated(seed: UInt64) {
-    var random = SplitMix(seed: seed)
+    var random = SeededRandom(seed: seed)
     var accepted = 0
     var refused = 0
     // Without compression, so that a mutation meets the columns, not zstd's checks.
@@ -140,7 +141,7 @@ struct BatchFormTests {
     return true
   }
 
-  private func mutate(_ bytes: [UInt8], _ random: inout SplitMix) -> [UInt8] {
+  private func mutate(_ bytes: [UInt8], _ random: inout SeededRandom) -> [UInt8] {
     var bytes = bytes
     for _ in 0...random.below(3) {
       let at = random.below(bytes.count)

@@ -1,11 +1,12 @@
 import Events
+import Randomness
 import Testing
 
 @Suite("Bytes that grow at their end")
 struct ByteBufferTests {
   @Test("hold what an array would, whatever was appended, overwritten or taken back", arguments: [1, 2] as [UInt64])
   func agreesWithAnArray(seed: UInt64) {
-    var random = SplitMix(seed: seed)
+    var random = SeededRandom(seed: seed)
     var buffer = ByteBuffer()
     buffer.reserve(Int(random.next() % 100))
     var array: [UInt8] = []

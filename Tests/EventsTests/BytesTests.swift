@@ -1,3 +1,4 @@
+import Randomness
 import Testing
 
 @testable import Events
@@ -6,7 +7,7 @@ import Testing
 struct BytesTests {
   @Test("are the same where no byte differs, whatever their length and place")
   func comparison() {
-    var random = SplitMix(seed: 1)
+    var random = SeededRandom(seed: 1)
     for count in 0...80 {
       let bytes = random.bytes(count + 3)
       for place in 0..<3 {
@@ -28,7 +29,7 @@ struct BytesTests {
 
   @Test("are copied, and nothing beside them")
   func copy() {
-    var random = SplitMix(seed: 2)
+    var random = SeededRandom(seed: 2)
     for count in 0...200 {
       let bytes = random.bytes(count + 1)
       for place in 0..<3 {

@@ -1,3 +1,4 @@
+import Randomness
 import Testing
 
 @testable import Events
@@ -6,7 +7,7 @@ import Testing
 struct DecimalNumberTests {
   @Test("scaled and cut off as its digits are when they are moved and counted", arguments: [1, 2, 3] as [UInt64])
   func scaled(seed: UInt64) {
-    var random = SplitMix(seed: seed)
+    var random = SeededRandom(seed: seed)
     var found = (none: 0, exact: 0, cut: 0)
     for _ in 0..<50_000 {
       let whole = random.next() % 3 == 0 ? "0" : Self.digits(&random, upTo: 24)
@@ -27,7 +28,7 @@ struct DecimalNumberTests {
   }
 
   /// Many zeros among them, at both ends too.
-  private static func digits(_ random: inout SplitMix, upTo count: UInt64) -> String {
+  private static func digits(_ random: inout SeededRandom, upTo count: UInt64) -> String {
     (0...random.next() % count).map { _ in random.next() % 2 == 0 ? "0" : String(random.next() % 10) }.joined()
   }
 

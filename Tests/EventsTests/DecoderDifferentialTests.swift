@@ -1,5 +1,6 @@
 import Events
 import Foundation
+import Randomness
 import Testing
 
 @testable import ReferenceDecoder
@@ -122,7 +123,7 @@ struct DecoderDifferentialTests {
     }
   }
 
-  private func draft(_ random: inout SplitMix) throws -> Draft {
+  private func draft(_ random: inout SeededRandom) throws -> Draft {
     let sample = Corpus.data.randomElement(using: &random)!
     let type = "\"\(sample.type)\""
     let data = try members(sample.data)
@@ -147,7 +148,7 @@ struct DecoderDifferentialTests {
     }
   }
 
-  private func change(_ draft: inout Draft, _ random: inout SplitMix) {
+  private func change(_ draft: inout Draft, _ random: inout SeededRandom) {
     func change(_ members: inout [(String, String)]) {
       var value = Corpus.values.randomElement(using: &random)!
       let name = Corpus.names.randomElement(using: &random)!
@@ -182,7 +183,7 @@ struct DecoderDifferentialTests {
     }
   }
 
-  private func damage(_ bytes: inout [UInt8], _ random: inout SplitMix) {
+  private func damage(_ bytes: inout [UInt8], _ random: inout SeededRandom) {
     let i = Int.random(in: 0...bytes.count, using: &random)
     let j = min(bytes.count, i + Int.random(in: 1...12, using: &random))
     switch Int.random(in: 0..<6, using: &random) {
@@ -198,7 +199,7 @@ struct DecoderDifferentialTests {
     "thousands of changed events decode, or are refused, exactly as the contract reads",
     arguments: 1...4 as ClosedRange<UInt64>)
   func agreement(seed: UInt64) throws {
-    var random = SplitMix(seed: seed)
+    var random = SeededRandom(seed: seed)
     let decoder = EventDecoder(identityKey: identityKey)
     var batch = EventBatch()
     var accepted = 0

@@ -21,17 +21,6 @@ struct DigestTests {
     #expect(hex(SHA256.digest(of: Array(message.utf8))) == expected)
   }
 
-  @Test("a message in pieces has the digest of the whole, and one instance serves many messages")
-  func pieces() {
-    let hash = SHA256()
-    for count in [0, 1, 63, 64, 65, 1000] {
-      let message = (0..<count).map { UInt8(truncatingIfNeeded: $0) }
-      hash.update(Array(message.prefix(count / 3)))
-      hash.update(Array(message.dropFirst(count / 3)))
-      #expect(hash.finish() == SHA256.digest(of: message))
-    }
-  }
-
   @Test(
     "a name's UUID is the one that others make",
     arguments: [

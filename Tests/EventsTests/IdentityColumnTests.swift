@@ -1,3 +1,4 @@
+import Randomness
 import Testing
 
 @testable import Events
@@ -42,7 +43,7 @@ struct IdentityColumnTests {
     var batch = EventBatch()
     let somebody = batch.strings.intern("somebody")
     batch.projectsOpened = [ProjectOpened(projectID: somebody, userID: somebody)]
-    var random = SplitMix(seed: 7)
+    var random = SeededRandom(seed: 7)
     for i in 0..<2000 {
       let time = String(0x0190_0000_0000 + i * 3, radix: 16)
       let tail = random.bytes(8).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()

@@ -1,9 +1,11 @@
+import Randomness
+
 @testable import Events
 
 /// A mix of events as the applications send it: random UUIDs as ids of events, projects and sessions, 200,000 people, 20,000
 /// teams, 300 technologies by Zipf's law, times that jitter by ten minutes.
 struct MixedWorkload {
-  private var random: SplitMix
+  private var random: SeededRandom
   private var batch = EventBatch()
   private let teams: [String]
   private let weights: [Double]
@@ -15,7 +17,7 @@ struct MixedWorkload {
   }
 
   private init(seed: UInt64) {
-    var random = SplitMix(seed: seed)
+    var random = SeededRandom(seed: seed)
     teams = (0..<20_000).map { _ in Self.uuid(&random) }
     var sum = 0.0
     weights = (1...300).map { rank in
@@ -25,7 +27,7 @@ struct MixedWorkload {
     self.random = random
   }
 
-  private static func uuid(_ random: inout SplitMix) -> String {
+  private static func uuid(_ random: inout SeededRandom) -> String {
     var bytes = random.bytes(16)
     bytes[6] = bytes[6] & 0x0F | 0x40
     bytes[8] = bytes[8] & 0x3F | 0x80

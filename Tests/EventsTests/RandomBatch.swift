@@ -1,17 +1,19 @@
+import Randomness
+
 @testable import Events
 
 /// Batches of every type of event with every member there and absent, strings of every form, extremes among the numbers.
 struct RandomBatch {
-  private var random: SplitMix
+  private var random: SeededRandom
   private(set) var batch = EventBatch()
 
   static func make(events: Int, seed: UInt64) -> EventBatch {
-    var maker = RandomBatch(random: SplitMix(seed: seed))
+    var maker = RandomBatch(random: SeededRandom(seed: seed))
     for i in 0..<events { maker.appendEvent(offset: Int64(i) * 2 + 5) }
     return maker.batch
   }
 
-  private init(random: SplitMix) { self.random = random }
+  private init(random: SeededRandom) { self.random = random }
 
   private mutating func string() -> String {
     let n = random.below(40)

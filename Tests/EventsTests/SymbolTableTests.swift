@@ -1,3 +1,4 @@
+import Randomness
 import Testing
 
 @testable import Events
@@ -8,7 +9,7 @@ struct SymbolTableTests {
     "look-ups agree with a dictionary, whatever was added, not looked up, or taken back",
     arguments: [1, 2, 3] as [UInt64])
   func agreesWithADictionary(seed: UInt64) {
-    var random = SplitMix(seed: seed)
+    var random = SeededRandom(seed: seed)
     var table = SymbolTable()
     // What stands in the table: the bytes, and whether a look-up may find them.
     var strings: [(text: String, isFound: Bool)] = []

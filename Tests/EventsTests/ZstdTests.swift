@@ -1,4 +1,5 @@
 import Events
+import Randomness
 import Testing
 
 @Suite("Zstd")
@@ -16,7 +17,7 @@ struct ZstdTests {
 
   @Test("what was compressed comes back", arguments: [0, 1, 100, 300_000])
   func roundTrip(count: Int) throws {
-    var random = SplitMix(seed: UInt64(count))
+    var random = SeededRandom(seed: UInt64(count))
     let noise = random.bytes(count)
     let even = [UInt8](repeating: 7, count: count)
     #expect(try decompressed(compressed(noise)) == noise)

@@ -44,7 +44,7 @@ func entry(
   position: Int64, topic: OutputTopic = .events, asOf: String = "2026-01-01T10:00:00Z"
 ) -> OutboxEntry {
   OutboxEntry(
-    projection: "projects", position: position, ordinal: 0, chain: [UInt8(truncatingIfNeeded: position)], topic: topic,
+    position: position, ordinal: 0, chain: [UInt8(truncatingIfNeeded: position)], topic: topic,
     subject: "technology/Swift", id: "id-\(position)", asOf: RFC3339.parse(asOf)!,
     json:
       "{\"specversion\":\"1.0\",\"id\":\"id-\(position)\",\"data\":{\"as_of\":\"\(asOf)\",\"position\":\(position)}}")

@@ -110,18 +110,6 @@ struct ConnectionTests {
     #expect(error?.description == "full (Of x. Make room.) [P0001]")
   }
 
-  @Test("a stream hands over rows one by one, more than memory would want at once")
-  func stream() throws {
-    let connection = try TestDatabase().connect()
-    var sum: Int64 = 0
-    try connection.stream("SELECT n FROM generate_series(1, $1) n", [.bigint(100_000)]) { sum += $0.bigint() ?? 0 }
-    #expect(sum == 5_000_050_000)
-    #expect(throws: TestFailure.self) {
-      try connection.stream("SELECT 1") { _ in throw TestFailure("enough") }
-    }
-    #expect(connection.isBroken)
-  }
-
   @Test("notices are handed over")
   func notices() throws {
     final class Heard { var texts: [String] = [] }

@@ -1,5 +1,6 @@
 import Events
 import Projections
+import Randomness
 import Testing
 
 /// Rows as the database would hold them, and the engine's part: it loads, flushes, turns and evicts where it is told to.
@@ -105,7 +106,7 @@ class MemoryStore: RowStream {
 
 /// How a run is cut into pieces.
 struct Borders {
-  var random: SplitMix
+  var random: SeededRandom
   /// Events a batch, at most; percent of events behind which a range ends, of ranges that are flushed, and of flushes after
   /// which memory is given back, and to what.
   var batch = 50
@@ -116,7 +117,7 @@ struct Borders {
   var assumesEmpty = true
 
   /// One batch, flushed where it must be.
-  static var oneGo: Borders { Borders(random: SplitMix(seed: 0), batch: .max, cut: 0, flush: 0, evict: 0) }
+  static var oneGo: Borders { Borders(random: SeededRandom(seed: 0), batch: .max, cut: 0, flush: 0, evict: 0) }
 }
 
 /// Folds facts through a projection and a store as the engine does; returns what the rules said.

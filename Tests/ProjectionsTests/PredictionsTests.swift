@@ -1,4 +1,5 @@
 import Events
+import Randomness
 import Testing
 
 @testable import Projections
@@ -7,7 +8,7 @@ import Testing
 struct PredictionsTests {
   @Test("the newest of each version counts, whatever the order in which they came", arguments: 1...20)
   func newest(seed: Int) {
-    var random = SplitMix(seed: UInt64(seed))
+    var random = SeededRandom(seed: UInt64(seed))
     let names = Names()
     var predictions = Predictions()
     var all: [(version: String, time: Int64, millionths: Int32)] = []
@@ -29,7 +30,7 @@ struct PredictionsTests {
       for each in [predictions, back] {
         var (kept, counting): ([String], [String]) = ([], [])
         func text(_ each: Prediction) -> String {
-          "\(names.string(each.version)) \(each.time.microseconds) \(each.probabilityMillionths)"
+          "\(names.withBytes(each.version) { String(decoding: $0, as: UTF8.self) }) \(each.time.microseconds) \(each.probabilityMillionths)"
         }
         each.each { kept.append(text($0)) }
         each.eachNewest { counting.append(text($0)) }

@@ -1,4 +1,5 @@
 import Events
+import Randomness
 import Testing
 
 @testable import Projections
@@ -55,7 +56,7 @@ struct ProjectsDifferentialTests {
     #expect(outcome.store.rows(of: "technology_people").contains { $0.integer(4) == 1 })
     #expect(outcome.store.rows(of: "technology_usage").contains { $0.integer(7)! > 0 })
     Self.compare(facts, outcome.store, "seed \(seed)")
-    let cut = try Self.run(facts, Borders(random: SplitMix(seed: UInt64(seed)), batch: 200, cut: 2))
+    let cut = try Self.run(facts, Borders(random: SeededRandom(seed: UInt64(seed)), batch: 200, cut: 2))
     #expect(cut.store.tables == outcome.store.tables, "seed \(seed)")
   }
 
@@ -64,10 +65,10 @@ struct ProjectsDifferentialTests {
     var world = ProjectsWorld(seed: UInt64(seed) + 1000)
     let facts = world.facts()
     let whole = try Self.run(facts, .oneGo)
-    var random = SplitMix(seed: UInt64(seed))
+    var random = SeededRandom(seed: UInt64(seed))
     for _ in 0..<4 {
       let borders = Borders(
-        random: SplitMix(seed: random.next()), batch: 1 + random.below(80), cut: random.below(40),
+        random: SeededRandom(seed: random.next()), batch: 1 + random.below(80), cut: random.below(40),
         flush: random.below(100), evict: random.below(100), bytes: 0...(1 + random.below(200_000)),
         assumesEmpty: random.chance(50))
       let cut = try Self.run(facts, borders)
@@ -97,7 +98,7 @@ struct ProjectsDifferentialTests {
         "\(scope), seed \(seed)")
     }
     let borders = Borders(
-      random: SplitMix(seed: UInt64(seed)), batch: 100, cut: 5, flush: 30, evict: 30, bytes: 0...400_000,
+      random: SeededRandom(seed: UInt64(seed)), batch: 100, cut: 5, flush: 30, evict: 30, bytes: 0...400_000,
       assumesEmpty: seed == 1)
     let cut = try Self.run(facts, borders)
     #expect(cut.derived == whole.derived, "seed \(seed)")
@@ -115,7 +116,7 @@ struct ProjectsDifferentialTests {
       facts.append(Fact(ProjectsWorld.start, .generated(project)))
     }
     facts.append(Fact(ProjectsWorld.start, .organisation("org", learning: nil, sharing: .team)))
-    let hidden = try Self.run(facts, Borders(random: SplitMix(seed: 1), batch: 500, cut: 1))
+    let hidden = try Self.run(facts, Borders(random: SeededRandom(seed: 1), batch: 500, cut: 1))
     #expect(hidden.store.rows(of: "project_days").map { $0.integer(1) } == [0])
     #expect(hidden.store.rows(of: "team_stats").map { $0.integer(5) } == [Int64(count)])
     facts.append(Fact(ProjectsWorld.start, .organisation("org", learning: nil, sharing: .org)))
@@ -123,14 +124,14 @@ struct ProjectsDifferentialTests {
     let off = try Self.run(facts, .oneGo)
     #expect(off.store.rows(of: "team_stats").map { $0.integer(5) } == [0])
     facts.append(Fact(ProjectsWorld.start + 2, .organisation("org", learning: true, sharing: nil)))
-    let back = try Self.run(facts, Borders(random: SplitMix(seed: 2), batch: 500, cut: 1))
+    let back = try Self.run(facts, Borders(random: SeededRandom(seed: 2), batch: 500, cut: 1))
     #expect(back.store.rows(of: "project_days").map { $0.integer(1) } == [Int64(count)])
     Self.compare(facts, back.store, "pages")
   }
 
   @Test("however many technologies an organisation's projects have, few changed rows wait to be written")
   func boundedPages() throws {
-    var random = SplitMix(seed: 1)
+    var random = SeededRandom(seed: 1)
     var facts = (0..<16).map { index in
       let project = ProjectFact(
         id: "p\(index)", user: "u\(index)", technologies: (0..<64).map { _ in Mention("t\(random.below(1000))") },

@@ -1,4 +1,5 @@
 import Events
+import Randomness
 import Testing
 
 @testable import Projections
@@ -63,7 +64,7 @@ struct ProjectsErasureTests {
     ProjectsDifferentialTests.compare(facts, whole.store, "seed \(seed)")
     for round in 0..<3 {
       let borders = Borders(
-        random: SplitMix(seed: UInt64(seed * 10 + round)), batch: 40, cut: 20, flush: 50, evict: 50,
+        random: SeededRandom(seed: UInt64(seed * 10 + round)), batch: 40, cut: 20, flush: 50, evict: 50,
         bytes: 0...100_000, assumesEmpty: round == 0)
       let cut = try ProjectsDifferentialTests.run(facts, borders)
       for table in whole.store.tables.keys {

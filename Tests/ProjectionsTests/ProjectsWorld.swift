@@ -1,10 +1,11 @@
 import Events
+import Randomness
 
 @testable import Projections
 
 /// A small random world of teams, organisations and projects that change their minds, out of order.
 struct ProjectsWorld {
-  var random: SplitMix
+  var random: SeededRandom
   var events = 300
   var days = 70
   var users = 30
@@ -24,7 +25,7 @@ struct ProjectsWorld {
   var shifts = false
   private var isShifted = false
 
-  init(seed: UInt64) { random = SplitMix(seed: seed) }
+  init(seed: UInt64) { random = SeededRandom(seed: seed) }
 
   mutating func facts() -> [Fact] { (0..<events).map { fact($0) } }
 

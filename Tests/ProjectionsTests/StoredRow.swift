@@ -80,3 +80,12 @@ struct StoredRow: Equatable {
     return row
   }
 }
+
+extension RowWriter {
+  /// A `text[]`.
+  mutating func texts(_ values: [String]) {
+    let start = beginArray(.text, count: values.count)
+    for value in values { text(value) }
+    endField(start)
+  }
+}

@@ -1,4 +1,5 @@
 import Foundation
+import Randomness
 import TestSupport
 
 /// Events of a small world that changes its mind: late, repeated and reordered events, outcomes that turn, projects and

@@ -1,103 +1,5 @@
 package import Events
 
-/// An erasure as the cursor topic keeps it: who by the hash alone, and where each input partition ended when it was asked for.
-package struct ErasureRecord: Hashable, Sendable {
-  package struct End: Hashable, Sendable {
-    package var partition: TopicPartition
-    package var incarnation: Int32
-    package var offset: Int64
-    package init(partition: TopicPartition, incarnation: Int32, offset: Int64) {
-      (self.partition, self.incarnation, self.offset) = (partition, incarnation, offset)
-    }
-  }
-
-  /// A UUID in lowercase.
-  package var id: String
-  package var hash: UInt64
-  /// `ErasureKeys.mark` of the key behind the hash; nil where an earlier version wrote none.
-  package var keyMark: UInt64?
-  package var requestedAt: Timestamp
-  package var ends: [End]
-  package init(id: String, hash: UInt64, keyMark: UInt64? = nil, requestedAt: Timestamp, ends: [End]) {
-    (self.id, self.hash, self.keyMark, self.requestedAt, self.ends) = (id, hash, keyMark, requestedAt, ends)
-  }
-}
-
-/// An erasure whose event is not in the journal yet.
-package struct OpenErasure: Sendable {
-  package var id: String
-  package var hash: UInt64
-  /// The offset of its event.
-  package var number: Int64
-  /// The journal is to be rewritten up to the first, and is up to the second.
-  package var searchUntil: Int64
-  package var searchedTo: Int64
-  /// Dead letters are to be searched up to the first id, and are up to the second.
-  package var lettersUntil: Int64
-  package var lettersTo: Int64
-  /// Somebody who knows the id is at work.
-  package var isBusy: Bool
-  /// Somebody who knows the id is, or was, at work.
-  package var wasBusy = false
-  /// Begun by a skip, of somebody who was forgotten before: whether anything is read of them is to be noted (`noteMet`).
-  package var isAgain = false
-  package var ends: [ErasureRecord.End]
-  package init(
-    id: String, hash: UInt64, number: Int64, searchUntil: Int64, searchedTo: Int64, lettersUntil: Int64,
-    lettersTo: Int64,
-    isBusy: Bool, ends: [ErasureRecord.End]
-  ) {
-    (self.id, self.hash, self.number, self.searchUntil) = (id, hash, number, searchUntil)
-    (self.searchedTo, self.lettersUntil, self.lettersTo) = (searchedTo, lettersUntil, lettersTo)
-    (self.isBusy, self.ends) = (isBusy, ends)
-  }
-
-  /// Whether the journal and the dead letters are rewritten as far as they must be.
-  var isSearched: Bool { searchedTo >= searchUntil && lettersTo >= lettersUntil }
-
-  /// Whether the other is of the same request: whoever extends an erasure moves its ends.
-  func isSame(as other: OpenErasure) -> Bool {
-    id == other.id && searchUntil == other.searchUntil && lettersUntil == other.lettersUntil && ends == other.ends
-  }
-}
-
-/// A segment as an erasure reads it, or puts it back.
-package struct ErasableSegment: Sendable {
-  package var firstPosition: Int64
-  package var count: Int32
-  package var payload: [UInt8]
-  package var payloadDigest: [UInt8]
-  package var identities: [UInt8]
-  package init(firstPosition: Int64, count: Int32, payload: [UInt8], payloadDigest: [UInt8], identities: [UInt8]) {
-    (self.firstPosition, self.count) = (firstPosition, count)
-    (self.payload, self.payloadDigest, self.identities) = (payload, payloadDigest, identities)
-  }
-}
-
-/// A dead letter as an erasure reads it.
-package struct ErasableLetter: Sendable {
-  package var id: Int64
-  /// Of the member behind the reason.
-  package var path: String?
-  package var key: [UInt8]?
-  package var value: [UInt8]?
-  /// Names and values.
-  package var headers: [[UInt8]]
-  package init(id: Int64, path: String?, key: [UInt8]?, value: [UInt8]?, headers: [[UInt8]]) {
-    (self.id, self.path, self.key, self.value, self.headers) = (id, path, key, value, headers)
-  }
-}
-
-/// A dead letter that an erasure empties.
-package struct ErasedLetter: Sendable {
-  package var id: Int64
-  package var dropsKey: Bool
-  package var dropsPath: Bool
-  package init(id: Int64, dropsKey: Bool, dropsPath: Bool) {
-    (self.id, self.dropsKey, self.dropsPath) = (id, dropsKey, dropsPath)
-  }
-}
-
 /// A partition that ingest has not read to where it ended when an erasure was asked for.
 package struct ErasureLag: Hashable, Sendable {
   package var partition: TopicPartition
@@ -135,18 +37,23 @@ package protocol ErasureStore: AnyObject {
   func rewrite(
     _ erasure: String, searchedTo position: Int64, busySeconds: Int32,
     _ segments: [(old: ErasableSegment, payload: [UInt8], identities: [UInt8])]) throws(StoreError)
+  /// Dead letters behind an id, in order; at most `limit`.
   func letters(after id: Int64, limit: Int) throws(StoreError) -> [ErasableLetter]
+  /// Takes value and headers out of letters, key and path where it is said so, and notes how far they are searched.
+  /// - Parameter busySeconds: as for `rewrite`.
   func eraseLetters(
     _ erasure: String, searchedTo id: Int64, busySeconds: Int32, _ letters: [ErasedLetter]) throws(StoreError)
   /// What retention has kept of segments behind a position, in order; at most `limit`.
   func keptIdentities(after position: Int64, limit: Int) throws(StoreError)
     -> [(firstPosition: Int64, identities: [UInt8])]
+  /// Puts identities in the place of those that `keptIdentities` handed over.
   func eraseKept(
     _ erasure: String, busySeconds: Int32, _ identities: [(firstPosition: Int64, identities: [UInt8])]
   ) throws(StoreError)
   /// Hands over what an erasure has rewritten, with the digests as they are now.
   func rewritten(_ erasure: String) throws(StoreError)
     -> [(firstPosition: Int64, payloadDigest: [UInt8], identitiesDigest: [UInt8])]
+  /// Partitions that are not read to where they ended when the erasure was asked for.
   func lags(_ erasure: String) throws(StoreError) -> [ErasureLag]
   /// Open erasures without lags.
   func reached() throws(StoreError) -> Set<String>
@@ -159,6 +66,7 @@ package protocol ErasureStore: AnyObject {
   func append(
     _ erasure: String, isRequester: Bool, listed: [UInt8], time: Timestamp, payload: [UInt8], identities: [UInt8]
   ) throws(StoreError) -> Int64
+  /// Drops the connection; the next call makes a new one.
   func reset()
 }
 

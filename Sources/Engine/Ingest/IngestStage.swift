@@ -73,8 +73,7 @@ package final class IngestStage: Stage {
 
   package init(
     source: any Source, inquiries: Inquiries, store: any JournalStore, leases: Leases, tail: JournalTail,
-    directory: PartitionDirectory,
-    settings: IngestSettings, reporter: any Reporter, erasures: ErasureWatch? = nil,
+    directory: PartitionDirectory, settings: IngestSettings, reporter: any Reporter, erasures: ErasureWatch? = nil,
     onDirectoryChange: @escaping @Sendable () -> Void
   ) {
     self.erasures = erasures

@@ -31,7 +31,6 @@ package struct RelayPlace: Hashable, Sendable {
 /// A derived event to be published: at its position ordinals count from 0, `chain` is the chain value of the segment that holds
 /// it, and `json` the CloudEvent byte for byte.
 package struct OutboxEntry: Sendable {
-  package var projection: String
   package var position: Int64
   package var ordinal: Int32
   package var chain: [UInt8]
@@ -41,11 +40,10 @@ package struct OutboxEntry: Sendable {
   package var asOf: Timestamp
   package var json: String
   package init(
-    projection: String, position: Int64, ordinal: Int32, chain: [UInt8], topic: OutputTopic, subject: String,
-    id: String,
-    asOf: Timestamp, json: String
+    position: Int64, ordinal: Int32, chain: [UInt8], topic: OutputTopic, subject: String, id: String, asOf: Timestamp,
+    json: String
   ) {
-    (self.projection, self.position, self.ordinal, self.chain) = (projection, position, ordinal, chain)
+    (self.position, self.ordinal, self.chain) = (position, ordinal, chain)
     (self.topic, self.subject, self.id, self.asOf, self.json) = (topic, subject, id, asOf, json)
   }
 }

@@ -29,9 +29,11 @@ package protocol OutputLog: AnyObject {
   /// Puts a record into the transaction, or (without transactions) into the producer's queue. The cursor topic has one partition,
   /// elsewhere the key decides.
   func send(to topic: RelayTopic, key: String, value: String) throws(PublishError)
+  /// Sends what is in the transaction, and ends it.
   func commitTransaction() throws(PublishError)
   /// Without transactions: waits until everything sent is delivered.
   func flush() throws(PublishError)
+  /// Ends the producer; `connect` makes another one.
   func close()
 
   /// Whether the cursor topic exists; one that would lose the cursor (not compacted, several partitions) is an alarm.

@@ -42,6 +42,7 @@ package struct ReadBack: Sendable {
 package protocol Publisher: AnyObject {
   /// False on the embedded broker, which acknowledges transactions without having any: delivery is then at least once.
   var isTransactional: Bool { get }
+  /// Makes a producer in the place of the one there was.
   func open() throws(PublishError)
   /// The newest cursor records, `read_committed`, up to an EOF at or past the high watermark that a `read_uncommitted` client
   /// reported after `open`. Only where `isTransactional`.
@@ -52,5 +53,6 @@ package protocol Publisher: AnyObject {
   func readBack(_ state: inout ReadBack) throws(PublishError) -> Bool
   /// One Kafka transaction: the entries, and a cursor record for each place.
   func publish(_ entries: [OutboxEntry], places: [String: RelayPlace]) throws(PublishError)
+  /// Ends the producer; `open` makes another one.
   func close()
 }

@@ -75,7 +75,6 @@ enum BatchForm {
   }
 
   enum IntegerMode {
-    static let exponent: UInt8 = 0x0F
     static let zigzag: UInt8 = 0x10
     static let optional: UInt8 = 0x20
     static let greatestExponent = 9

@@ -53,8 +53,7 @@ package final class EventDecoder {
   /// Appends the record's event to the batch. `now` is the clock of the one who ingests. `identified` hears the identity of what may
   /// still be refused, so that whoever looks for it in memory can have it brought nearer meanwhile.
   package func decode(
-    _ record: RecordContent, now: Timestamp, into batch: inout EventBatch,
-    identified: (Digest128) -> Void = { _ in }
+    _ record: RecordContent, now: Timestamp, into batch: inout EventBatch, identified: (Digest128) -> Void = { _ in }
   ) throws(Refusal) -> DecodedEvent {
     let mark = batch.mark
     do {

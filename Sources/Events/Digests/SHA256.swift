@@ -1,42 +1,9 @@
 import CCrypto
 
-/// SHA-256 over libcrypto, for data that comes in pieces, again and again: `finish` leaves it ready for the next message.
-///
-/// One thread uses an instance.
-package final class SHA256 {
+/// SHA-256 over libcrypto.
+package enum SHA256 {
+  /// A digest's.
   package static let byteCount = 32
-
-  private let context: OpaquePointer
-
-  package init() {
-    guard let context = EVP_MD_CTX_new() else { fatalError("libcrypto has no memory for a digest") }
-    self.context = context
-    start()
-  }
-
-  deinit { EVP_MD_CTX_free(context) }
-
-  private func start() {
-    guard EVP_DigestInit_ex(context, Self.algorithm, nil) == 1 else { fatalError("libcrypto refuses SHA-256") }
-  }
-
-  package func update(_ bytes: UnsafeRawBufferPointer) {
-    guard EVP_DigestUpdate(context, bytes.baseAddress, bytes.count) == 1 else {
-      fatalError("libcrypto refuses SHA-256")
-    }
-  }
-
-  package func update(_ bytes: [UInt8]) { bytes.withUnsafeBytes { update($0) } }
-
-  /// The 32 bytes of the digest of all that came since the last `finish`.
-  package func finish() -> [UInt8] {
-    let digest = [UInt8](unsafeUninitializedCapacity: Self.byteCount) { buffer, count in
-      guard EVP_DigestFinal_ex(context, buffer.baseAddress, nil) == 1 else { fatalError("libcrypto refuses SHA-256") }
-      count = Self.byteCount
-    }
-    start()
-    return digest
-  }
 
   /// The 32 bytes of one message's digest.
   package static func digest(of bytes: UnsafeRawBufferPointer) -> [UInt8] {

@@ -67,7 +67,6 @@ package final class PrivateCluster {
 
   deinit { remove() }
 
-  package var isRunning: Bool { server != nil }
   /// The server's process; nil while it does not run.
   package var pid: Int32? { server?.pid }
 

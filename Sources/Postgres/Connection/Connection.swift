@@ -1,6 +1,5 @@
 import CLibpq
 import Glibc
-package import Projections
 
 /// A session with PostgreSQL over libpq: binary parameters and results, prepared statements kept, and a bound on every wait.
 ///
@@ -181,26 +180,6 @@ package final class Connection {
     if let failure { throw .server(failure) }
     guard results.count == statements.count else { throw unexpected("a pipeline has \(results.count) results") }
     return results
-  }
-
-  /// Streams a statement's rows one by one. If `body` throws, the connection is given up.
-  package func stream(
-    _ sql: String, _ values: [SQLValue] = [], seconds: Int = longReplySeconds, _ body: (inout RowReader) throws -> Void
-  ) throws {
-    let deadline = Deadline(seconds: seconds)
-    try sendUnprepared(sql, values)
-    guard PQsetSingleRowMode(pg) == 1 else { throw broken() }
-    var failure: ServerError?
-    while let result = try nextResult(deadline) {
-      if failure == nil { failure = Self.serverError(result) }
-      do {
-        try QueryResult(owning: result).eachRow(body)
-      } catch {
-        isBroken = true
-        throw error
-      }
-    }
-    if let failure { throw PostgresError.server(failure) }
   }
 
   // MARK: - The wire

@@ -57,7 +57,7 @@ package final class PostgresOutboxStore: OutboxStore {
       }
       entries.append(
         OutboxEntry(
-          projection: projection, position: position, ordinal: ordinal, chain: chain, topic: topic,
+          position: position, ordinal: ordinal, chain: chain, topic: topic,
           subject: row.text() ?? "", id: row.text() ?? "",
           asOf: row.timestamptz() ?? Timestamp(microseconds: 0), json: row.text() ?? ""))
     }

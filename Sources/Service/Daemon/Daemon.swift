@@ -126,14 +126,21 @@ package final class Daemon {
     var listener: JournalListening
   }
 
+  /// What the folds of this start are made from.
+  private struct Folding {
+    var memory: MemoryPlan
+    var catalog: TechnologyCatalog
+    var key: HashKey
+  }
+
   private func assemble(
     _ preparation: Preparation, _ database: Preparation.DatabaseFacts, _ log: @escaping KafkaLog
   ) throws(CommandFailure) -> Assembly {
     let names = configuration.projections.only ?? ProjectionRegistry.names
     let entries = ProjectionRegistry.all.filter { names.contains($0.name) }
     let memory = MemoryPlan(megabytes: configuration.limits.memoryMegabytes, projections: entries.map(\.name))
+    let folding = Folding(memory: memory, catalog: preparation.catalog, key: database.hashKey)
     let client = preparation.kafkaClient
-    let (catalog, key) = (preparation.catalog, database.hashKey)
     func target(_ purpose: String) -> ConnectionTarget { Database.target(configuration, for: purpose) }
 
     let (ingestWaker, probeWaker, relayWaker, keeperWaker) = (Waker(), Waker(), Waker(), Waker())
@@ -177,30 +184,10 @@ package final class Daemon {
 
     var workers: [(any Stage, Waker)] = [(ingest, ingestWaker)]
     for (entry, waker) in zip(entries, projectionWakers) {
-      let store = PostgresProjectionStore(
-        target(entry.name), projection: entry.name, foldVersion: entry.foldVersion,
-        catalogVersion: entry.catalogVersion(catalog), onNotice: postgresNotice(entry.name))
-      store.onFlushDone = { waker.wake() }
-      let stage = ProjectionStage(
-        name: entry.name, store: store, leases: leases, tail: tail,
-        settings: ProjectionSettings(
-          cacheBytes: memory.cacheBytes(of: entry.name), dirtyBytes: memory.dirtyBytes(of: entry.name)),
-        reporter: logger.with("stage", entry.name),
-        make: { () throws(StoreError) in entry.make(catalog, key) }, onOutbox: { relayWaker.wake() })
-      workers.append((stage, waker))
+      workers.append((projectionStage(entry, folding, tail, waker, relayWaker), waker))
     }
-
-    workers.append((rebuildStage(entries, memory, catalog, key), Waker()))
-
-    let kafka = configuration.kafka
-    let relay = RelayStage(
-      store: PostgresOutboxStore(target("relay"), onNotice: postgresNotice("relay")),
-      publisher: LogPublisher(
-        KafkaOutputLog(
-          client, installation: database.installation, outputTopic: kafka.outputTopic, teamTopic: kafka.teamTopic,
-          cursorTopic: kafka.cursorTopic, log: log)),
-      leases: leases, projections: ProjectionRegistry.names, reporter: logger.with("stage", "relay"))
-    workers.append((relay, relayWaker))
+    workers.append((rebuildStage(entries, folding), Waker()))
+    workers.append((relayStage(client, installation: database.installation, log), relayWaker))
 
     return Assembly(
       stages: StageSet(workers: workers, outliving: [(keeper, keeperWaker), (probe, probeWaker)]),
@@ -210,18 +197,46 @@ package final class Daemon {
       ) { [leases] in if leases.liveInstances.count != 1 { tail.noteRemoteAppend() } })
   }
 
-  private func rebuildStage(
-    _ entries: [ProjectionRegistry.Entry], _ memory: MemoryPlan, _ catalog: TechnologyCatalog, _ key: HashKey
-  ) -> RebuildStage {
+  private func projectionStage(
+    _ entry: ProjectionRegistry.Entry, _ folding: Folding, _ tail: JournalTail, _ waker: Waker, _ relayWaker: Waker
+  ) -> ProjectionStage {
+    let store = PostgresProjectionStore(
+      Database.target(configuration, for: entry.name), projection: entry.name, foldVersion: entry.foldVersion,
+      catalogVersion: entry.catalogVersion(folding.catalog), onNotice: postgresNotice(entry.name))
+    store.onFlushDone = { waker.wake() }
+    return ProjectionStage(
+      name: entry.name, store: store, leases: leases, tail: tail,
+      settings: ProjectionSettings(
+        cacheBytes: folding.memory.cacheBytes(of: entry.name), dirtyBytes: folding.memory.dirtyBytes(of: entry.name)),
+      reporter: logger.with("stage", entry.name),
+      make: { () throws(StoreError) in entry.make(folding.catalog, folding.key) }, onOutbox: { relayWaker.wake() })
+  }
+
+  private func relayStage(
+    _ client: KafkaClientConfiguration, installation: String, _ log: @escaping KafkaLog
+  ) -> RelayStage {
+    let kafka = configuration.kafka
+    return RelayStage(
+      store: PostgresOutboxStore(Database.target(configuration, for: "relay"), onNotice: postgresNotice("relay")),
+      publisher: LogPublisher(
+        KafkaOutputLog(
+          client, installation: installation, outputTopic: kafka.outputTopic, teamTopic: kafka.teamTopic,
+          cursorTopic: kafka.cursorTopic, log: log)),
+      leases: leases, projections: ProjectionRegistry.names, reporter: logger.with("stage", "relay"))
+  }
+
+  private func rebuildStage(_ entries: [ProjectionRegistry.Entry], _ folding: Folding) -> RebuildStage {
     let candidates = entries.map { entry in
       let store = PostgresProjectionStore(
         Database.target(configuration, for: "rebuild"), projection: entry.name, foldVersion: entry.foldVersion,
-        catalogVersion: entry.catalogVersion(catalog), onNotice: postgresNotice("rebuild"))
+        catalogVersion: entry.catalogVersion(folding.catalog), onNotice: postgresNotice("rebuild"))
       return RebuildStage.Candidate(
-        name: entry.name, store: store, foldVersion: entry.foldVersion, catalogVersion: entry.catalogVersion(catalog),
+        name: entry.name, store: store, foldVersion: entry.foldVersion,
+        catalogVersion: entry.catalogVersion(folding.catalog),
         folding: ProjectionSettings(
-          cacheBytes: memory.cacheBytes(of: entry.name) / 3, dirtyBytes: memory.dirtyBytes(of: entry.name) / 3),
-        make: { () throws(StoreError) in entry.make(catalog, key) })
+          cacheBytes: folding.memory.cacheBytes(of: entry.name) / 3,
+          dirtyBytes: folding.memory.dirtyBytes(of: entry.name) / 3),
+        make: { () throws(StoreError) in entry.make(folding.catalog, folding.key) })
     }
     return RebuildStage(
       candidates: candidates, leases: leases, leaseSeconds: configuration.limits.leaseSeconds,

@@ -60,26 +60,7 @@ package struct RebuildRun {
 
   package mutating func run(acceptLoss: Bool) throws(CommandFailure) -> Result {
     let begun = SystemClock.now()
-    let store = store()
-    let (context, entry) = (context, entry)
-    let rebuild = Rebuild(
-      name: entry.name, store: store,
-      settings: Rebuild.Settings(
-        owner: InstanceID(
-          name: "\(context.configuration.instance)/rebuild/\(getpid())", start: begun.wall.microseconds),
-        leaseSeconds: context.configuration.limits.leaseSeconds, acceptLoss: acceptLoss),
-      folding: context.settings, reporter: QuietReporter(),
-      make: { () throws(StoreError) in
-        if entry.catalogVersion(context.catalog) == 0 { return context.make(entry) }
-        // The daemon has recorded its own, and this one may be another.
-        do throws(PostgresError) {
-          try PublishedCatalog.record(
-            context.catalog, Connection(Database.target(context.configuration, for: "rebuild")))
-        } catch {
-          throw StoreError(error)
-        }
-        return context.make(entry)
-      })
+    let rebuild = makeRebuild(begun, acceptLoss: acceptLoss)
     var line = ProgressLine()
     /// Since the first of the failures that nothing came between. Not since the last success: a stopped process has had no chance.
     var failsSince: Int64?
@@ -106,15 +87,7 @@ package struct RebuildRun {
       if signals.next(within: wait) != nil {
         line.end()
         rebuild.stop()
-        if let outcome = rebuild.outcome {
-          throw CommandFailure(
-            .tryAgain,
-            "interrupted after the switch: generation \(outcome.generation) is live, and `pleat run` deletes the one before."
-          )
-        }
-        throw CommandFailure(
-          .tryAgain,
-          "interrupted at position \(progress.position): call it again to go on, or with --discard to give it up.")
+        throw interruption(of: rebuild, at: progress.position)
       }
     }
     line.end()
@@ -122,6 +95,39 @@ package struct RebuildRun {
     return Result(
       projection: entry.name, generation: rebuild.outcome?.generation ?? 0, position: rebuild.outcome?.position ?? 0,
       seconds: seconds)
+  }
+
+  private func makeRebuild(_ begun: Instant, acceptLoss: Bool) -> Rebuild {
+    let (context, entry) = (context, entry)
+    return Rebuild(
+      name: entry.name, store: store(),
+      settings: Rebuild.Settings(
+        owner: InstanceID(
+          name: "\(context.configuration.instance)/rebuild/\(getpid())", start: begun.wall.microseconds),
+        leaseSeconds: context.configuration.limits.leaseSeconds, acceptLoss: acceptLoss),
+      folding: context.settings, reporter: QuietReporter(),
+      make: { () throws(StoreError) in
+        if entry.catalogVersion(context.catalog) == 0 { return context.make(entry) }
+        // The daemon has recorded its own, and this one may be another.
+        do throws(PostgresError) {
+          try PublishedCatalog.record(
+            context.catalog, Connection(Database.target(context.configuration, for: "rebuild")))
+        } catch {
+          throw StoreError(error)
+        }
+        return context.make(entry)
+      })
+  }
+
+  private func interruption(of rebuild: Rebuild, at position: Int64) -> CommandFailure {
+    if let outcome = rebuild.outcome {
+      return CommandFailure(
+        .tryAgain,
+        "interrupted after the switch: generation \(outcome.generation) is live, and `pleat run` deletes the one before."
+      )
+    }
+    return CommandFailure(
+      .tryAgain, "interrupted at position \(position): call it again to go on, or with --discard to give it up.")
   }
 
   /// Returns where it is worth another try. A rebuilder that was killed holds its lease for a while yet.

@@ -213,7 +213,6 @@ final class Demo {
       snapshot.isHeld = snapshot.sent - snapshot.read > Self.greatestLag
       let now = SystemClock.monotonicNanoseconds()
       meter.note(&snapshot, at: now)
-      snapshot.seconds = (now - start) / SystemClock.nanosecondsPerSecond
       if isLive {
         print(view.screen(snapshot), terminator: "")
         fflush(nil)

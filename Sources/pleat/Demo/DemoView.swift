@@ -4,7 +4,6 @@ import Service
 
 /// What the demo shows, gathered at one moment.
 struct DemoSnapshot {
-  var seconds: Int64 = 0
   var sent: Int64 = 0
   var status: DatabaseStatus?
   /// A second, over the last few.

@@ -1,3 +1,5 @@
+import Randomness
+
 @testable import Events
 @testable import Projections
 
@@ -17,7 +19,7 @@ struct ActivityFact {
   init(_ time: Int64, _ what: What) { (self.time, self.what) = (time, what) }
 
   /// Of a small world, so that rows meet: within three hours on either side of `around`.
-  static func random(_ random: inout SplitMix, around: Int64) -> Self {
+  static func random(_ random: inout SeededRandom, around: Int64) -> Self {
     let time = around + Int64(random.below(360) - 180) * 60_000_000
     switch random.below(10) {
     case 0: return Self(time, .other)

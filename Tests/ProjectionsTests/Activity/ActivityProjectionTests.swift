@@ -1,4 +1,5 @@
 import Events
+import Randomness
 import Testing
 
 @testable import Projections
@@ -11,7 +12,7 @@ struct ActivityProjectionTests {
   private func fold(_ facts: [ActivityFact], _ borders: Borders = .oneGo, seed: UInt64 = 0) throws -> ActivityStore {
     var projection = ActivityProjection(key: ActivityStore.key)
     let store = ActivityStore(projection.tables)
-    var random = SplitMix(seed: seed)
+    var random = SeededRandom(seed: seed)
     var batches: [EventBatch] = []
     var first = 0
     while first < facts.count {
@@ -82,10 +83,10 @@ struct ActivityProjectionTests {
   /// What memory forgot comes back as partial rows, and sessions end at whatever turns there are.
   @Test("the rows are the same whatever the borders, the flushes and what memory forgets", arguments: 0..<20)
   func anyBorders(seed: UInt64) throws {
-    var random = SplitMix(seed: seed)
+    var random = SeededRandom(seed: seed)
     let facts = (0..<500).map { ActivityFact.random(&random, around: 100 * hour + Int64($0) * minute) }
     let expected = try fold(facts)
-    var borders = Borders(random: SplitMix(seed: seed &+ 1000))
+    var borders = Borders(random: SeededRandom(seed: seed &+ 1000))
     borders.assumesEmpty = seed.isMultiple(of: 2)
     let store = try fold(facts, borders, seed: seed)
     for table in ["wizard_activity", "wizard_sketches", "wizard_sessions", "cache_stats", "errors"] {

@@ -1,3 +1,4 @@
+import Randomness
 import Testing
 
 @testable import Projections
@@ -49,7 +50,7 @@ struct LatencyHistogramTests {
   /// From even to very skewed, from a few values to many.
   @Test("quantiles are within 1% of those of the sorted times", arguments: 0..<40)
   func quantiles(seed: Int) {
-    var random = SplitMix(seed: UInt64(seed))
+    var random = SeededRandom(seed: UInt64(seed))
     let greatest = Int64(1) << Int64(1 + seed)
     let times = (0..<1 + random.below(3000)).map { _ in
       Int64.random(in: 0...greatest, using: &random) >> Int64(random.below(seed + 1))
@@ -66,7 +67,7 @@ struct LatencyHistogramTests {
 
   @Test("parts add up to the whole, in any order")
   func merging() {
-    var random = SplitMix(seed: 7)
+    var random = SeededRandom(seed: 7)
     var whole = LatencyHistogram()
     var parts = Array(repeating: LatencyHistogram(), count: 3)
     for _ in 0..<1000 {

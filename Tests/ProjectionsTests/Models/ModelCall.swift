@@ -1,3 +1,5 @@
+import Randomness
+
 @testable import Events
 
 /// A call as a test writes it; without a model, an event of another type.
@@ -16,7 +18,7 @@ struct ModelCall {
   var level: String { ["simple", "medium", "complex", "very_high"][Int(complexity.rawValue)] }
 
   /// Of a small world, so that rows meet.
-  static func random(_ random: inout SplitMix) -> ModelCall {
+  static func random(_ random: inout SeededRandom) -> ModelCall {
     ModelCall(
       model: random.chance(10) ? nil : "model \(random.below(3))", task: ["a", "b", "é"][random.below(3)],
       complexity: [.simple, .medium, .complex, .veryHigh][random.below(4)],

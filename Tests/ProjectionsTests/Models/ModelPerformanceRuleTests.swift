@@ -1,4 +1,5 @@
 import Events
+import Randomness
 import Testing
 
 @testable import Projections
@@ -41,7 +42,7 @@ struct ModelPerformanceRuleTests {
   /// The formulas as they are written, with values small enough for double precision.
   @Test("it is Welch's test, as a plain computation says", arguments: 1...100)
   func random(seed: Int) {
-    var random = SplitMix(seed: UInt64(seed))
+    var random = SeededRandom(seed: UInt64(seed))
     func values() -> [Int64] {
       let (base, spread) = (random.below(1000), 1 + random.below(1000))
       return (0..<2 + random.below(30)).map { _ in Int64(base + random.below(spread)) }

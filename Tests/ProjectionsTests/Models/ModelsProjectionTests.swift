@@ -1,4 +1,5 @@
 import Events
+import Randomness
 import Testing
 
 @testable import Projections
@@ -60,7 +61,7 @@ struct ModelsProjectionTests {
   /// What memory forgot comes back as partial rows.
   @Test("the rows are the same whatever the borders, the flushes and what memory forgets", arguments: 0..<30)
   func anyBorders(seed: UInt64) {
-    var random = SplitMix(seed: seed)
+    var random = SeededRandom(seed: seed)
     let calls = (0..<400).map { _ in ModelCall.random(&random) }
 
     var projection = ModelsProjection()

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Postgres
+import Randomness
 import TestSupport
 import Testing
 

@@ -143,7 +143,7 @@ extension Session {
   ) throws(StoreError) {
     let entries = events.enumerated().map { ordinal, event in
       OutboxEntry(
-        projection: projection, position: position, ordinal: Int32(ordinal), chain: chain, topic: event.topic,
+        position: position, ordinal: Int32(ordinal), chain: chain, topic: event.topic,
         subject: event.subject, id: event.id, asOf: event.asOf, json: event.json)
     }
     guard state.outbox[projection]?.entries.contains(where: { $0.position == position }) != true else {

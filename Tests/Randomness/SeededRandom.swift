@@ -1,5 +1,5 @@
 /// SplitMix64 (Steele, Lea and Flood, 2014): the same numbers from the same seed.
-package struct SeededRandom: RandomNumberGenerator {
+package struct SeededRandom: RandomNumberGenerator, Sendable {
   private var state: UInt64
 
   package init(seed: UInt64) { state = seed }
